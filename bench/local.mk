@@ -1,0 +1,1 @@
+# Load generators; not built by default.

@@ -1,0 +1,1 @@
+# Unit file, sysusers, tmpfiles, completion.

@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libsecurity.a
+libsecurity_a_SOURCES =
+EXTRA_DIST += security/README.md

@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libapi.a
+libapi_a_SOURCES =
+EXTRA_DIST += src/api/README.md

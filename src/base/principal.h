@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+#include "base/str.h"
+
+/*
+ * Who stands at the other end of a connection: made once, by security/, when
+ * the login is complete; read by acl/, src/tenant and src/api. It says only who
+ * it is: teams, the operator flag and whether the user still exists are looked
+ * up in the current image at every decision.
+ */
+struct principal {
+	struct name user;		/* (tenant, name); name "ANONYMOUS" if anonymous */
+	bool anonymous;			/* a listener with allow.anonymous, nobody proved anything */
+	bool unknown_ok;		/* mapped name without a record (unknown.users: allow) */
+	const char *mechanism;		/* "SCRAM-SHA-256", "PLAIN", "GSSAPI", "TLS", or "" */
+	uint64_t user_generation;	/* of the record that logged in; 0 where there is none */
+	struct addr host;		/* the TCP peer, IPv4-mapped addresses unmapped */
+};

@@ -1,0 +1,1 @@
+# schlossctl: the administration command.

@@ -1,0 +1,1 @@
+# Fuzz targets; without libFuzzer each replays its corpus under make check.
