@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""House rules that a machine can see. No exemption list: mend the code, or the rule.
+
+usage: lint.py [RULE ...]      from anywhere; prints FILE:LINE: what, exits 1 on a finding
+"""
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Lower never includes higher; a room may include itself and what stands here.
+LAYERS = {
+    "base": [],
+    "wire": ["base"],
+    "net": ["base"],
+    "security": ["base"],
+    "acl": ["base"],
+    "tenant": ["base", "wire", "net", "acl", "security"],
+    "log": ["base", "wire", "net", "acl", "security", "tenant"],
+    "meta": ["base", "wire", "net", "acl", "security", "tenant", "log"],
+    "replica": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
+    "coord": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
+    "api": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "replica", "coord"],
+    "broker": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "replica",
+               "coord", "api"],
+    "cli": ["base", "wire", "net", "acl", "security", "broker"],
+}
+BANNED = ("strcpy strcat sprintf vsprintf gets strtok atoi atol atoll alloca tmpnam mktemp "
+          "rand srand system popen").split()
+FILE_MAX, FILE_MEDIAN, FUNCTION_MAX, FUNCTION_MEDIAN, BRANCHES_MAX = 800, 300, 80, 15, 15
+
+findings = []
+
+
+def say(path, line, what):
+    findings.append(f"{path.relative_to(ROOT)}:{line}: {what}")
+
+
+def room(path):
+    parts = path.relative_to(ROOT).parts
+    return parts[1] if parts[0] == "src" else parts[0]
+
+
+def sources():
+    for top in ("src", "acl", "security"):
+        for path in sorted((ROOT / top).rglob("*.[ch]")):
+            yield path
+
+
+def without_comments(text):
+    """The text with comments and strings blanked, line numbers kept."""
+    def blank(m):
+        s = m.group(0)
+        if s.startswith("/"):
+            return re.sub(r"[^\n]", " ", s)
+        return s[0] + " " * (len(s) - 2) + s[-1]
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text,
+                  flags=re.S)
+
+
+def functions(text):
+    """(name, first line, last line, body) of each function: braces in column 0."""
+    lines = text.split("\n")
+    start = None
+    for i, line in enumerate(lines):
+        if line.startswith("{"):
+            start = i
+        elif line.startswith("}") and start is not None:
+            head = " ".join(lines[max(0, start - 6):start])
+            names = re.findall(r"(\w+)\(", head)
+            yield (names[-1] if names else "?"), start + 1, i + 1, "\n".join(lines[start:i])
+            start = None
+
+
+def rule_layers():
+    for path in sources():
+        here = room(path)
+        for i, line in enumerate(path.read_text().split("\n"), 1):
+            m = re.match(r'#include "(\w+)/', line)
+            if m and m.group(1) in LAYERS and m.group(1) != here and m.group(1) not in LAYERS[here]:
+                say(path, i, f"{here} must not include {m.group(1)}")
+
+
+def rule_sizes():
+    sizes, lengths = [], []
+    for path in sources():
+        text = path.read_text()
+        n = text.count("\n")
+        sizes.append(n)
+        if n > FILE_MAX:
+            say(path, 1, f"{n} lines, at most {FILE_MAX}")
+        if path.suffix != ".c":
+            continue
+        for name, first, last, body in functions(without_comments(text)):
+            length = last - first
+            lengths.append(length)
+            if length > FUNCTION_MAX:
+                say(path, first, f"{name}() has {length} lines, at most {FUNCTION_MAX}")
+            branches = 1 + len(re.findall(r"\b(?:if|for|while|case)\b|&&|\|\||\?", body))
+            # A switch that only maps values to values is a table, not branching.
+            arms = len(re.findall(r"\bcase\b[^:]*:\s*(?:return\b[^;]*;|case\b)", body))
+            if branches - arms > BRANCHES_MAX:
+                say(path, first, f"{name}() branches {branches - arms} times, at most {BRANCHES_MAX}")
+    if sizes and statistics.median(sizes) > FILE_MEDIAN:
+        say(ROOT / "src", 1, f"median file has {statistics.median(sizes)} lines")
+    if lengths and statistics.median(lengths) > FUNCTION_MEDIAN:
+        say(ROOT / "src", 1, f"median function has {statistics.median(lengths)} lines")
+
+
+def rule_calls():
+    banned = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+    for path in sources():
+        for i, line in enumerate(without_comments(path.read_text()).split("\n"), 1):
+            m = banned.search(line)
+            if m:
+                say(path, i, f"{m.group(1)}() is banned")
+            if room(path) not in ("base", "cli") and re.search(r"\b(fsync|fdatasync|pwrite|unlink)\s*\(", line):
+                say(path, i, "the disk is reached through base/fs.h only")
+
+
+def rule_headers():
+    for path in sources():
+        text = path.read_text()
+        if not text.startswith("/* SPDX-License-Identifier: Apache-2.0"):
+            say(path, 1, "no SPDX line")
+        if path.suffix == ".h" and "#pragma once" not in text:
+            say(path, 1, "no #pragma once")
+        for i, line in enumerate(text.split("\n"), 1):
+            if re.search(r"\b(TODO|FIXME|XXX|HACK)\b|not implemented yet", line):
+                say(path, i, "unfinished")
+            if line.rstrip() != line:
+                say(path, i, "white space at the end")
+
+
+def rule_globals():
+    """File-scope objects that can change. Thread-locals, pthread_once and const are fine."""
+    decl = re.compile(r"^(?:static\s+)?(?!typedef|extern|enum|struct\s+\w+\s*[{;]|union|const|return)"
+                      r"[A-Za-z_][\w\s\*]*?\b(\w+)(?:\[[^\]]*\])*\s*(?:=|;)")
+    for path in sources():
+        if path.suffix != ".c" or path.name == "main.c":
+            continue
+        depth = 0
+        for i, line in enumerate(without_comments(path.read_text()).split("\n"), 1):
+            if depth == 0 and not line.startswith(("#", "\t", " ", "}")):
+                m = decl.match(line)
+                if m and "(" not in line.split("=")[0] and not re.search(
+                        r"\bconst\b|_Thread_local|pthread_once_t", line.split("=")[0]):
+                    say(path, i, f"mutable global {m.group(1)}")
+            depth += line.count("{") - line.count("}")
+
+
+def rule_words():
+    """What does not belong in a file of the project."""
+    tracked = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True)
+    bad = re.compile(r"(^|[^\w.])/(root|work|farm)/")
+    for name in tracked.stdout.split():
+        path = ROOT / name
+        if path.suffix in (".hex", ".bin", ".xz") or not path.is_file() or path.name == "lint.py":
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        for i, line in enumerate(text.split("\n"), 1):
+            if bad.search(line):
+                say(path, i, "a path of one machine")
+
+
+def rule_readmes():
+    for d in ["acl", "security"] + [f"src/{r}" for r in LAYERS if r not in ("acl", "security")]:
+        readme = ROOT / d / "README.md"
+        if not readme.is_file() or readme.stat().st_size < 200:
+            say(ROOT / d, 1, "no README.md that says what belongs here")
+
+
+RULES = {n[5:]: f for n, f in list(globals().items()) if n.startswith("rule_")}
+
+
+def main():
+    names = sys.argv[1:] or list(RULES)
+    for name in names:
+        RULES[name]()
+    print("\n".join(findings))
+    print(f"lint: {len(names)} rules, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+sys.exit(main())
