@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Who may change permissions (model section 6): ownership and x on the tenant,
+ * never x on a node or a rule. Pure, with the same answer as acl_check(). All
+ * return ret->allow; ret may be NULL.
+ */
+
+#include "acl/acl.h"
+#include "acl/rule.h"
+#include "base/err.h"
+
+/* Whether who administers the tenant: operator, or x on /T. */
+bool acl_is_admin(const struct acl_image *image, const struct acl_who *who, uint32_t tenant);
+
+/* chmod: the owner, or x on /T; of directories and /T itself x on /T. */
+bool acl_may_chmod(const struct acl_image *image, const struct acl_who *who,
+    const struct acl_object *object, struct acl_answer *ret);
+/* chgrp: the owner to a team that he is in, or x on /T. */
+bool acl_may_chgrp(const struct acl_image *image, const struct acl_who *who,
+    const struct acl_object *object, struct str team, struct acl_answer *ret);
+/* chown: x on /T. */
+bool acl_may_chown(const struct acl_image *image, const struct acl_who *who,
+    const struct acl_object *object, struct acl_answer *ret);
+/* Adding or removing a rule. Literal ones on a node: its owner, or x on /T;
+ * prefixed, "*" and those on the tenant: x on /T. node: as in struct acl_object.
+ * ret_by_owner (may be NULL): the rule is to die with its node. */
+bool acl_may_rule(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
+    const struct acl_binding *rule, const struct acl_node *node, bool *ret_by_owner,
+    struct acl_answer *ret);
+/* Making, changing, locking, deleting a user record and re-keying one: x on /T;
+ * an operator's record, or one about to be one: operators only. One's own
+ * password may be changed by oneself (own_password). */
+bool acl_may_user(const struct acl_image *image, const struct acl_who *who, struct name user,
+    bool to_operator, bool own_password, struct acl_answer *ret);
+/* Teams, and quotas of users below the tenant's own: x on /T. */
+bool acl_may_admin(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
+    struct acl_answer *ret);
+/* Tenants, a tenant's own limits, everything on "/": operators. */
+bool acl_may_install(const struct acl_image *image, const struct acl_who *who,
+    struct acl_answer *ret);
+/* `why` about user: free about oneself, else x on /T. */
+bool acl_may_ask_why(const struct acl_image *image, const struct acl_who *who, struct name user,
+    struct acl_answer *ret);
+
+/*
+ * Whether a mode can be set: no bits beyond 0777; other <= team <= owner bit by
+ * bit, so that allow bindings can tell the truth about it; o+x on a topic, group
+ * or transactional id only with force. ERR_INVAL with the reason (why may be NULL).
+ */
+int acl_mode_check(enum acl_type type, unsigned mode, bool force, struct why *why);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Quotas: nested token buckets tenant -> user -> client id. Every level must
+ * admit; which user or client entity's limit counts follows Kafka's precedence
+ * (design of Kafka, "Quotas"; KIP-13, 55, 124, 219, 599). The limits are an
+ * immutable image; the buckets are shared by all loops and connections.
+ *
+ * A bucket is one number, the time when its debt will be paid (GCRA), changed
+ * by compare-and-swap. A charge is made after the fact, so a request larger
+ * than the burst goes through in debt; delays come from the debt and are at
+ * most one window. What is refused is charged as well: by the caller.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum quota_key {
+#define X(name, text, on_user, what) QUOTA_##name,
+#include "tenant/quota.def"
+#undef X
+	QUOTA_KEYS
+};
+
+/* Kafka's name of a key, and back; ERR_NOTFOUND. */
+const char *quota_key_name(enum quota_key key);
+int quota_key_parse(struct str s, enum quota_key *ret);
+
+/*
+ * Whose limit: the tenant's own (nothing set), a user's, a client id's, both, or
+ * an address's (tenant 0, alone). A part that is set with a null string is
+ * Kafka's default entity: everybody who has no entry of his own.
+ */
+struct quota_entity {
+	uint32_t tenant;
+	bool has_user, has_client, has_ip;
+	struct str user, client, ip;
+};
+
+/* A value of 0 means that there is no limit of that key. */
+struct quota_values {
+	double v[QUOTA_KEYS];
+};
+
+/* Immutable, counted, NULL is the empty one; as base/pmap.h. */
+struct quota_image;
+
+struct quota_image *quota_image_ref(struct quota_image *image);
+void quota_image_unref(struct quota_image **image);
+/* A new version with these values of the entity (all 0: without it). */
+struct quota_image *quota_image_set(struct quota_image *image, const struct quota_entity *entity,
+    const struct quota_values *values);
+/* False where the entity has no entry. */
+bool quota_image_get(const struct quota_image *image, const struct quota_entity *entity,
+    struct quota_values *ret);
+/* Walks all entries of all tenants: *pos = STR("") to begin; views of the image. */
+bool quota_image_next(const struct quota_image *image, struct str *pos,
+    struct quota_entity *ret, struct quota_values *ret_values);
+/* ERR_INVAL with a reason: empty names, an address that is none or combined
+ * with others, a key that the entity cannot have, a value that is not > 0. */
+int quota_entity_check(const struct quota_entity *entity, enum quota_key key, double value,
+    struct why *why);
+
+struct quota_config {
+	uint64_t window_ns;		/* longest delay; also what debt is kept */
+	uint64_t burst_ns;		/* as much as this long's rate at once */
+	unsigned clients_per_user;	/* buckets for ids without an entry of their own */
+};
+/* 10 s, 1 s, 32 */
+extern const struct quota_config quota_config_default;
+
+/* The buckets of a broker. Thread-safe. */
+struct quota;
+struct quota *quota_create(const struct quota_config *config);
+/* Every link must have been closed. */
+void quota_destroy(struct quota **quota);
+/* New limits, for everybody from the next charge on; takes its own reference.
+ * Debts stay, measured in time. */
+void quota_publish(struct quota *quota, struct quota_image *image);
+/* Forgets idle buckets; once a minute. */
+void quota_reap(struct quota *quota, uint64_t now_ns);
+
+/* A connection's way to its buckets: one thread at a time. The names are copied. */
+struct quota_link;
+struct quota_link *quota_open(struct quota *quota, struct name user);
+void quota_close(struct quota_link **link);
+/* The client id of the request at hand; cheap where it is the same as before. */
+void quota_client(struct quota_link *link, struct str client_id);
+
+/*
+ * Charges amount (bytes; nanoseconds of request time; partitions) on all levels
+ * and gives the delay in ns to announce and to mute for; 0 where none.
+ */
+uint64_t quota_charge(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
+/* The delay that the debt asks for at this moment, charging nothing. Ask before
+ * a fetch is filled, before a strict mutation, and when a muted connection
+ * wakes: others of the same entity may have used the room meanwhile. */
+uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
+/* The most that one charge can pay back within a window: what a fetch may carry.
+ * UINT64_MAX where nothing limits. */
+uint64_t quota_most(struct quota_link *link, enum quota_key key);
+
+/* Which level limits, for logs and `quota show`. */
+enum quota_level {
+	QUOTA_TENANT,
+	QUOTA_USER,
+	QUOTA_CLIENT,			/* of this user */
+	QUOTA_CLIENT_ALL,		/* of all users: Kafka's client-id entity */
+	QUOTA_LEVELS
+};
+
+struct quota_usage {
+	double rate[QUOTA_KEYS];	/* a second, over the last 10 to 20 s */
+	double limit[QUOTA_KEYS];	/* 0: none */
+	uint64_t delay_ns[QUOTA_KEYS];	/* debt now */
+};
+/* What a tenant (user with null string) or a user uses. False: not seen lately. */
+bool quota_usage(struct quota *quota, struct name user, uint64_t now_ns, struct quota_usage *ret);

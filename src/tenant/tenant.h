@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Names of tenants and the joined form of qualified names. Which tenants exist
+ * and what number has which name stands in the permission image (acl/image.h).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define TENANT_MAIN 0u
+
+/* [a-z][a-z0-9-]{0,30}; ERR_INVAL with the reason (why may be NULL). */
+int tenant_name_check(struct str name, struct why *why);
+
+/* The bytes that tenant_join() needs at most. */
+#define TENANT_JOIN_MORE 11
+
+/*
+ * A qualified name as one string, on disk and in internal topics only:
+ * "N/NAME"; NAME alone for main, unless it has a '/' (then "0/NAME"). Injective,
+ * and Kafka's own form on a site with one tenant.
+ */
+struct str tenant_join(struct arena *arena, struct name name);
+/* The name is a view of s. ERR_CORRUPT for what tenant_join() does not write. */
+int tenant_split(struct str s, struct name *ret);
