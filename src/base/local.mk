@@ -12,7 +12,7 @@ libbase_a_SOURCES = \
 	src/base/lock.c src/base/lock.h src/base/locks.def \
 	src/base/map.c src/base/map.h \
 	src/base/mem.c src/base/mem.h \
-	src/base/pmap.c src/base/pmap.h \
+	src/base/piece.h src/base/pmap.c src/base/pmap.h \
 	src/base/rand.c src/base/rand.h \
 	src/base/rcu.c src/base/rcu.h \
 	src/base/ref.h \

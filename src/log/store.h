@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/event.h"
+#include "base/str.h"
+#include "base/uuid.h"
+#include "log/log.h"
+#include "log/partition.h"
+
+/*
+ * One data directory: its partitions, its journal, and the threads that write
+ * behind the event loops. Everything that says "may block" is for start and
+ * stop, worker threads and tests; the rest may run on a loop.
+ */
+struct store;
+
+struct store_config {
+	uint64_t tail_bytes;		/* budget of the cached tails */
+	uint64_t dirty_bytes;		/* appended, not yet in a segment: back-pressure above */
+	uint64_t journal_bytes;		/* size of one journal file */
+	unsigned journal_files;		/* how many before segments are forced out */
+	unsigned open_files;		/* segment files held open */
+	unsigned readers;		/* threads for cold reads and look-ups */
+	unsigned soft_free_percent;	/* below it appends are refused; 0: no soft limit */
+	uint64_t ballast_bytes;		/* reserve for internal topics and checkpoints */
+	uint64_t checkpoint_bytes;	/* of one partition between two recovery points */
+	int64_t checkpoint_ms;
+	int64_t retention_check_ms;
+	int64_t producer_expiry_ms;
+	bool no_background;		/* tests: no maintenance thread */
+};
+
+extern const struct store_config store_config_default;
+
+/* Locks and opens DIR (made if it is not there), recovers what a crash left,
+ * and starts the threads. May block for as long as recovery takes. Fails with a
+ * reason: another broker holds it, a newer format, damage of the directory
+ * itself. Files that are not ours are named in the log and left alone. ev must
+ * outlive the store. */
+int store_open(const char *path, const struct store_config *config, const struct event *ev,
+    struct store **ret, struct why *why);
+
+/* Writes and syncs everything, marks the directory as cleanly stopped, and frees
+ * the store. Every waiter still there is fired with ERR_CLOSED; no partition may
+ * be in use any more. May block. */
+void store_close(struct store **store);
+
+/* Whether the last stop was clean (or the directory is new). An unclean one makes
+ * the leader raise its epoch by one. */
+bool store_was_clean(const struct store *store);
+
+struct store_topic {
+	struct uuid id;
+	struct name name;
+	bool internal;			/* may append from the reserve of a full disk */
+	struct log_config config;
+};
+
+/* Makes partitions first..first+count-1 of a topic, all of them durable when it
+ * returns; those that exist with the same id are left as they are (only their
+ * config is set). ERR_EXISTS where another topic id holds the directory. One
+ * sync for all. May block. */
+int store_create_partitions(struct store *store, const struct store_topic *topic,
+    int32_t first, int32_t count, struct why *why);
+
+/* A counted reference (partition_put), or NULL. Never blocks on the disk. */
+struct partition *store_find(struct store *store, const struct uuid *topic, int32_t index);
+
+/* Fires its waiters with ERR_CLOSED, renames the directory to .<uuid>-delete at
+ * once and removes it after file.delete.delay.ms. ERR_NOTFOUND. May block. */
+int store_delete_partition(struct store *store, const struct uuid *topic, int32_t index);
+
+/* Calls each with every partition (borrowed) until it returns nonzero, and
+ * returns that. Partitions that come or go meanwhile may be missed. */
+int store_each(struct store *store, int (*each)(struct partition *p, void *arg), void *arg);
+
+size_t store_count(const struct store *store);
+
+/* The directory for DescribeLogDirs: its path, and the file system's bytes. May
+ * block. */
+const char *store_path(const struct store *store);
+int store_space(const struct store *store, uint64_t *ret_free, uint64_t *ret_total);
+
+/* Counters for metrics; each only rises, but for dirty, tail and open_files. */
+struct store_stats {
+	uint64_t appended_bytes, written_bytes, journal_bytes;
+	uint64_t journal_commits, journal_entries, segment_syncs;
+	uint64_t hot_reads, cold_reads;
+	uint64_t dirty, tail, open_files;
+	unsigned partitions, offline;
+	bool full;
+};
+void store_stats(const struct store *store, struct store_stats *ret);
+
+/* Runs retention, compaction, producer expiry and overdue deletions once, now;
+ * what the maintenance thread does by itself. wall_ms, mono_ns: the clocks. May
+ * block. */
+void store_maintain(struct store *store, int64_t wall_ms, uint64_t mono_ns);
+
+/* Writes and syncs everything that was appended, then the recovery points. May
+ * block. */
+int store_checkpoint(struct store *store);
