@@ -1,3 +1,6 @@
 noinst_LIBRARIES += libsecurity.a
-libsecurity_a_SOURCES =
+libsecurity_a_SOURCES = \
+	security/cred.h security/mechs.def \
+	security/scram_keys.h security/names.h security/penalty.h security/checks.h \
+	security/rx.h security/mapping.h security/gss.h security/sasl.h
 EXTRA_DIST += security/README.md
