@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Each rule is a function that blames one key of one listener, and a row of the
+ * table below; a listener must pass all of them. */
+#include "broker/rules.h"
+
+#include <string.h>
+
+struct check {
+	struct conf *conf;
+	struct conf_listener *l;
+	const struct yaml_node *node;
+	struct why *why;
+};
+
+/* Blames the key if it was written, else the listener. */
+#define BLAME(c, key, ...) blame((c), (key), arena_printf((c)->conf->arena, __VA_ARGS__).p)
+
+static int
+blame(struct check *c, const char *key, const char *text)
+{
+	const struct yaml_node *at = yaml_get(c->node, key);
+	if (at != NULL)
+		return yaml_blame_value(at, c->why, "listener %s: %s: %s", c->l->name, key, text);
+	return yaml_blame(c->node, c->why, "listener %s: %s: %s", c->l->name, key, text);
+}
+
+static bool
+host_ok(struct str host)
+{
+	static const char set[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%";
+	for (size_t i = 0; i < host.n; i++)
+		if (strchr(set, host.p[i]) == NULL || host.p[i] == '\0')
+			return false;
+	return host.n > 0 && host.n < 256;
+}
+
+int
+rules_hostport(struct str s, struct arena *arena, struct conf_hostport *ret, struct why *why)
+{
+	struct str host = s, port = STR_NULL;
+	int64_t number;
+	for (size_t i = s.n; i > 0 && port.p == NULL; i--) {
+		if (s.p[i - 1] == ':') {
+			port = (struct str){ s.p + i, s.n - i };
+			host.n = i - 1;
+		}
+	}
+	if (port.p == NULL || str_to_i64(port, 1, 65535, &number) != 0)
+		return why_set(why, ERR_INVAL, "\"%.*s\" is not HOST:PORT with a port from 1 to 65535",
+		    STR_ARG(s));
+	bool brackets = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+	if (brackets)
+		host = (struct str){ host.p + 1, host.n - 2 };
+	else if (memchr(host.p, ':', host.n) != NULL)
+		return why_set(why, ERR_INVAL, "\"%.*s\": an IPv6 address stands in brackets, as in "
+		    "[::1]:9093", STR_ARG(s));
+	if (str_is(host, "*") || str_is(host, "0.0.0.0") || str_is(host, "::"))
+		host = STR("*");
+	else if (!host_ok(host))
+		return why_set(why, ERR_INVAL, "\"%.*s\" has no host that can be", STR_ARG(s));
+	*ret = (struct conf_hostport){ arena_str(arena, host).p, (uint16_t)number };
+	return 0;
+}
+
+static int
+rule_addresses(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	struct why reason;
+	if (l->address == NULL)
+		return BLAME(c, "address", "must be set, as HOST:PORT");
+	if (rules_hostport(str_from(l->address), c->conf->arena, &l->bind, &reason) != 0)
+		return BLAME(c, "address", "%s", reason.text);
+	l->told = l->bind;
+	if (l->advertised != NULL &&
+	    rules_hostport(str_from(l->advertised), c->conf->arena, &l->told, &reason) != 0)
+		return BLAME(c, "advertised", "%s", reason.text);
+	if (strcmp(l->told.host, "*") == 0 && l->advertised != NULL)
+		return BLAME(c, "advertised", "clients cannot connect to \"%s\"", l->advertised);
+	if (strcmp(l->told.host, "*") == 0)
+		return BLAME(c, "advertised", "must be set, as HOST:PORT: clients cannot connect to "
+		    "\"%s\"", l->address);
+	return 0;
+}
+
+static int
+rule_unique(struct check *c)
+{
+	for (size_t i = 0; i + 1 < c->conf->listener_count; i++) {
+		const struct conf_listener *other = &c->conf->listeners[i];
+		bool same_host = strcmp(other->bind.host, c->l->bind.host) == 0 ||
+		    strcmp(other->bind.host, "*") == 0 || strcmp(c->l->bind.host, "*") == 0;
+		if (same_host && other->bind.port == c->l->bind.port)
+			return BLAME(c, "address", "port %u is taken by listener %s",
+			    c->l->bind.port, other->name);
+	}
+	return 0;
+}
+
+static bool
+tenant_ok(const char *s)
+{
+	return s[0] >= 'a' && s[0] <= 'z' && strlen(s) <= 31 &&
+	    strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
+}
+
+static int
+rule_tenant(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	if (strcmp(l->tenant, "from-login") == 0) {
+		l->tenant_from_login = true;
+		l->tenant = "main";
+		if (!l->sasl)
+			return BLAME(c, "tenant", "from-login needs SASL: without it there is no login name");
+	}
+	if (!tenant_ok(l->tenant))
+		return BLAME(c, "tenant", "\"%s\" is no name of a tenant: a small letter, then at most 30 "
+		    "small letters, digits or -", l->tenant);
+	return 0;
+}
+
+static bool
+has_mechanism(const struct conf_listener *l, const char *name)
+{
+	for (size_t i = 0; i < l->mechanisms.n; i++)
+		if (strcmp(l->mechanisms.v[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int
+rule_sasl(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	if (!l->sasl && l->mechanisms.n > 0)
+		return BLAME(c, "mechanisms", "needs protocol SASL_SSL or SASL_PLAINTEXT");
+	if (!l->sasl)
+		return 0;
+	if (l->mechanisms.n == 0)
+		l->mechanisms = c->conf->sasl_enabled_mechanisms;
+	if (!l->tls && has_mechanism(l, "PLAIN"))
+		return BLAME(c, "mechanisms", "PLAIN shows passwords: it needs protocol SASL_SSL");
+	return 0;
+}
+
+static int
+rule_tls(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	if (!l->tls && l->client_auth >= 0 && l->client_auth != CONF_CERT_NONE)
+		return BLAME(c, "client.auth", "needs protocol SSL or SASL_SSL");
+	if (l->client_auth < 0)
+		l->client_auth = l->tls && !l->sasl && !l->allow_anonymous ? CONF_CERT_REQUIRED :
+		    CONF_CERT_NONE;
+	if (!l->tls)
+		return l->allow_plaintext ? 0 : BLAME(c, "protocol", "everybody on the way can read "
+		    "and change what is sent; use SASL_SSL, or add allow.plaintext: true");
+	if (l->allow_plaintext)
+		return BLAME(c, "allow.plaintext", "has no effect with TLS: remove it");
+	if (l->keystore == NULL)
+		return BLAME(c, "protocol", "TLS needs ssl.keystore.location, a PEM file with key and "
+		    "certificate; schlossd init makes one");
+	if (l->client_auth != CONF_CERT_NONE && l->truststore == NULL)
+		return BLAME(c, "client.auth", "needs ssl.truststore.location, a PEM file with the "
+		    "authorities that are trusted");
+	return 0;
+}
+
+static int
+rule_anonymous(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	bool proves = l->sasl || l->client_auth == CONF_CERT_REQUIRED;
+	if (!proves && !l->allow_anonymous)
+		return BLAME(c, "protocol", "nobody has to prove who he is; use SASL_SSL, or SSL with "
+		    "client.auth: required, or add allow.anonymous: true");
+	if (proves && l->allow_anonymous)
+		return BLAME(c, "allow.anonymous", "has no effect where everybody must log in: remove it");
+	return 0;
+}
+
+static void
+fill(struct conf *conf, struct conf_listener *l)
+{
+	l->tls = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SSL;
+	l->sasl = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SASL_PLAINTEXT;
+	if (l->keystore == NULL)
+		l->keystore = conf->ssl_keystore_location;
+	if (l->truststore == NULL)
+		l->truststore = conf->ssl_truststore_location;
+	if (l->principal_rules == NULL)
+		l->principal_rules = conf->ssl_principal_mapping_rules;
+	if (l->kerberos_rules == NULL)
+		l->kerberos_rules = conf->sasl_kerberos_rules;
+	if (l->keytab == NULL)
+		l->keytab = conf->sasl_kerberos_keytab;
+}
+
+int
+rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_node *node,
+    struct why *why)
+{
+	static int (*const rules[])(struct check *) = {
+		rule_addresses, rule_unique, rule_tenant, rule_sasl, rule_tls, rule_anonymous,
+	};
+	struct check c = { conf, l, node, why };
+	fill(conf, l);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		int err = rules[i](&c);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+int
+rules_check(const struct conf *conf, struct why *why)
+{
+	if (conf->group_min_session_timeout_ms > conf->group_max_session_timeout_ms)
+		return why_set(why, ERR_INVAL, "%s: group.min.session.timeout.ms is above "
+		    "group.max.session.timeout.ms", conf->file);
+	if (conf->login_tls_timeout_ms > conf->login_timeout_ms)
+		return why_set(why, ERR_INVAL, "%s: login.tls.timeout.ms is above login.timeout.ms",
+		    conf->file);
+	if (conf->log_cleaner_min_compaction_lag_ms > conf->log_cleaner_max_compaction_lag_ms)
+		return why_set(why, ERR_INVAL, "%s: log.cleaner.min.compaction.lag.ms is above "
+		    "log.cleaner.max.compaction.lag.ms", conf->file);
+	if (conf->login_max_connections > conf->max_connections)
+		return why_set(why, ERR_INVAL, "%s: login.max.connections is above max.connections",
+		    conf->file);
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "broker/conf.h"
+#include "broker/yaml.h"
+
+/* The rules across options: what no row of the table can say alone. */
+
+/* Fills what the listener leaves open and checks it, also against those before
+ * it. node: its entry, for the place in messages. */
+int rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_node *node,
+    struct why *why);
+/* Rules between the options of the whole broker. */
+int rules_check(const struct conf *conf, struct why *why);
+
+/* "HOST:PORT", "[ADDRESS]:PORT"; the port 1 to 65535. "*", 0.0.0.0 and ::
+ * become "*". The host lives in the arena. */
+int rules_hostport(struct str s, struct arena *arena, struct conf_hostport *ret, struct why *why);
