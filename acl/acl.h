@@ -157,6 +157,9 @@ int32_t acl_operations(const struct acl_image *image, const struct acl_who *who,
 struct acl_node acl_new_node(const struct acl_image *image, const struct acl_who *who,
     enum acl_type type, uint32_t tenant);
 
+/* Which bits of this node count for who. A user of another tenant is other. */
+enum acl_class acl_class(const struct acl_who *who, const struct acl_node *node, uint32_t tenant);
+
 /* Names of the broker's own topics: operators read them, nobody writes. */
 bool acl_is_internal(struct name topic);
 

@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 /* Whether who administers the tenant: operator, or x on /T. */
+/* A deny rule for alter on the cluster takes the right away; no rule gives it. */
 bool acl_is_admin(const struct acl_image *image, const struct acl_who *who, uint32_t tenant);
 
 /* chmod: the owner, or x on /T; of directories and /T itself x on /T. */
@@ -29,11 +30,11 @@ bool acl_may_chown(const struct acl_image *image, const struct acl_who *who,
 bool acl_may_rule(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
     const struct acl_binding *rule, const struct acl_node *node, bool *ret_by_owner,
     struct acl_answer *ret);
-/* Making, changing, locking, deleting a user record and re-keying one: x on /T;
- * an operator's record, or one about to be one: operators only. One's own
- * password may be changed by oneself (own_password). */
+/* Making, changing, locking, deleting, regrouping or re-keying a user record: x
+ * on /T; an operator's record, or one about to be one (to_operator): operators
+ * only, whatever rights exist on the tenant. */
 bool acl_may_user(const struct acl_image *image, const struct acl_who *who, struct name user,
-    bool to_operator, bool own_password, struct acl_answer *ret);
+    bool to_operator, struct acl_answer *ret);
 /* Teams, and quotas of users below the tenant's own: x on /T. */
 bool acl_may_admin(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
     struct acl_answer *ret);

@@ -1,4 +1,8 @@
 noinst_LIBRARIES += libacl.a
 libacl_a_SOURCES = \
-	acl/acl.h acl/ops.def acl/steps.def acl/rule.h acl/image.h acl/change.h acl/text.h acl/describe.h acl/denials.h
+	acl/acl.h acl/check.c acl/ops.def acl/steps.def acl/names.c \
+	acl/image.c acl/image.h acl/index.c acl/index.h \
+	acl/rule.c acl/rule.h \
+	acl/change.c acl/change.h \
+	acl/describe.h acl/denials.h acl/text.h
 EXTRA_DIST += acl/README.md
