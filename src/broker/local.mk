@@ -1,7 +1,12 @@
 noinst_LIBRARIES += libbroker.a
 libbroker_a_SOURCES = \
+	src/broker/client_file.c src/broker/client_file.h \
 	src/broker/conf.c src/broker/conf.h src/broker/conf_print.c \
+	src/broker/init.c src/broker/init.h \
 	src/broker/options.c src/broker/options.h src/broker/options.def \
+	src/broker/pki.c src/broker/pki.h \
+	src/broker/notify.c src/broker/notify.h \
 	src/broker/rules.c src/broker/rules.h \
+	src/broker/system.c src/broker/system.h \
 	src/broker/yaml.c src/broker/yaml.h
 EXTRA_DIST += src/broker/README.md
