@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Decoding: a walk over a type's rows. All bytes come through the reader, all
+ * memory through arena_try(); a count is believed only as far as the bytes that
+ * are left could hold so many of the shortest elements. The first error stays
+ * in the reader and empties it, so loops end by themselves at the next look. */
+#include "base/err.h"
+#include "wire/codec.h"
+#include "wire/table.h"
+
+struct decoder {
+	struct reader *r;
+	struct arena *arena;
+	uint32_t tenant;
+	int version;
+	bool flex;
+};
+
+static void decode_struct(struct decoder *d, const struct wire_type *type, char *out);
+
+/* The length of a string, bytes, records or array: -1 is null. `wide` lengths
+ * take 32 bits where they are not compact. */
+static int64_t
+decode_length(struct decoder *d, const struct wire_field *f, bool wide)
+{
+	int64_t n;
+	if (d->flex && (f->flags & WIRE_F_CLASSIC) == 0)
+		n = (int64_t)reader_varint(d->r) - 1;
+	else
+		n = wide ? reader_i32(d->r) : reader_i16(d->r);
+	if (n < -1 || (n == -1 && d->version < f->null_lo))
+		reader_fail(d->r, ERR_CORRUPT);
+	return d->r->err != 0 ? -1 : n;
+}
+
+/* A copy in the arena; null stays null. */
+static const uint8_t *
+decode_copy(struct decoder *d, int64_t n)
+{
+	if (n <= 0)
+		return n < 0 ? NULL : (const uint8_t *)"";
+	const uint8_t *from = reader_bytes(d->r, (size_t)n);
+	if (from == NULL)
+		return NULL;
+	uint8_t *to = arena_try(d->arena, (size_t)n);
+	if (to == NULL) {
+		reader_fail(d->r, ERR_LIMIT);
+		return NULL;
+	}
+	memcpy(to, from, (size_t)n);
+	return to;
+}
+
+static struct str
+decode_str(struct decoder *d, const struct wire_field *f)
+{
+	int64_t n = decode_length(d, f, false);
+	const uint8_t *p = decode_copy(d, n);
+	return (struct str){ (const char *)p, p == NULL ? 0 : (size_t)n };
+}
+
+static struct name
+decode_name(struct decoder *d, const struct wire_field *f)
+{
+	struct str s = decode_str(d, f);
+	if (s.n > 0 && !str_is_utf8(s))
+		reader_fail(d->r, ERR_CORRUPT);
+	return NAME(d->tenant, s);
+}
+
+static struct bytes
+decode_bytes(struct decoder *d, const struct wire_field *f)
+{
+	int64_t n = decode_length(d, f, true);
+	const uint8_t *p = decode_copy(d, n);
+	return (struct bytes){ p, p == NULL ? 0 : (size_t)n };
+}
+
+/* One piece: a view of what the reader reads from. */
+static struct pieces
+decode_records(struct decoder *d, const struct wire_field *f)
+{
+	struct pieces list = { NULL, 0 };
+	int64_t n = decode_length(d, f, true);
+	const uint8_t *p = n > 0 ? reader_bytes(d->r, (size_t)n) : NULL;
+	if (n < 0)
+		list.n = -1;
+	else if (p != NULL)
+		pieces_add(d->arena, &list, p, (uint32_t)n);
+	return list;
+}
+
+static struct uuid
+decode_uuid(struct decoder *d)
+{
+	struct uuid u = { { 0 } };
+	const uint8_t *p = reader_bytes(d->r, sizeof(u.b));
+	if (p != NULL)
+		memcpy(u.b, p, sizeof(u.b));
+	return u;
+}
+
+static void *
+decode_pointer(struct decoder *d, const struct wire_field *f)
+{
+	int8_t mark = reader_i8(d->r);
+	if (mark == -1 && d->version >= f->null_lo)
+		return NULL;
+	void *out = arena_try(d->arena, f->type->size);
+	if (mark != 1 || out == NULL) {
+		reader_fail(d->r, mark != 1 ? ERR_CORRUPT : ERR_LIMIT);
+		return NULL;
+	}
+	decode_struct(d, f->type, out);
+	return out;
+}
+
+/* One value, or one element of an array of them. */
+static void
+decode_value(struct decoder *d, const struct wire_field *f, void *at)
+{
+	switch (f->kind) {
+	case WIRE_BOOL:	*(bool *)at = reader_i8(d->r) != 0; break;
+	case WIRE_I8:	*(int8_t *)at = reader_i8(d->r); break;
+	case WIRE_I16:
+	case WIRE_U16:	*(int16_t *)at = reader_i16(d->r); break;
+	case WIRE_I32:
+	case WIRE_U32:	*(int32_t *)at = reader_i32(d->r); break;
+	case WIRE_I64:	*(int64_t *)at = reader_i64(d->r); break;
+	case WIRE_F64:	*(double *)at = reader_f64(d->r); break;
+	case WIRE_UUID:	*(struct uuid *)at = decode_uuid(d); break;
+	case WIRE_STR:	*(struct str *)at = decode_str(d, f); break;
+	case WIRE_BYTES: *(struct bytes *)at = decode_bytes(d, f); break;
+	case WIRE_NAME:	*(struct name *)at = decode_name(d, f); break;
+	case WIRE_RECORDS: *(struct pieces *)at = decode_records(d, f); break;
+	default:	decode_struct(d, f->type, at);
+	}
+}
+
+/* Elements of arrays may not be null: a row for them. */
+static struct wire_field
+element_of(const struct wire_field *f)
+{
+	struct wire_field e = *f;
+	e.null_lo = WIRE_NEVER;
+	return e;
+}
+
+static void
+decode_array(struct decoder *d, const struct wire_field *f, struct wire_array *out)
+{
+	size_t size = wire_size(f);
+	int64_t n = decode_length(d, f, true);
+	*out = (struct wire_array){ NULL, n < 0 ? -1 : 0 };
+	if (n <= 0)
+		return;
+	if (n > WIRE_ARRAY_MAX) {
+		reader_fail(d->r, ERR_LIMIT);
+		return;
+	}
+	if ((uint64_t)n * wire_least(f, d->version, d->flex) > reader_left(d->r)) {
+		reader_fail(d->r, ERR_SHORT);
+		return;
+	}
+	char *v = arena_try(d->arena, (size_t)n * size);
+	if (v == NULL) {
+		reader_fail(d->r, ERR_LIMIT);
+		return;
+	}
+	struct wire_field e = element_of(f);
+	for (int64_t i = 0; i < n && d->r->err == 0; i++)
+		decode_value(d, &e, v + (size_t)i * size);
+	*out = (struct wire_array){ v, (int32_t)n };
+}
+
+static void
+decode_field(struct decoder *d, const struct wire_field *f, char *out)
+{
+	void *at = out + f->off;
+	if (f->flags & WIRE_F_ARRAY)
+		decode_array(d, f, at);
+	else if (f->flags & WIRE_F_POINTER)
+		*(void **)at = decode_pointer(d, f);
+	else
+		decode_value(d, f, at);
+}
+
+static const struct wire_field *
+find_tag(const struct wire_type *type, uint32_t tag, int version)
+{
+	for (const struct wire_field *f = type->fields + type->plain; f < type->fields + type->n; f++)
+		if ((uint32_t)f->tag == tag && version >= f->lo && version <= f->hi)
+			return f;
+	return NULL;
+}
+
+/* Tags ascend; what is not known is skipped; what is known fills its size. */
+static void
+decode_tags(struct decoder *d, const struct wire_type *type, char *out)
+{
+	struct reader *whole = d->r;
+	uint32_t n = reader_varint(whole);
+	int64_t last = -1;
+	if (n > WIRE_TAGS_MAX)
+		reader_fail(whole, ERR_LIMIT);
+	for (uint32_t i = 0; i < n && whole->err == 0; i++) {
+		uint32_t tag = reader_varint(whole);
+		struct reader one = reader_sub(whole, reader_varint(whole));
+		const struct wire_field *f = find_tag(type, tag, d->version);
+		if (tag <= last)
+			reader_fail(whole, ERR_CORRUPT);
+		last = tag;
+		if (f == NULL || whole->err != 0)
+			continue;
+		d->r = &one;
+		decode_field(d, f, out);
+		d->r = whole;
+		if (reader_end(&one) != 0)
+			reader_fail(whole, one.err);
+	}
+}
+
+/* Names that stand for nothing of the tenant's lose the tenant again. */
+static void
+fix_names(const struct wire_type *type, char *out)
+{
+	for (const struct wire_field *f = type->fields; f < type->fields + type->n; f++) {
+		if (f->by == NULL || wire_sem_of(f, out) != WIRE_SEM_PLAIN)
+			continue;
+		struct name *name = (struct name *)(void *)(out + f->off);
+		struct wire_array *list = (struct wire_array *)(void *)name;
+		if ((f->flags & WIRE_F_ARRAY) == 0)
+			name->tenant = 0;
+		else
+			for (int32_t i = 0; i < list->n; i++)
+				((struct name *)(void *)list->v)[i].tenant = 0;
+	}
+}
+
+static void
+decode_struct(struct decoder *d, const struct wire_type *type, char *out)
+{
+	const struct wire_field *f = type->fields, *plain = f + type->plain, *end = f + type->n;
+	for (; f < plain; f++) {
+		if (d->version >= f->lo && d->version <= f->hi)
+			decode_field(d, f, out);
+		else
+			wire_absent(f, d->tenant, out);
+	}
+	for (; f < end; f++)
+		wire_absent(f, d->tenant, out);
+	if (d->flex)
+		decode_tags(d, type, out);
+	if (type->fix && d->r->err == 0)
+		fix_names(type, out);
+}
+
+int
+wire_decode(const struct wire_msg *msg, int version, struct reader *r,
+    struct arena *arena, uint32_t tenant, void *ret_msg)
+{
+	struct decoder d = { r, arena, tenant, version, version >= msg->flex };
+	if (version < msg->lo || version > msg->hi)
+		return reader_fail(r, ERR_UNSUPPORTED);
+	decode_struct(&d, msg->type, ret_msg);
+	return r->err;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every read goes through reader_bytes(), the only place where a length meets
+ * the bytes that are left (compared, never added to a pointer). After an error
+ * the reader is empty, so that it fails again at the next read of anything. */
+#include "wire/reader.h"
+
+int
+reader_fail(struct reader *r, int err)
+{
+	if (r->err == 0)
+		r->err = err;
+	r->p = r->end;
+	return r->err;
+}
+
+double
+reader_f64(struct reader *r)
+{
+	int64_t bits = reader_i64(r);
+	double v;
+	memcpy(&v, &bits, sizeof(v));
+	return v;
+}
+
+/* LEB128 of at most `bits` bits; the last byte must not carry more. */
+static uint64_t
+leb128(struct reader *r, unsigned bits)
+{
+	uint64_t v = 0;
+	for (unsigned shift = 0; shift < bits; shift += 7) {
+		const uint8_t *p = reader_bytes(r, 1);
+		if (p == NULL)
+			return 0;
+		uint64_t part = *p & 0x7f;
+		if (bits - shift < 7 && part >> (bits - shift) != 0)
+			break;
+		v |= part << shift;
+		if ((*p & 0x80) == 0)
+			return v;
+	}
+	reader_fail(r, ERR_CORRUPT);
+	return 0;
+}
+
+uint32_t
+reader_varint(struct reader *r)
+{
+	if (reader_left(r) > 0 && *r->p < 0x80)
+		return *r->p++;
+	return (uint32_t)leb128(r, 32);
+}
+
+int32_t
+reader_zigzag32(struct reader *r)
+{
+	uint32_t v = reader_varint(r);
+	return (int32_t)(v >> 1 ^ -(v & 1));
+}
+
+int64_t
+reader_zigzag64(struct reader *r)
+{
+	uint64_t v = leb128(r, 64);
+	return (int64_t)(v >> 1 ^ -(v & 1));
+}
+
+struct reader
+reader_sub(struct reader *r, size_t n)
+{
+	const uint8_t *p = reader_bytes(r, n);
+	if (p == NULL)
+		return (struct reader){ r->end, r->end, r->err };
+	return reader_of(p, n);
+}
+
+/* n: the length, or -1 for null. */
+static struct str
+view(struct reader *r, int64_t n, bool nullable)
+{
+	if (r->err != 0)
+		return STR_NULL;
+	if (n < 0) {
+		if (n != -1 || !nullable)
+			reader_fail(r, ERR_CORRUPT);
+		return STR_NULL;
+	}
+	const uint8_t *p = reader_bytes(r, (size_t)n);
+	return p == NULL ? STR_NULL : (struct str){ (const char *)p, (size_t)n };
+}
+
+struct str
+reader_str(struct reader *r, bool nullable)
+{
+	return view(r, reader_i16(r), nullable);
+}
+
+struct str
+reader_compact_str(struct reader *r, bool nullable)
+{
+	return view(r, (int64_t)reader_varint(r) - 1, nullable);
+}
+
+int
+reader_end(struct reader *r)
+{
+	return r->err == 0 && r->p != r->end ? reader_fail(r, ERR_CORRUPT) : r->err;
+}
