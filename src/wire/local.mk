@@ -33,7 +33,9 @@ wire_schema = \
 	src/wire/schema/describe_user_scram_credentials.api \
 	src/wire/schema/fetch.api \
 	src/wire/schema/find_coordinator.api \
+	src/wire/schema/group_create.api \
 	src/wire/schema/heartbeat.api \
+	src/wire/schema/id.api \
 	src/wire/schema/incremental_alter_configs.api \
 	src/wire/schema/init_producer_id.api \
 	src/wire/schema/join_group.api \
@@ -49,7 +51,16 @@ wire_schema = \
 	src/wire/schema/produce.api \
 	src/wire/schema/sasl_authenticate.api \
 	src/wire/schema/sasl_handshake.api \
-	src/wire/schema/sync_group.api
+	src/wire/schema/sync_group.api \
+	src/wire/schema/team_alter.api \
+	src/wire/schema/team_list.api \
+	src/wire/schema/tenant_alter.api \
+	src/wire/schema/tenant_list.api \
+	src/wire/schema/tree_list.api \
+	src/wire/schema/tree_set.api \
+	src/wire/schema/user_alter.api \
+	src/wire/schema/user_list.api \
+	src/wire/schema/why.api
 BUILT_SOURCES += src/wire/msg.h
 MAINTAINERCLEANFILES += src/wire/msg.c src/wire/msg.h
 src/wire/msg.c: src/wire/wiregen.py $(wire_schema)
