@@ -7,6 +7,7 @@
  * check and the manual.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"

@@ -7,17 +7,18 @@
  * (design of Kafka, "Quotas"; KIP-13, 55, 124, 219, 599). The limits are an
  * immutable image; the buckets are shared by all loops and connections.
  *
- * A bucket is one number, the time when its debt will be paid (GCRA), changed
- * by compare-and-swap. A charge is made after the fact, so a request larger
- * than the burst goes through in debt; delays come from the debt and are at
- * most one window. What is refused is charged as well: by the caller.
+ * How to use it, so that rates hold with any number of connections: ask
+ * quota_delay() before a request is processed and, while it is not 0, keep the
+ * connection muted that long and ask again; then process and quota_charge()
+ * (what is refused is charged as well), announce the delay that it gives, mute
+ * for it, and ask again at the end, for others of the same entity may have used
+ * the room meanwhile.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -68,11 +69,11 @@ int quota_entity_check(const struct quota_entity *entity, enum quota_key key, do
     struct why *why);
 
 struct quota_config {
-	uint64_t window_ns;		/* longest delay; also what debt is kept */
-	uint64_t burst_ns;		/* as much as this long's rate at once */
+	uint64_t window_ns;		/* longest delay that one charge can cause */
+	uint64_t burst_ns;		/* what the rate gives in this time may come at once */
 	unsigned clients_per_user;	/* buckets for ids without an entry of their own */
 };
-/* 10 s, 1 s, 32 */
+/* 10 s, 0.5 s, 32 */
 extern const struct quota_config quota_config_default;
 
 /* The buckets of a broker. Thread-safe. */
@@ -95,23 +96,22 @@ void quota_client(struct quota_link *link, struct str client_id);
 
 /*
  * Charges amount (bytes; nanoseconds of request time; partitions) on all levels
- * and gives the delay in ns to announce and to mute for; 0 where none.
+ * and gives the delay in ns to announce and to mute for: 0 where none, at most
+ * the window. Never refuses: what is larger than the burst goes into debt.
  */
 uint64_t quota_charge(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
-/* The delay that the debt asks for at this moment, charging nothing. Ask before
- * a fetch is filled, before a strict mutation, and when a muted connection
- * wakes: others of the same entity may have used the room meanwhile. */
+/* The delay that the debt asks for at this moment, charging nothing. */
 uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
-/* The most that one charge can pay back within a window: what a fetch may carry.
- * UINT64_MAX where nothing limits. */
+/* What the strictest level's burst holds: as much as a fetch should carry (but
+ * at least a batch). UINT64_MAX where nothing limits. */
 uint64_t quota_most(struct quota_link *link, enum quota_key key);
 
-/* Which level limits, for logs and `quota show`. */
+/* The levels, from the outermost. */
 enum quota_level {
 	QUOTA_TENANT,
 	QUOTA_USER,
 	QUOTA_CLIENT,			/* of this user */
-	QUOTA_CLIENT_ALL,		/* of all users: Kafka's client-id entity */
+	QUOTA_CLIENT_ALL,		/* of all users: an entry for a client id alone */
 	QUOTA_LEVELS
 };
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bucket that has been idle for burst_ns is full; a charge moves its time of
+ * payment up by what the charge costs, by compare-and-swap. Never further than
+ * one window ahead: one window bounds a delay. The usage counters may lose a
+ * little where two threads open a slot at once; they are for people to read.
+ */
+#include "tenant/bucket.h"
+
+#define SLOT_NS (UINT64_C(10) * 1000000000)
+
+uint64_t
+bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
+    const struct quota_config *config)
+{
+	int64_t now = (int64_t)now_ns, full = now - (int64_t)config->burst_ns;
+	int64_t most = now + (int64_t)config->window_ns, next;
+	int64_t cost = cost_ns > (double)(config->window_ns + config->burst_ns) ?
+	    (int64_t)(config->window_ns + config->burst_ns) : (int64_t)cost_ns;
+	int64_t paid = atomic_load_explicit(&b->paid[key], memory_order_relaxed);
+	do {
+		next = (paid > full ? paid : full) + cost;
+		if (next > most)
+			next = paid > most ? paid : most;
+	} while (!atomic_compare_exchange_weak_explicit(&b->paid[key], &paid, next,
+	    memory_order_relaxed, memory_order_relaxed));
+	return bucket_delay(b, key, now_ns);
+}
+
+uint64_t
+bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns)
+{
+	int64_t paid = atomic_load_explicit(&b->paid[key], memory_order_relaxed);
+	return paid > (int64_t)now_ns ? (uint64_t)(paid - (int64_t)now_ns) : 0;
+}
+
+int
+bucket_idle(const struct bucket *b, uint64_t now_ns, const struct quota_config *config)
+{
+	for (int k = 0; k < QUOTA_KEYS; k++) {
+		int64_t paid = atomic_load_explicit(&b->paid[k], memory_order_relaxed);
+		int64_t slot = atomic_load_explicit(&b->slot[k], memory_order_relaxed);
+		if (paid + (int64_t)config->burst_ns > (int64_t)now_ns ||
+		    slot + 1 >= (int64_t)(now_ns / SLOT_NS))
+			return 0;
+	}
+	return 1;
+}
+
+void
+bucket_count(struct bucket *b, enum quota_key key, double amount, uint64_t now_ns)
+{
+	int64_t slot = (int64_t)(now_ns / SLOT_NS);
+	int64_t seen = atomic_load_explicit(&b->slot[key], memory_order_relaxed);
+	if (seen < slot && atomic_compare_exchange_strong_explicit(&b->slot[key], &seen, slot,
+	    memory_order_relaxed, memory_order_relaxed)) {
+		uint64_t sum = atomic_exchange_explicit(&b->now_sum[key], 0, memory_order_relaxed);
+		atomic_store_explicit(&b->last_sum[key], seen + 1 == slot ? sum : 0,
+		    memory_order_relaxed);
+	}
+	atomic_fetch_add_explicit(&b->now_sum[key], (uint64_t)amount, memory_order_relaxed);
+}
+
+double
+bucket_rate(const struct bucket *b, enum quota_key key, uint64_t now_ns)
+{
+	int64_t slot = (int64_t)(now_ns / SLOT_NS);
+	int64_t seen = atomic_load_explicit(&b->slot[key], memory_order_relaxed);
+	double sum = (double)atomic_load_explicit(&b->now_sum[key], memory_order_relaxed);
+	double last = (double)atomic_load_explicit(&b->last_sum[key], memory_order_relaxed);
+	double part = (double)(now_ns % SLOT_NS) / 1e9;
+	if (seen == slot)
+		return (last + sum) / (10 + part);
+	return seen + 1 == slot ? sum / (10 + part) : 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Inside src/tenant: one token bucket for each key, as one number: the time when
+ * its debt will be paid (the theoretical arrival time of GCRA). Debt is measured
+ * in time, so a change of the rate needs no conversion. Any thread.
+ */
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "tenant/quota.h"
+
+struct bucket {
+	_Atomic int64_t paid[QUOTA_KEYS];
+	/* Usage: what this and the last slot of 10 s have seen. */
+	_Atomic int64_t slot[QUOTA_KEYS];
+	_Atomic uint64_t now_sum[QUOTA_KEYS], last_sum[QUOTA_KEYS];
+};
+
+/* Charges what takes the rate cost_ns to give; the delay until it is paid. */
+uint64_t bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
+    const struct quota_config *config);
+uint64_t bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns);
+/* Whether nothing is lost by forgetting it. */
+int bucket_idle(const struct bucket *b, uint64_t now_ns, const struct quota_config *config);
+
+/* Adds to the usage, and reads it, a second. */
+void bucket_count(struct bucket *b, enum quota_key key, double amount, uint64_t now_ns);
+double bucket_rate(const struct bucket *b, enum quota_key key, uint64_t now_ns);

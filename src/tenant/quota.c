@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The buckets of a broker and the way of a connection to them.
+ *
+ * A link resolves its limits once for each image and client id, under the lock;
+ * a charge then touches only its own numbers and the buckets' atomics. Buckets
+ * exist for tenants, for users, for client ids below a user, and for client ids
+ * with an entry of their own below the tenant. A user may invent ids: those
+ * without an entry get at most clients_per_user buckets, and the next id takes
+ * over the least recently resolved one with its debt, so inventing gains
+ * nothing. Debt outlives connections; idle buckets are reaped.
+ */
+#include "tenant/quota.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "tenant/bucket.h"
+
+#define CLIENT_MAX 1024			/* bytes of a client id that count */
+
+const struct quota_config quota_config_default = {
+	.window_ns = UINT64_C(10000000000),
+	.burst_ns = UINT64_C(500000000),
+	.clients_per_user = 32,
+};
+
+/* A tenant, a user or a client id. */
+struct node {
+	struct bucket bucket;
+	struct node *parent;
+	struct name name;		/* its key in the map that holds it; bytes its own */
+	struct map *children;		/* of users: client ids; of tenants: those of all users */
+	struct list invented;		/* children without an entry, oldest first */
+	unsigned n_invented;
+	struct list hook;		/* in the parent's invented, or alone */
+	unsigned holds;			/* links and children */
+};
+
+struct quota {
+	struct quota_config config;
+	struct lock lock;		/* guards everything but buckets and epoch */
+	struct map *tenants, *users;
+	struct quota_image *image;
+	_Atomic uint32_t epoch;		/* rises with each image */
+};
+
+struct quota_link {
+	struct quota *quota;
+	uint32_t epoch;			/* of the limits below */
+	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
+	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
+	struct str client;		/* own bytes */
+};
+
+/* ---- nodes; the lock is held ---- */
+
+static struct node *
+node_create(struct map *map, struct name name, struct node *parent)
+{
+	struct node *n = MEM_NEW(struct node);
+	n->name = NAME(name.tenant, ((struct str){ str_dup(name.s), name.s.n }));
+	n->parent = parent;
+	if (parent != NULL)
+		parent->holds++;
+	list_init(&n->invented);
+	list_init(&n->hook);
+	map_put(map, n->name, n);
+	return n;
+}
+
+static struct node *
+node_in(struct map *map, struct name name, struct node *parent)
+{
+	struct node *n = map_get(map, name);
+	return n != NULL ? n : node_create(map, name, parent);
+}
+
+static void
+node_free(struct node *n)
+{
+	if (!list_empty(&n->hook)) {
+		list_del(&n->hook);
+		n->parent->n_invented--;
+	}
+	if (n->parent != NULL)
+		n->parent->holds--;
+	map_destroy(&n->children);
+	mem_free((char *)(uintptr_t)n->name.s.p);
+	mem_free(n);
+}
+
+static struct map *
+children_of(struct node *n)
+{
+	if (n->children == NULL)
+		n->children = map_create();
+	return n->children;
+}
+
+/* The id takes over the oldest invented one's bucket and debt. */
+static struct node *
+take_over(struct node *user, struct name name)
+{
+	struct node *n = CONTAINER_OF(user->invented.next, struct node, hook);
+	map_del(user->children, n->name);
+	mem_free((char *)(uintptr_t)n->name.s.p);
+	n->name.s = (struct str){ str_dup(name.s), name.s.n };
+	map_put(user->children, n->name, n);
+	return n;
+}
+
+/* The bucket of a client id below a user. invented: it has no entry of its own. */
+static struct node *
+client_node(const struct quota *q, struct node *user, struct str client, bool invented)
+{
+	struct name name = NAME(user->name.tenant, client);
+	struct node *n = map_get(children_of(user), name);
+	if (n == NULL && invented && user->n_invented >= q->config.clients_per_user)
+		n = take_over(user, name);
+	else if (n == NULL)
+		n = node_create(user->children, name, user);
+	if (!list_empty(&n->hook)) {
+		list_del(&n->hook);
+		user->n_invented--;
+	}
+	if (invented) {
+		list_add(&user->invented, &n->hook);
+		user->n_invented++;
+	}
+	return n;
+}
+
+/* Puts n (may be NULL) in the place of what the link holds. */
+static void
+hold(struct node **at, struct node *n)
+{
+	if (n != NULL)
+		n->holds++;
+	if (*at != NULL)
+		(*at)->holds--;
+	*at = n;
+}
+
+/* ---- limits; the lock is held ---- */
+
+/* The entities that can name a connection, in Kafka's order of precedence. */
+enum { USER_CLIENT, USER_DEFAULT, USER, DEFAULT_CLIENT, DEFAULT_DEFAULT, DEFAULT_USER, CLIENT,
+	DEFAULT_ID, ENTITIES };
+
+static const struct {
+	uint8_t user, client;		/* 0: no such part, 1: default, 2: named */
+	enum quota_level level;
+	bool named;			/* the client id has an entry of its own */
+} entities[ENTITIES] = {
+	[USER_CLIENT] =		{ 2, 2, QUOTA_CLIENT, true },
+	[USER_DEFAULT] =	{ 2, 1, QUOTA_CLIENT, false },
+	[USER] =		{ 2, 0, QUOTA_USER, false },
+	[DEFAULT_CLIENT] =	{ 1, 2, QUOTA_CLIENT, true },
+	[DEFAULT_DEFAULT] =	{ 1, 1, QUOTA_CLIENT, false },
+	[DEFAULT_USER] =	{ 1, 0, QUOTA_USER, false },
+	[CLIENT] =		{ 0, 2, QUOTA_CLIENT_ALL, true },
+	/* Kafka shares this bucket among users with the same id; here a user
+	 * cannot use up another's. */
+	[DEFAULT_ID] =		{ 0, 1, QUOTA_CLIENT, false },
+};
+
+static void
+read_limits(const struct quota_image *image, struct name user, struct str client,
+    struct quota_values ret[ENTITIES])
+{
+	memset(ret, 0, ENTITIES * sizeof(ret[0]));
+	for (int i = 0; i < ENTITIES; i++) {
+		struct quota_entity e = {
+			.tenant = user.tenant,
+			.has_user = entities[i].user != 0,
+			.has_client = entities[i].client != 0,
+			.user = entities[i].user == 2 ? user.s : STR_NULL,
+			.client = entities[i].client == 2 ? client : STR_NULL,
+		};
+		quota_image_get(image, &e, &ret[i]);
+	}
+}
+
+/* A rate in the units that are charged: request time comes in nanoseconds. */
+static double
+unit_rate(enum quota_key key, double value)
+{
+	return key == QUOTA_REQUEST ? value * 1e7 : value;
+}
+
+/* Sets the link's rates of one key; notes which client buckets are needed. */
+static void
+resolve_key(struct quota_link *l, enum quota_key key, const struct quota_values *v,
+    bool *needs, bool *named)
+{
+	double user = v[USER].v[key] > 0 ? v[USER].v[key] : v[DEFAULT_USER].v[key];
+	l->rate[QUOTA_USER][key] = unit_rate(key, user);
+	for (int i = 0; i < ENTITIES; i++) {
+		if (!(v[i].v[key] > 0))
+			continue;
+		enum quota_level level = entities[i].level;
+		l->rate[level][key] = unit_rate(key, v[i].v[key]);
+		needs[level] = true;
+		*named = *named || (level == QUOTA_CLIENT && entities[i].named);
+		break;
+	}
+}
+
+static void
+resolve(struct quota_link *l)
+{
+	struct quota *q = l->quota;
+	struct node *user = l->at[QUOTA_USER];
+	struct quota_values v[ENTITIES], tenant = { 0 };
+	struct quota_entity e = { .tenant = user->name.tenant };
+	bool needs[QUOTA_LEVELS] = { false }, named = false;
+
+	l->epoch = atomic_load_explicit(&q->epoch, memory_order_relaxed);
+	memset(l->rate, 0, sizeof(l->rate));
+	read_limits(q->image, user->name, l->client, v);
+	quota_image_get(q->image, &e, &tenant);
+	for (int k = 0; k < QUOTA_KEYS; k++) {
+		l->rate[QUOTA_TENANT][k] = unit_rate((enum quota_key)k, tenant.v[k]);
+		resolve_key(l, (enum quota_key)k, v, needs, &named);
+	}
+	hold(&l->at[QUOTA_CLIENT],
+	    needs[QUOTA_CLIENT] ? client_node(q, user, l->client, !named) : NULL);
+	struct node *t = l->at[QUOTA_TENANT];
+	hold(&l->at[QUOTA_CLIENT_ALL], needs[QUOTA_CLIENT_ALL] ?
+	    node_in(children_of(t), NAME(t->name.tenant, l->client), t) : NULL);
+}
+
+static void
+refresh(struct quota_link *l)
+{
+	if (l->epoch == atomic_load_explicit(&l->quota->epoch, memory_order_acquire))
+		return;
+	lock_take(&l->quota->lock);
+	resolve(l);
+	lock_drop(&l->quota->lock);
+}
+
+/* ---- the whole ---- */
+
+struct quota *
+quota_create(const struct quota_config *config)
+{
+	struct quota *q = MEM_NEW(struct quota);
+	q->config = *config;
+	if (q->config.clients_per_user == 0)
+		q->config.clients_per_user = 1;
+	lock_init(&q->lock, LOCK_QUOTA);
+	q->tenants = map_create();
+	q->users = map_create();
+	return q;
+}
+
+/* Frees the nodes of a map that nothing holds and that time has made full (all
+ * with always), children first. */
+static void
+sweep(struct quota *q, struct map *map, uint64_t now_ns, bool always)
+{
+	size_t pos = 0;
+	struct name key;
+	for (struct node *n; map != NULL && (n = map_next(map, &pos, &key)) != NULL;) {
+		sweep(q, n->children, now_ns, always);
+		if (n->holds == 0 && (always || bucket_idle(&n->bucket, now_ns, &q->config))) {
+			map_del(map, n->name);
+			node_free(n);
+		}
+	}
+}
+
+void
+quota_destroy(struct quota **quota)
+{
+	struct quota *q = *quota;
+	*quota = NULL;
+	if (q == NULL)
+		return;
+	sweep(q, q->users, 0, true);
+	sweep(q, q->tenants, 0, true);
+	map_destroy(&q->users);
+	map_destroy(&q->tenants);
+	quota_image_unref(&q->image);
+	lock_free(&q->lock);
+	mem_free(q);
+}
+
+void
+quota_publish(struct quota *q, struct quota_image *image)
+{
+	lock_take(&q->lock);
+	struct quota_image *old = q->image;
+	q->image = quota_image_ref(image);
+	atomic_fetch_add_explicit(&q->epoch, 1, memory_order_release);
+	lock_drop(&q->lock);
+	quota_image_unref(&old);
+}
+
+void
+quota_reap(struct quota *q, uint64_t now_ns)
+{
+	lock_take(&q->lock);
+	sweep(q, q->users, now_ns, false);
+	sweep(q, q->tenants, now_ns, false);
+	lock_drop(&q->lock);
+}
+
+struct quota_link *
+quota_open(struct quota *q, struct name user)
+{
+	struct quota_link *l = MEM_NEW(struct quota_link);
+	l->quota = q;
+	l->client = (struct str){ mem_strdup(""), 0 };
+	lock_take(&q->lock);
+	hold(&l->at[QUOTA_TENANT], node_in(q->tenants, NAME(user.tenant, STR("")), NULL));
+	hold(&l->at[QUOTA_USER], node_in(q->users, user, l->at[QUOTA_TENANT]));
+	resolve(l);
+	lock_drop(&q->lock);
+	return l;
+}
+
+void
+quota_close(struct quota_link **link)
+{
+	struct quota_link *l = *link;
+	*link = NULL;
+	if (l == NULL)
+		return;
+	lock_take(&l->quota->lock);
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		hold(&l->at[i], NULL);
+	lock_drop(&l->quota->lock);
+	mem_free((char *)(uintptr_t)l->client.p);
+	mem_free(l);
+}
+
+void
+quota_client(struct quota_link *l, struct str client_id)
+{
+	if (client_id.p == NULL)
+		client_id = STR("");
+	if (client_id.n > CLIENT_MAX)
+		client_id.n = CLIENT_MAX;
+	if (str_eq(l->client, client_id))
+		return;
+	mem_free((char *)(uintptr_t)l->client.p);
+	l->client = (struct str){ str_dup(client_id), client_id.n };
+	lock_take(&l->quota->lock);
+	resolve(l);
+	lock_drop(&l->quota->lock);
+}
+
+uint64_t
+quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
+{
+	uint64_t longest = 0;
+	refresh(l);
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		if (l->at[i] == NULL)
+			continue;
+		bucket_count(&l->at[i]->bucket, key, amount, now_ns);
+		if (!(l->rate[i][key] > 0))
+			continue;
+		uint64_t delay = bucket_charge(&l->at[i]->bucket, key,
+		    amount * 1e9 / l->rate[i][key], now_ns, &l->quota->config);
+		longest = delay > longest ? delay : longest;
+	}
+	return longest;
+}
+
+uint64_t
+quota_delay(struct quota_link *l, enum quota_key key, uint64_t now_ns)
+{
+	uint64_t longest = 0;
+	refresh(l);
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		if (l->at[i] == NULL || !(l->rate[i][key] > 0))
+			continue;
+		uint64_t delay = bucket_delay(&l->at[i]->bucket, key, now_ns);
+		longest = delay > longest ? delay : longest;
+	}
+	return longest;
+}
+
+uint64_t
+quota_most(struct quota_link *l, enum quota_key key)
+{
+	double least = 0;
+	refresh(l);
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		double most = l->rate[i][key] * (double)l->quota->config.burst_ns / 1e9;
+		if (most > 0 && (!(least > 0) || most < least))
+			least = most;
+	}
+	return !(least > 0) || least >= 1e18 ? UINT64_MAX : least < 1 ? 1 : (uint64_t)least;
+}
+
+bool
+quota_usage(struct quota *q, struct name user, uint64_t now_ns, struct quota_usage *ret)
+{
+	bool whole = user.s.p == NULL;
+	struct quota_values v[ENTITIES], tenant = { 0 };
+	struct quota_entity e = { .tenant = user.tenant };
+
+	lock_take(&q->lock);
+	const struct node *n = whole ? map_get(q->tenants, NAME(user.tenant, STR(""))) :
+	    map_get(q->users, user);
+	quota_image_get(q->image, &e, &tenant);
+	read_limits(q->image, user, STR(""), v);
+	for (int k = 0; n != NULL && k < QUOTA_KEYS; k++) {
+		double own = v[USER].v[k] > 0 ? v[USER].v[k] : v[DEFAULT_USER].v[k];
+		ret->limit[k] = whole ? tenant.v[k] : own;
+		ret->rate[k] = bucket_rate(&n->bucket, (enum quota_key)k, now_ns);
+		if (k == QUOTA_REQUEST)
+			ret->rate[k] /= 1e7;
+		ret->delay_ns[k] = bucket_delay(&n->bucket, (enum quota_key)k, now_ns);
+	}
+	lock_drop(&q->lock);
+	return n != NULL;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The joined form is injective because the number is written in one way only
+ * (decimal, no leading zeros) and ends at the first '/'; a bare name has none.
+ * What could not have been written is corrupt, never guessed at.
+ */
+#include "tenant/tenant.h"
+
+#include <inttypes.h>
+
+#define TENANT_NAME_MAX 31
+
+int
+tenant_name_check(struct str name, struct why *why)
+{
+	bool ok = name.n > 0 && name.n <= TENANT_NAME_MAX && name.p[0] >= 'a' && name.p[0] <= 'z';
+	for (size_t i = 0; ok && i < name.n; i++) {
+		char c = name.p[i];
+		ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+	}
+	if (!ok)
+		return why_set(why, ERR_INVAL,
+		    "a tenant's name is a small letter, then at most %d of a-z 0-9 -",
+		    TENANT_NAME_MAX - 1);
+	return 0;
+}
+
+struct str
+tenant_join(struct arena *arena, struct name name)
+{
+	if (name.tenant == TENANT_MAIN && (name.s.n == 0 || memchr(name.s.p, '/', name.s.n) == NULL))
+		return arena_str(arena, name.s);
+	char number[TENANT_JOIN_MORE + 1];
+	int digits = 0;
+	for (uint32_t n = name.tenant; digits == 0 || n > 0; n /= 10)
+		number[digits++] = (char)('0' + n % 10);
+	char *p = arena_alloc(arena, (size_t)digits + 2 + name.s.n);
+	for (int i = 0; i < digits; i++)
+		p[i] = number[digits - 1 - i];
+	p[digits] = '/';
+	if (name.s.n > 0)
+		memcpy(p + digits + 1, name.s.p, name.s.n);
+	p[(size_t)digits + 1 + name.s.n] = '\0';
+	return (struct str){ p, (size_t)digits + 1 + name.s.n };
+}
+
+int
+tenant_split(struct str s, struct name *ret)
+{
+	struct str rest = s, head;
+	int64_t number;
+	if (!str_cut(&rest, '/', &head)) {
+		*ret = NAME(TENANT_MAIN, s);
+		return 0;
+	}
+	for (size_t i = 0; i < head.n; i++)
+		if (head.p[i] < '0' || head.p[i] > '9')
+			return ERR_CORRUPT;
+	if (str_to_i64(head, 0, UINT32_MAX, &number) != 0 || (head.n > 1 && head.p[0] == '0'))
+		return ERR_CORRUPT;
+	if (number == TENANT_MAIN && (rest.n == 0 || memchr(rest.p, '/', rest.n) == NULL))
+		return ERR_CORRUPT;
+	*ret = NAME((uint32_t)number, rest);
+	return 0;
+}
