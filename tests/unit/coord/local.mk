@@ -1,1 +1,7 @@
-# Unit tests of coord.
+# Unit tests of the group coordinator.
+check_PROGRAMS += tests/unit/coord/test_group tests/unit/coord/test_coord
+coord_test_libs = libcoord.a libtenant.a libwire.a libacl.a libbase.a $(system_libs) $(UNIT_LIBS)
+tests_unit_coord_test_group_SOURCES = tests/unit/coord/test_group.c
+tests_unit_coord_test_group_LDADD = $(coord_test_libs)
+tests_unit_coord_test_coord_SOURCES = tests/unit/coord/test_coord.c
+tests_unit_coord_test_coord_LDADD = $(coord_test_libs)

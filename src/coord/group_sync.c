@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What members of a generation ask: their assignment (SyncGroup), whether the
+ * generation still holds (Heartbeat), to go (LeaveGroup), to commit offsets.
+ *
+ * The leader's SyncGroup makes a generation stable: the assignment is stored
+ * first, and every parked SyncGroup is answered after it. Where the log takes
+ * nothing, all of them fail with a retriable error and the group rebalances.
+ */
+#include "coord/group_impl.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static void
+answer_sync(struct group *g, struct member *m, void *cookie)
+{
+	g->ops->synced(g->ctx, cookie, &(struct group_synced){ .err = KERR_NONE,
+	    .protocol_type = str_from(g->protocol_type), .protocol = str_from(g->protocol),
+	    .assignment = { m->assignment, m->assignment_n } });
+}
+
+static void
+set_assignment(struct member *m, struct bytes a)
+{
+	mem_free(m->assignment);
+	/* Never NULL: no assignment is empty bytes on the wire, not null. */
+	m->assignment = mem_dup(a.p, a.n);
+	m->assignment_n = a.n;
+}
+
+/* What the leader decided; members that it leaves out get empty assignments. */
+static void
+assign_all(struct group *g, const struct group_sync *s)
+{
+	LIST_FOREACH(hook, &g->members)
+		set_assignment(CONTAINER_OF(hook, struct member, hook), (struct bytes){ NULL, 0 });
+	ARRAY_FOREACH(const struct group_assignment, a, s->assignments) {
+		struct member *m = group_member(g, a->member_id);
+		if (m != NULL)
+			set_assignment(m, a->assignment);
+	}
+}
+
+static void
+release_syncs(struct group *g)
+{
+	LIST_FOREACH(hook, &g->members) {
+		struct member *m = CONTAINER_OF(hook, struct member, hook);
+		void *cookie = m->sync_cookie;
+		m->sync_cookie = NULL;
+		if (cookie == NULL)
+			continue;
+		m->pending_sync = false;
+		member_touch(m);
+		answer_sync(g, m, cookie);
+	}
+}
+
+/* The sync phase ends when the leader has spoken; those who have not asked for
+ * their assignment yet are kept until the phase's time is over. */
+static void
+leader_synced(struct group *g, const struct group_sync *s)
+{
+	assign_all(g, s);
+	if (g->ops->store(g->ctx, g) != 0) {
+		LIST_FOREACH(hook, &g->members) {
+			struct member *m = CONTAINER_OF(hook, struct member, hook);
+			set_assignment(m, (struct bytes){ NULL, 0 });
+			if (m->sync_cookie != NULL)
+				member_touch(m);
+			member_fail_sync(m, KERR_COORDINATOR_NOT_AVAILABLE);
+		}
+		group_rebalance(g);
+		return;
+	}
+	group_move(g, GROUP_STABLE);
+	release_syncs(g);
+}
+
+static bool
+differs(struct str said, const char *ours)
+{
+	return said.p != NULL && !str_eq(said, str_from(ours));
+}
+
+static enum kerr
+check_sync(const struct group *g, const struct group_sync *s, struct member **ret)
+{
+	if (g->state == GROUP_DEAD)
+		return KERR_COORDINATOR_NOT_AVAILABLE;
+	enum kerr err = group_find(g, s->member_id, s->instance_id, ret);
+	if (err != KERR_NONE)
+		return err;
+	if (s->generation != g->generation)
+		return KERR_ILLEGAL_GENERATION;
+	if (differs(s->protocol_type, g->protocol_type) || differs(s->protocol, g->protocol))
+		return KERR_INCONSISTENT_GROUP_PROTOCOL;
+	if (g->state == GROUP_PREPARING)
+		return KERR_REBALANCE_IN_PROGRESS;
+	return KERR_NONE;
+}
+
+void
+group_sync(struct group *g, const struct group_sync *s, void *cookie)
+{
+	struct member *m;
+	enum kerr err = check_sync(g, s, &m);
+	if (err != KERR_NONE) {
+		g->ops->synced(g->ctx, cookie, &(struct group_synced){ .err = err });
+		return;
+	}
+	if (g->state == GROUP_STABLE) {
+		m->pending_sync = false;
+		member_touch(m);
+		answer_sync(g, m, cookie);
+		return;
+	}
+	member_fail_sync(m, KERR_UNKNOWN_MEMBER_ID); /* an older try of the same member */
+	m->sync_cookie = cookie;
+	m->pending_sync = false;
+	timer_cancel(g->timers, &m->session);
+	if (member_is_leader(g, m))
+		leader_synced(g, s);
+}
+
+enum kerr
+group_heartbeat(struct group *g, const struct group_caller *c)
+{
+	struct member *m;
+	if (g->state == GROUP_DEAD)
+		return KERR_COORDINATOR_NOT_AVAILABLE;
+	enum kerr err = group_find(g, c->member_id, c->instance_id, &m);
+	if (err != KERR_NONE)
+		return err;
+	if (c->generation != g->generation)
+		return KERR_ILLEGAL_GENERATION;
+	member_touch(m);
+	return g->state == GROUP_PREPARING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE;
+}
+
+enum kerr
+group_leave(struct group *g, struct str id, struct str instance)
+{
+	struct member *m;
+	if (g->state == GROUP_DEAD)
+		return KERR_COORDINATOR_NOT_AVAILABLE;
+	if (instance.n == 0 && group_take_pending(g, id)) {
+		group_try_complete_join(g);
+		return KERR_NONE;
+	}
+	if (id.n == 0 && instance.n > 0) {
+		/* An administrator removes a static member by its instance id alone. */
+		m = map_get(g->by_instance, NAME(0, instance));
+		if (m == NULL)
+			return KERR_UNKNOWN_MEMBER_ID;
+	} else {
+		enum kerr err = group_find(g, id, instance, &m);
+		if (err != KERR_NONE)
+			return err;
+	}
+	group_remove_member(g, m, KERR_UNKNOWN_MEMBER_ID);
+	group_rebalance(g);
+	return KERR_NONE;
+}
+
+enum kerr
+group_may_commit(struct group *g, const struct group_caller *c)
+{
+	struct member *m;
+	if (g->state == GROUP_DEAD)
+		return KERR_COORDINATOR_NOT_AVAILABLE;
+	if (c->generation < 0 && c->member_id.n == 0 && c->instance_id.n == 0)
+		return g->state == GROUP_EMPTY ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
+	enum kerr err = group_find(g, c->member_id, c->instance_id, &m);
+	if (err != KERR_NONE)
+		return err;
+	if (c->generation != g->generation)
+		return KERR_ILLEGAL_GENERATION;
+	if (g->state == GROUP_COMPLETING)
+		return KERR_REBALANCE_IN_PROGRESS;
+	if (!member_joining(m))
+		member_touch(m);
+	return KERR_NONE;
+}
+
+/* Subscriptions of the "consumer" protocol: version, then an array of topic
+ * names; what follows differs by version and does not matter here. */
+static bool
+subscription_has(struct bytes b, struct str topic, bool *ret_readable)
+{
+	size_t at = 6;
+	*ret_readable = false;
+	if (b.n < at)
+		return false;
+	uint32_t count = (uint32_t)b.p[2] << 24 | (uint32_t)b.p[3] << 16 | (uint32_t)b.p[4] << 8 | b.p[5];
+	bool found = false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (b.n - at < 2)
+			return false;
+		size_t n = (size_t)b.p[at] << 8 | b.p[at + 1];
+		at += 2;
+		if (b.n - at < n)
+			return false;
+		found = found || str_eq((struct str){ (const char *)b.p + at, n }, topic);
+		at += n;
+	}
+	*ret_readable = true;
+	return found;
+}
+
+bool
+group_subscribes(const struct group *g, struct str topic)
+{
+	if (g->members_n == 0)
+		return false;
+	if (g->protocol_type == NULL || strcmp(g->protocol_type, "consumer") != 0)
+		return true;
+	LIST_FOREACH(hook, &g->members) {
+		const struct member *m = CONTAINER_OF(hook, struct member, hook);
+		const char *protocol = g->protocol != NULL ? g->protocol : "";
+		struct bytes b = member_metadata(m, protocol);
+		bool readable, has;
+		if (g->protocol == NULL && m->protocols_n > 0)
+			b = m->protocols[0].metadata;
+		has = subscription_has(b, topic, &readable);
+		if (has || !readable)
+			return true;
+	}
+	return false;
+}

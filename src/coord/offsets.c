@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A map from topic to an array of its partitions' offsets, sorted by partition:
+ * a group commits to few topics and, within one, to runs of partitions. The
+ * topics are also in a list, in the order they came, for a stable walk.
+ */
+#include "coord/offsets.h"
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+struct topic {
+	struct list hook;
+	struct str name;		/* owned */
+	struct offset *v;
+	size_t n, cap;
+};
+
+struct offsets {
+	struct map *topics;
+	struct list order;
+	size_t count;
+};
+
+static struct str
+dup_str(struct str s)
+{
+	return s.p == NULL ? STR_NULL : (struct str){ str_dup(s), s.n };
+}
+
+static void
+free_str(struct str s)
+{
+	mem_free((void *)(uintptr_t)s.p);
+}
+
+struct offsets *
+offsets_create(void)
+{
+	struct offsets *o = MEM_NEW(struct offsets);
+	o->topics = map_create();
+	list_init(&o->order);
+	return o;
+}
+
+static void
+topic_free(struct topic *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free_str(t->v[i].metadata);
+	mem_free(t->v);
+	free_str(t->name);
+	mem_free(t);
+}
+
+void
+offsets_destroy(struct offsets **offsets)
+{
+	if (*offsets == NULL)
+		return;
+	LIST_FOREACH(hook, &(*offsets)->order)
+		topic_free(CONTAINER_OF(hook, struct topic, hook));
+	map_destroy(&(*offsets)->topics);
+	mem_free(*offsets);
+	*offsets = NULL;
+}
+
+/* The first place whose partition is >= partition. */
+static size_t
+place(const struct topic *t, int32_t partition)
+{
+	size_t lo = 0, hi = t->n;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (t->v[mid].partition < partition)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct topic *
+topic_for(struct offsets *o, struct str name)
+{
+	struct topic *t = map_get(o->topics, NAME(0, name));
+	if (t != NULL)
+		return t;
+	t = MEM_NEW(struct topic);
+	t->name = dup_str(name);
+	map_put(o->topics, NAME(0, t->name), t);
+	list_add(&o->order, &t->hook);
+	return t;
+}
+
+void
+offsets_put(struct offsets *o, const struct offset *new)
+{
+	struct topic *t = topic_for(o, new->topic);
+	size_t i = place(t, new->partition);
+	if (i < t->n && t->v[i].partition == new->partition) {
+		free_str(t->v[i].metadata);
+	} else {
+		if (t->n == t->cap) {
+			t->cap = t->cap == 0 ? 4 : t->cap * 2;
+			t->v = mem_realloc(t->v, t->cap * sizeof(*t->v));
+		}
+		memmove(&t->v[i + 1], &t->v[i], (t->n - i) * sizeof(*t->v));
+		t->n++;
+		o->count++;
+	}
+	t->v[i] = *new;
+	t->v[i].topic = t->name;
+	t->v[i].metadata = dup_str(new->metadata);
+}
+
+const struct offset *
+offsets_get(const struct offsets *o, struct str topic, int32_t partition)
+{
+	const struct topic *t = map_get(o->topics, NAME(0, topic));
+	size_t i = t == NULL ? 0 : place(t, partition);
+	return t != NULL && i < t->n && t->v[i].partition == partition ? &t->v[i] : NULL;
+}
+
+bool
+offsets_del(struct offsets *o, struct str topic, int32_t partition)
+{
+	struct topic *t = map_get(o->topics, NAME(0, topic));
+	size_t i = t == NULL ? 0 : place(t, partition);
+	if (t == NULL || i == t->n || t->v[i].partition != partition)
+		return false;
+	free_str(t->v[i].metadata);
+	memmove(&t->v[i], &t->v[i + 1], (t->n - i - 1) * sizeof(*t->v));
+	o->count--;
+	if (--t->n == 0) {
+		map_del(o->topics, NAME(0, t->name));
+		list_del(&t->hook);
+		topic_free(t);
+	}
+	return true;
+}
+
+size_t
+offsets_count(const struct offsets *o)
+{
+	return o->count;
+}
+
+const struct offset *
+offsets_next(const struct offsets *o, const struct offset *after)
+{
+	const struct list *next = o->order.next;
+	if (after != NULL) {
+		const struct topic *t = map_get(o->topics, NAME(0, after->topic));
+		if (after + 1 < t->v + t->n)
+			return after + 1;
+		next = t->hook.next;
+	}
+	return next == &o->order ? NULL : CONTAINER_OF(next, struct topic, hook)->v;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing to a shard's log: records are encoded one behind the other into one
+ * buffer and go out as one batch, so a request's changes are stored together.
+ * An error on the way is kept and reported by pen_finish(); nothing is written then.
+ */
+#include "base/err.h"
+#include "base/mem.h"
+#include "coord/shard.h"
+#include "tenant/tenant.h"
+
+#define PEN_MAX (64u << 20)
+
+void
+pen_init(struct pen *p, struct shard *s)
+{
+	*p = (struct pen){ .shard = s };
+	buf_init(&p->bytes, PEN_MAX);
+}
+
+/* The name as it stands in the topic: with its tenant. */
+static int
+join_name(struct name name, struct buf *out, struct str *ret)
+{
+	size_t at = out->n;
+	int err = tenant_name_join(name, out);
+	if (err == 0)
+		*ret = (struct str){ (const char *)out->p + at, out->n - at };
+	return err;
+}
+
+static void
+begin(struct pen *p, struct coord_key *key, struct name group, struct str topic)
+{
+	struct buf names;
+	size_t at = p->bytes.n;
+	buf_init(&names, 4096 + 4 * (group.s.n + topic.n));
+	/* Both names in one buffer, reserved first: its bytes must not move between. */
+	int err = buf_reserve(&names, names.max);
+	if (err == 0)
+		err = join_name(group, &names, &key->group);
+	if (err == 0 && key->kind == COORD_KEY_OFFSET)
+		err = join_name(NAME(group.tenant, topic), &names, &key->topic);
+	if (err == 0)
+		err = coord_key_encode(key, &p->bytes);
+	buf_free(&names);
+	if (p->err == 0)
+		p->err = err;
+	if (p->n == p->cap) {
+		p->cap = p->cap == 0 ? 8 : p->cap * 2;
+		p->v = mem_realloc(p->v, (size_t)p->cap * sizeof(*p->v));
+	}
+	p->v[p->n++] = (struct pen_record){ .key_n = p->bytes.n - at, .deletes = true };
+}
+
+static void
+value_done(struct pen *p, size_t at, int err)
+{
+	p->v[p->n - 1].deletes = false;
+	p->v[p->n - 1].value_n = p->bytes.n - at;
+	if (p->err == 0)
+		p->err = err;
+}
+
+void
+pen_offset(struct pen *p, struct name group, const struct offset *o, bool deletes)
+{
+	struct coord_key key = { .kind = COORD_KEY_OFFSET, .partition = o->partition };
+	begin(p, &key, group, o->topic);
+	size_t at = p->bytes.n;
+	if (!deletes)
+		value_done(p, at, coord_offset_encode(o, &p->bytes));
+}
+
+void
+pen_group(struct pen *p, const struct entry *e, bool deletes)
+{
+	struct coord_key key = { .kind = COORD_KEY_GROUP };
+	begin(p, &key, e->group->name, STR(""));
+	size_t at = p->bytes.n;
+	if (!deletes)
+		value_done(p, at, coord_group_encode(e->group, &p->bytes));
+}
+
+void
+pen_owner(struct pen *p, const struct entry *e, bool deletes)
+{
+	struct coord_key key = { .kind = COORD_KEY_OWNER };
+	struct group_owner o = { str_from(e->owner), str_from(e->team), e->mode };
+	begin(p, &key, e->group->name, STR(""));
+	size_t at = p->bytes.n;
+	if (!deletes)
+		value_done(p, at, coord_owner_encode(&o, &p->bytes));
+}
+
+static int
+append(struct pen *p)
+{
+	struct shard *s = p->shard;
+	struct coord_record *r = mem_zalloc((size_t)p->n * sizeof(*r));
+	const uint8_t *at = p->bytes.p;
+	for (int i = 0; i < p->n; i++) {
+		r[i].key = (struct bytes){ at, p->v[i].key_n };
+		at += p->v[i].key_n;
+		r[i].value = (struct bytes){ p->v[i].deletes ? NULL : at, p->v[i].value_n };
+		at += p->v[i].value_n;
+	}
+	int64_t end;
+	int err = s->coord->io.append(s->coord->io.ctx, s->index, r, p->n, s->wall_ms, &end);
+	if (err == 0)
+		s->end = end;
+	mem_free(r);
+	return err;
+}
+
+int
+pen_finish(struct pen *p)
+{
+	int err = p->err;
+	if (err == 0 && p->n > 0)
+		err = append(p);
+	buf_free(&p->bytes);
+	mem_free(p->v);
+	return err;
+}

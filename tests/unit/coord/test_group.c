@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The classic protocol on virtual time: each test plays clients by hand. */
+#include "../test.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "coord/group.h"
+
+#define MAX 1200
+
+struct client {
+	char id[80], leader[80], protocol[32], assignment[64];
+	enum kerr err;
+	int joins, syncs, generation, members;
+	bool skip;
+};
+
+struct world {
+	struct timers timers;
+	struct group *group;
+	uint64_t now;
+	int stores, store_err;
+	struct client c[MAX];
+};
+
+static const struct group_settings settings = { 6000, 1800000, 3000, MAX, 300000 };
+
+static void
+copy(char *out, size_t size, struct str s)
+{
+	snprintf(out, size, "%.*s", STR_ARG(s));
+}
+
+static void
+joined(void *ctx, void *cookie, const struct group_joined *a)
+{
+	struct client *c = cookie;
+	(void)ctx;
+	c->joins++;
+	c->err = a->err;
+	if (a->err == KERR_NONE || a->err == KERR_MEMBER_ID_REQUIRED)
+		copy(c->id, sizeof(c->id), a->member_id);
+	copy(c->leader, sizeof(c->leader), a->leader);
+	copy(c->protocol, sizeof(c->protocol), a->protocol);
+	c->generation = a->generation;
+	c->members = a->members.n;
+	c->skip = a->skip_assignment;
+}
+
+static void
+synced(void *ctx, void *cookie, const struct group_synced *a)
+{
+	struct client *c = cookie;
+	(void)ctx;
+	c->syncs++;
+	c->err = a->err;
+	snprintf(c->assignment, sizeof(c->assignment), "%.*s", (int)a->assignment.n,
+	    a->assignment.n > 0 ? (const char *)a->assignment.p : "");
+}
+
+static int
+store(void *ctx, struct group *group)
+{
+	struct world *w = ctx;
+	(void)group;
+	w->stores++;
+	return w->store_err;
+}
+
+static const struct group_ops ops = { joined, synced, store };
+
+static int
+setup(void **state)
+{
+	struct world *w = mem_zalloc(sizeof(*w));
+	timers_init(&w->timers);
+	w->now = 1;
+	w->group = group_create(NAME(0, STR("g")), &settings, &ops, w, &w->timers, 1000);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	group_destroy(&w->group);
+	assert_true(timers_next(&w->timers) == UINT64_MAX);
+	timers_free(&w->timers);
+	mem_free(w);
+	return 0;
+}
+
+static void
+pass(struct world *w, uint64_t ms)
+{
+	uint64_t end = w->now + ms * NS_PER_MS;
+	while (timers_next(&w->timers) <= end) {
+		w->now = timers_next(&w->timers);
+		group_at(w->group, w->now, (int64_t)(w->now / NS_PER_MS));
+		timers_run(&w->timers, w->now);
+	}
+	w->now = end;
+	group_at(w->group, w->now, (int64_t)(w->now / NS_PER_MS));
+}
+
+/* protocols: "range,sticky"; the metadata is the client's tag. */
+static void
+join_as(struct world *w, struct client *c, const char *instance, const char *protocols,
+    const char *tag, bool needs_id, bool can_skip)
+{
+	struct group_protocol p[4];
+	struct group_join j = { .member_id = str_from(c->id), .instance_id = str_from(instance),
+		.client_id = STR("cl"), .client_host = STR("/10.0.0.1"),
+		.protocol_type = STR("consumer"), .protocols = { p, 0 }, .session_ms = 10000,
+		.rebalance_ms = 60000, .needs_member_id = needs_id, .can_skip_assignment = can_skip };
+	struct str rest = str_from(protocols), head;
+	while (rest.p != NULL) {
+		str_cut(&rest, ',', &head);
+		p[j.protocols.n++] = (struct group_protocol){ head,
+			{ (const uint8_t *)tag, strlen(tag) } };
+	}
+	group_join(w->group, &j, c);
+}
+
+static void
+join(struct world *w, struct client *c)
+{
+	join_as(w, c, NULL, "range", "m", false, true);
+}
+
+static void
+sync_(struct world *w, struct client *c, struct client *all, int n)
+{
+	struct group_assignment a[MAX];
+	struct group_sync s = { .member_id = str_from(c->id), .protocol_type = STR_NULL,
+		.protocol = STR_NULL, .generation = c->generation, .assignments = { a, n } };
+	for (int i = 0; i < n; i++)
+		a[i] = (struct group_assignment){ str_from(all[i].id),
+			{ (const uint8_t *)all[i].id, strlen(all[i].id) } };
+	group_sync(w->group, &s, c);
+}
+
+static enum kerr
+beat(struct world *w, struct client *c)
+{
+	struct group_caller caller = { str_from(c->id), STR_NULL, c->generation };
+	return group_heartbeat(w->group, &caller);
+}
+
+/* n clients from nothing to a stable generation. */
+static void
+form(struct world *w, int n)
+{
+	int before[MAX];
+	for (int i = 0; i < n; i++) {
+		before[i] = w->c[i].joins;
+		join(w, &w->c[i]);
+	}
+	for (int i = 0; i < n && w->c[n - 1].joins == before[n - 1]; i++)
+		pass(w, 3000);
+	int leader = -1;
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(w->c[i].err, KERR_NONE);
+		assert_int_equal(w->c[i].joins, before[i] + 1);
+		if (strcmp(w->c[i].id, w->c[i].leader) == 0)
+			leader = i;
+	}
+	assert_true(leader >= 0);
+	assert_int_equal(w->c[leader].members, n);
+	for (int i = 0; i < n; i++)
+		if (i != leader)
+			sync_(w, &w->c[i], NULL, 0);
+	sync_(w, &w->c[leader], w->c, n);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(w->c[i].err, KERR_NONE);
+		assert_int_equal(w->c[i].syncs, 1);
+		assert_int_equal(strncmp(w->c[i].assignment, w->c[i].id, 60), 0);
+		w->c[i].syncs = 0;
+	}
+}
+
+static void
+first_generation_waits_for_late_comers(void **state)
+{
+	struct world *w = *state;
+	join(w, &w->c[0]);
+	pass(w, 2000);
+	join(w, &w->c[1]);
+	pass(w, 2000);
+	assert_int_equal(w->c[0].joins, 0); /* the delay began anew */
+	pass(w, 2000);
+	assert_int_equal(w->c[0].joins, 1);
+	assert_int_equal(w->c[1].joins, 1);
+	assert_int_equal(w->c[0].generation, 1);
+	assert_string_equal(w->c[1].leader, w->c[0].id);
+	assert_int_equal(w->c[0].members, 2);
+	assert_int_equal(w->c[1].members, 0);
+}
+
+static void
+thousand_members(void **state)
+{
+	struct world *w = *state;
+	form(w, 1000);
+	/* One leaves: the rest are called back and form the next generation. */
+	assert_int_equal(group_leave(w->group, str_from(w->c[999].id), STR_NULL), KERR_NONE);
+	assert_int_equal(beat(w, &w->c[3]), KERR_REBALANCE_IN_PROGRESS);
+	int generation = w->c[0].generation;
+	form(w, 999);
+	assert_int_equal(w->c[0].generation, generation + 1);
+	assert_int_equal(beat(w, &w->c[3]), KERR_NONE);
+}
+
+static void
+member_id_is_required_then_known(void **state)
+{
+	struct world *w = *state;
+	struct client *c = &w->c[0];
+	join_as(w, c, NULL, "range", "m", true, true);
+	assert_int_equal(c->err, KERR_MEMBER_ID_REQUIRED);
+	assert_int_equal(strncmp(c->id, "cl-", 3), 0);
+	join_as(w, c, NULL, "range", "m", true, true);
+	pass(w, 3000);
+	assert_int_equal(c->err, KERR_NONE);
+	assert_int_equal(c->joins, 2);
+}
+
+static void
+unused_member_id_expires(void **state)
+{
+	struct world *w = *state;
+	form(w, 1);
+	join_as(w, &w->c[1], NULL, "range", "m", true, true);
+	join(w, &w->c[0]); /* the leader asks for a rebalance */
+	assert_int_equal(w->c[0].joins, 1); /* which waits for the id that was given out */
+	pass(w, 10000);
+	assert_int_equal(w->c[0].joins, 2);
+	join_as(w, &w->c[1], NULL, "range", "m", true, true);
+	assert_int_equal(w->c[1].err, KERR_UNKNOWN_MEMBER_ID);
+}
+
+static void
+session_ends_without_heartbeats(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	for (int i = 0; i < 5; i++) {
+		pass(w, 5000);
+		assert_int_equal(beat(w, &w->c[0]), i < 1 ? KERR_NONE : KERR_REBALANCE_IN_PROGRESS);
+		if (i == 0)
+			assert_int_equal(w->group->members_n, 2);
+	}
+	assert_int_equal(w->group->members_n, 1);
+	assert_int_equal(beat(w, &w->c[1]), KERR_UNKNOWN_MEMBER_ID);
+}
+
+static void
+last_member_gone_leaves_it_empty(void **state)
+{
+	struct world *w = *state;
+	form(w, 1);
+	pass(w, 10001);
+	assert_int_equal(w->group->state, GROUP_EMPTY);
+	assert_int_equal(group_delete(w->group), KERR_NONE);
+	join(w, &w->c[1]);
+	assert_int_equal(w->c[1].err, KERR_COORDINATOR_NOT_AVAILABLE);
+}
+
+static void
+who_does_not_rejoin_is_dropped(void **state)
+{
+	struct world *w = *state;
+	form(w, 3);
+	join_as(w, &w->c[0], NULL, "range", "changed", false, true);
+	join(w, &w->c[1]);
+	for (int i = 0; i < 11; i++) {
+		(void)beat(w, &w->c[2]); /* alive, but never comes back */
+		assert_int_equal(w->group->members_n, 3);
+		pass(w, 5500);
+	}
+	assert_int_equal(w->group->members_n, 2);
+	assert_int_equal(w->c[0].err, KERR_NONE);
+	assert_int_equal(w->c[0].generation, 2);
+	assert_int_equal(beat(w, &w->c[2]), KERR_UNKNOWN_MEMBER_ID);
+}
+
+static void
+who_does_not_sync_is_dropped(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < 2; i++)
+		join(w, &w->c[i]);
+	pass(w, 6000);
+	sync_(w, &w->c[1], NULL, 0);
+	assert_int_equal(w->c[1].syncs, 0);
+	for (int i = 0; i < 13; i++) {
+		pass(w, 5000);
+		(void)beat(w, &w->c[0]);
+	}
+	/* Leader never synced: gone; the other's sync was answered, to rejoin. */
+	assert_int_equal(w->c[1].syncs, 1);
+	assert_int_equal(w->c[1].err, KERR_REBALANCE_IN_PROGRESS);
+	assert_null(group_member(w->group, str_from(w->c[0].id)));
+}
+
+static void
+repeated_join_is_answered_again(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	join(w, &w->c[1]); /* a follower with unchanged metadata: the same generation */
+	assert_int_equal(w->c[1].joins, 2);
+	assert_int_equal(w->c[1].generation, 1);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+	join(w, &w->c[0]); /* the leader: a rebalance */
+	assert_int_equal(w->group->state, GROUP_PREPARING);
+}
+
+static void
+protocols_are_voted_for(void **state)
+{
+	struct world *w = *state;
+	join_as(w, &w->c[0], NULL, "range,sticky", "m", false, true);
+	join_as(w, &w->c[1], NULL, "sticky,range", "m", false, true);
+	join_as(w, &w->c[2], NULL, "other,sticky,range", "m", false, true);
+	pass(w, 9000);
+	assert_string_equal(w->c[0].protocol, "sticky");
+	join_as(w, &w->c[3], NULL, "other", "m", false, true);
+	assert_int_equal(w->c[3].err, KERR_INCONSISTENT_GROUP_PROTOCOL);
+	join_as(w, &w->c[4], NULL, "", "m", true, true);
+	assert_int_equal(w->c[4].err, KERR_INCONSISTENT_GROUP_PROTOCOL);
+}
+
+static void
+static_member_comes_back_without_rebalance(void **state)
+{
+	struct world *w = *state;
+	join_as(w, &w->c[0], "a", "range", "m", false, true);
+	join_as(w, &w->c[1], "b", "range", "m", false, true);
+	pass(w, 6000);
+	struct client former = w->c[1];
+	w->c[0].generation = w->c[1].generation = 1;
+	struct group_assignment as = { str_from(w->c[1].id), { (const uint8_t *)"part", 4 } };
+	struct group_sync s = { .member_id = str_from(w->c[1].id), .instance_id = STR("b"),
+		.generation = 1 };
+	group_sync(w->group, &s, &w->c[1]);
+	s = (struct group_sync){ .member_id = str_from(w->c[0].id), .instance_id = STR("a"),
+		.generation = 1, .assignments = { &as, 1 } };
+	group_sync(w->group, &s, &w->c[0]);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+
+	join_as(w, &w->c[2], "b", "range", "m", false, true);
+	assert_int_equal(w->c[2].err, KERR_NONE);
+	assert_int_equal(w->c[2].generation, 1);
+	assert_string_not_equal(w->c[2].id, former.id);
+	struct group_caller old = { str_from(former.id), STR("b"), 1 };
+	assert_int_equal(group_heartbeat(w->group, &old), KERR_FENCED_INSTANCE_ID);
+	s = (struct group_sync){ .member_id = str_from(w->c[2].id), .instance_id = STR("b"),
+		.generation = 1 };
+	group_sync(w->group, &s, &w->c[2]);
+	assert_string_equal(w->c[2].assignment, "part");
+
+	/* The leader itself: told to keep the assignment, or that it does not lead. */
+	join_as(w, &w->c[3], "a", "range", "m", false, true);
+	assert_true(w->c[3].skip);
+	assert_string_equal(w->c[3].leader, w->c[3].id);
+	assert_int_equal(w->c[3].members, 2);
+	join_as(w, &w->c[4], "a", "range", "m", false, false);
+	assert_false(w->c[4].skip);
+	assert_string_equal(w->c[4].leader, w->c[3].id);
+	assert_string_not_equal(w->c[4].id, w->c[3].id);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+}
+
+/* D2: two processes with one instance id while a rebalance runs. */
+static void
+static_twin_fences_the_parked_one(void **state)
+{
+	struct world *w = *state;
+	join_as(w, &w->c[0], "a", "range", "m", false, true);
+	join_as(w, &w->c[1], "a", "range", "m", false, true);
+	assert_int_equal(w->c[0].err, KERR_FENCED_INSTANCE_ID);
+	assert_int_equal(w->group->members_n, 1);
+	pass(w, 6000);
+	assert_int_equal(w->c[1].err, KERR_NONE);
+	assert_int_equal(w->c[1].joins, 1);
+}
+
+static void
+commits_are_fenced(void **state)
+{
+	struct world *w = *state;
+	struct group_caller simple = { STR(""), STR_NULL, -1 };
+	assert_int_equal(group_may_commit(w->group, &simple), KERR_NONE);
+	form(w, 1);
+	assert_int_equal(group_may_commit(w->group, &simple), KERR_UNKNOWN_MEMBER_ID);
+	struct group_caller me = { str_from(w->c[0].id), STR_NULL, 1 };
+	assert_int_equal(group_may_commit(w->group, &me), KERR_NONE);
+	me.generation = 0;
+	assert_int_equal(group_may_commit(w->group, &me), KERR_ILLEGAL_GENERATION);
+	join(w, &w->c[1]);
+	join(w, &w->c[0]);
+	assert_int_equal(w->group->state, GROUP_COMPLETING);
+	me.generation = 2;
+	assert_int_equal(group_may_commit(w->group, &me), KERR_REBALANCE_IN_PROGRESS);
+}
+
+static void
+log_that_takes_nothing_forces_a_rebalance(void **state)
+{
+	struct world *w = *state;
+	join(w, &w->c[0]);
+	pass(w, 3000);
+	w->store_err = ERR_IO;
+	sync_(w, &w->c[0], w->c, 1);
+	assert_int_equal(w->c[0].err, KERR_COORDINATOR_NOT_AVAILABLE);
+	assert_int_equal(w->group->state, GROUP_PREPARING);
+	w->store_err = 0;
+	join(w, &w->c[0]);
+	assert_int_equal(w->c[0].generation, 2);
+	sync_(w, &w->c[0], w->c, 1);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+}
+
+static void
+bad_sessions_are_refused(void **state)
+{
+	struct world *w = *state;
+	struct group_protocol p = { STR("range"), { (const uint8_t *)"", 0 } };
+	struct group_join j = { .member_id = STR(""), .protocol_type = STR("consumer"),
+		.protocols = { &p, 1 }, .session_ms = 5999, .rebalance_ms = -1 };
+	group_join(w->group, &j, &w->c[0]);
+	assert_int_equal(w->c[0].err, KERR_INVALID_SESSION_TIMEOUT);
+	j.session_ms = INT32_MAX;
+	group_join(w->group, &j, &w->c[0]);
+	assert_int_equal(w->c[0].err, KERR_INVALID_SESSION_TIMEOUT);
+	j.session_ms = 6000; /* v0: no rebalance time-out, the session's counts */
+	group_join(w->group, &j, &w->c[0]);
+	pass(w, 3000);
+	assert_int_equal(w->c[0].err, KERR_NONE);
+	assert_int_equal(group_member(w->group, str_from(w->c[0].id))->rebalance_ms, 6000);
+}
+
+static void
+abandoned_join_keeps_the_place(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	join_as(w, &w->c[0], NULL, "range", "changed", false, true);
+	group_abandon(w->group, &w->c[0]);
+	assert_int_equal(w->group->members_n, 2);
+	pass(w, 10001); /* and it expires like any silent member */
+	assert_int_equal(w->group->members_n, 0);
+	assert_int_equal(w->c[0].joins, 1);
+}
+
+static void
+subscriptions_are_read(void **state)
+{
+	struct world *w = *state;
+	static const char sub[] = "\0\1" "\0\0\0\2" "\0\1a" "\0\2bb" "\xff\xff\xff\xff";
+	struct group_protocol p = { STR("range"), { (const uint8_t *)sub, sizeof(sub) - 1 } };
+	struct group_join j = { .member_id = STR(""), .protocol_type = STR("consumer"),
+		.protocols = { &p, 1 }, .session_ms = 6000, .rebalance_ms = 6000 };
+	assert_false(group_subscribes(w->group, STR("a")));
+	group_join(w->group, &j, &w->c[0]);
+	assert_true(group_subscribes(w->group, STR("a")));
+	assert_true(group_subscribes(w->group, STR("bb")));
+	assert_false(group_subscribes(w->group, STR("b")));
+}
+
+#define G(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		G(first_generation_waits_for_late_comers), G(thousand_members),
+		G(member_id_is_required_then_known), G(unused_member_id_expires),
+		G(session_ends_without_heartbeats), G(last_member_gone_leaves_it_empty),
+		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
+		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
+		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
+		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
+		G(bad_sessions_are_refused), G(abandoned_join_keeps_the_place),
+		G(subscriptions_are_read),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
