@@ -86,12 +86,9 @@ java_hash(struct str s)
 int32_t
 coord_shard_of(const struct coord *c, struct name group)
 {
-	struct buf joined;
-	buf_init(&joined, group.s.n + 64);
-	int32_t h = 0;
-	if (tenant_name_join(group, &joined) == 0)
-		h = java_hash(buf_str(&joined));
-	buf_free(&joined);
+	struct arena *arena = arena_create(SIZE_MAX);
+	int32_t h = java_hash(tenant_join(arena, group));
+	arena_destroy(&arena);
 	return (h & INT32_MAX) % c->settings.shards;
 }
 

@@ -16,34 +16,17 @@ pen_init(struct pen *p, struct shard *s)
 {
 	*p = (struct pen){ .shard = s };
 	buf_init(&p->bytes, PEN_MAX);
+	p->arena = arena_create(PEN_MAX);
 }
 
-/* The name as it stands in the topic: with its tenant. */
-static int
-join_name(struct name name, struct buf *out, struct str *ret)
-{
-	size_t at = out->n;
-	int err = tenant_name_join(name, out);
-	if (err == 0)
-		*ret = (struct str){ (const char *)out->p + at, out->n - at };
-	return err;
-}
-
+/* Names stand in the topic joined with their tenant. */
 static void
 begin(struct pen *p, struct coord_key *key, struct name group, struct str topic)
 {
-	struct buf names;
 	size_t at = p->bytes.n;
-	buf_init(&names, 4096 + 4 * (group.s.n + topic.n));
-	/* Both names in one buffer, reserved first: its bytes must not move between. */
-	int err = buf_reserve(&names, names.max);
-	if (err == 0)
-		err = join_name(group, &names, &key->group);
-	if (err == 0 && key->kind == COORD_KEY_OFFSET)
-		err = join_name(NAME(group.tenant, topic), &names, &key->topic);
-	if (err == 0)
-		err = coord_key_encode(key, &p->bytes);
-	buf_free(&names);
+	key->group = tenant_join(p->arena, group);
+	key->topic = tenant_join(p->arena, NAME(group.tenant, topic));
+	int err = coord_key_encode(key, &p->bytes);
 	if (p->err == 0)
 		p->err = err;
 	if (p->n == p->cap) {
@@ -121,5 +104,6 @@ pen_finish(struct pen *p)
 		err = append(p);
 	buf_free(&p->bytes);
 	mem_free(p->v);
+	arena_destroy(&p->arena);
 	return err;
 }

@@ -27,7 +27,7 @@ load_offset(struct shard *s, struct entry *e, const struct coord_key *key, struc
 {
 	struct name topic, group;
 	struct offset o;
-	if (tenant_name_split(key->topic, &topic) != 0 || tenant_name_split(key->group, &group) != 0 ||
+	if (tenant_split(key->topic, &topic) != 0 || tenant_split(key->group, &group) != 0 ||
 	    topic.tenant != group.tenant)
 		return ERR_CORRUPT;
 	if (value.p == NULL) {
@@ -101,7 +101,7 @@ coord_load_record(struct coord *c, int32_t shard, struct bytes key, struct bytes
 	struct name group;
 	int err = coord_key_decode(key, &k);
 	if (err == 0)
-		err = tenant_name_split(k.group, &group);
+		err = tenant_split(k.group, &group);
 	if (err != 0)
 		return err;
 	lock_take(&s->lock);

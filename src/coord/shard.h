@@ -52,6 +52,7 @@ struct pen_record {
 };
 
 struct pen {
+	struct arena *arena;		/* joined names */
 	struct buf bytes;
 	struct pen_record *v;
 	int n, cap;
