@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -162,6 +163,45 @@ fs_size(int fd, int64_t *ret)
 		return failed();
 	*ret = st.st_size;
 	return 0;
+}
+
+int
+fs_path_size(const char *path, int64_t *ret)
+{
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return failed();
+	if (!S_ISREG(st.st_mode))
+		return ERR_INVAL;
+	*ret = st.st_size;
+	return 0;
+}
+
+int
+fs_sync_all(const char *path)
+{
+	int fd, err = fs_open(path, O_RDONLY, &fd);
+	if (err != 0)
+		return err;
+	if (syncfs(fd) != 0)
+		err = failed();
+	close(fd);
+	return err;
+}
+
+int
+fs_drop_cache(int fd)
+{
+	int rc = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return err_from_errno(rc);
+}
+
+int
+fs_lock(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? ERR_BUSY : failed();
 }
 
 int

@@ -35,6 +35,15 @@ int fs_sync(int fd);
 /* Opens, syncs and closes a directory: makes its renames and creations last. */
 int fs_sync_dir(const char *path);
 int fs_size(int fd, int64_t *ret);
+/* The size of a regular file by its name; ERR_NOTFOUND, or ERR_INVAL for others. */
+int fs_path_size(const char *path, int64_t *ret);
+/* syncfs(2): everything unwritten of the file system that holds path. */
+int fs_sync_all(const char *path);
+/* Forgets the cached pages of a file, so that the next read asks the disk. */
+int fs_drop_cache(int fd);
+/* An exclusive lock on an open file (flock(2)), held until it is closed; ERR_BUSY
+ * where another process has it. */
+int fs_lock(int fd);
 
 int fs_rename(const char *from, const char *to);
 int fs_unlink(const char *path);

@@ -1,5 +1,25 @@
 # src/log
 noinst_LIBRARIES += liblog.a
 liblog_a_SOURCES = \
-	src/log/log.h src/log/store.h src/log/partition.h
+	src/log/log.h src/log/store.h src/log/partition.h src/log/impl.h src/log/head.h \
+	src/log/checkpoint.c src/log/checkpoint.h \
+	src/log/fdcache.c src/log/fdcache.h \
+	src/log/files.c \
+	src/log/journal.c src/log/journal.h src/log/journal_format.h src/log/journal_replay.c \
+	src/log/load.c \
+	src/log/maintain.c src/log/maintain.h \
+	src/log/open.c \
+	src/log/partition.c \
+	src/log/pass.c \
+	src/log/read.c src/log/read.h \
+	src/log/replay.c \
+	src/log/room.c src/log/room.h \
+	src/log/scan.c src/log/scan.h \
+	src/log/seal.c src/log/seal.h \
+	src/log/segment.c src/log/segment.h \
+	src/log/sequence.c src/log/sequence.h \
+	src/log/state.c src/log/state.h \
+	src/log/store.c \
+	src/log/tail.c src/log/tail.h \
+	src/log/writer.c
 EXTRA_DIST += src/log/README.md

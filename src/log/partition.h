@@ -42,6 +42,10 @@ struct append {
 	const uint8_t *batch;
 	size_t n;
 	int32_t leader_epoch;		/* the caller's; -1: whatever it is. Else ERR_CONFLICT */
+	/* Where not NULL and the result is 0: queued as by partition_wait_durable(end)
+	 * under the same lock; ret->waiting tells. The way for acks=1 and all: a failure
+	 * cannot slip in between the append and the wait. */
+	struct log_waiter *waiter;
 };
 
 enum append_verdict {			/* of the idempotent producer's sequence */
@@ -58,6 +62,7 @@ struct append_result {
 	int64_t end;			/* wait for this one to be durable */
 	int64_t log_start;
 	int64_t append_ms;		/* of the original, for a duplicate; else -1 */
+	bool waiting;			/* in->waiter will be fired; else `end` is durable now */
 };
 
 /* 0 for APPEND_NEW and APPEND_DUPLICATE. ERR_CONFLICT: not appended, see
@@ -68,8 +73,8 @@ int partition_append(struct partition *p, const struct append *in, struct append
 
 /*
  * Waiting. Each returns 0 when the waiter will be fired (exactly once, unless
- * cancelled before); ERR_EXISTS when there is nothing to wait for, and the
- * waiter is not queued. After partition_wait_cancel() returns, fire is not and
+ * cancelled before); ERR_EXISTS when there is nothing to wait for; another error when
+ * it will never come. Only with 0 is the waiter queued. After partition_wait_cancel() returns, fire is not and
  * will not be called; cancelling one that fired is harmless.
  */
 /* Until `offset` is the high watermark or below it. */

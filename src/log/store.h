@@ -46,8 +46,8 @@ int store_open(const char *path, const struct store_config *config, const struct
     struct store **ret, struct why *why);
 
 /* Writes and syncs everything, marks the directory as cleanly stopped, and frees
- * the store. Every waiter still there is fired with ERR_CLOSED; no partition may
- * be in use any more. May block. */
+ * the store. Every waiter still there is fired with ERR_CLOSED; no partition and no
+ * bytes read from one may be in use any more. May block. */
 void store_close(struct store **store);
 
 /* Whether the last stop was clean (or the directory is new). An unclean one makes

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/uuid.h"
+
+/* DIR/checkpoint: one row a partition. Of these only log_start cannot be rebuilt
+ * from the log; the rest is how much of it need not be read again. */
+#define CKPT_LABEL 256
+
+struct ckpt_row {
+	char label[CKPT_LABEL];		/* the partition's directory */
+	struct uuid topic;
+	int64_t log_start;
+	int64_t base, at, offset;	/* recovery point: segment, byte in it, offset */
+};
+
+struct ckpt {
+	struct ckpt_row *v;
+	size_t n;
+};
+
+void ckpt_begin(struct buf *out);
+void ckpt_add(struct buf *out, const struct ckpt_row *row);
+void ckpt_end(struct buf *out);
+
+/* ERR_CORRUPT for anything that ckpt_* cannot have made, ERR_UNSUPPORTED for a newer
+ * version. Free with ckpt_free(). Rows are sorted by label. */
+int ckpt_parse(struct str text, struct ckpt *ret);
+void ckpt_free(struct ckpt *c);
+const struct ckpt_row *ckpt_find(const struct ckpt *c, const char *label);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of src/log share and nobody above may see. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/event.h"
+#include "base/lock.h"
+#include "base/map.h"
+#include "base/ref.h"
+#include "base/timer.h"
+#include "base/worker.h"
+#include "log/fdcache.h"
+#include "log/partition.h"
+#include "log/segment.h"
+#include "log/state.h"
+#include "log/store.h"
+#include "log/tail.h"
+
+struct journal;
+struct producer_state;
+struct epoch_cache;
+
+/* An end of the log: an offset, and how many bytes were appended before it since
+ * the partition was loaded. */
+struct log_pos {
+	int64_t offset;
+	int64_t bytes;
+};
+
+/* How appended batches of a partition become durable now. It follows the setting
+ * `flush`, but goes to the journal only when nothing older is unsynced: a batch in
+ * the journal behind a hole could not be recovered. */
+enum log_mode {
+	MODE_JOURNAL,		/* journal commit */
+	MODE_SYNC,		/* written, then the segment is synced */
+	MODE_WRITTEN,		/* written */
+};
+
+struct partition {
+	struct ref ref;
+	struct store *store;
+	struct uuid topic;
+	int32_t index;
+	bool internal;
+	char *label;			/* the directory's name */
+	char *dir;
+	struct event ev;
+
+	struct lock io;			/* LOGIO: files of this partition change under it */
+	struct lock lock;		/* PARTITION: everything below */
+	struct log_config config;
+	enum log_state state;
+	int fail_err;			/* why it left ONLINE */
+	enum log_mode mode;
+	int32_t epoch;			/* for appends */
+	uint32_t generation;		/* of truncations */
+	int64_t log_start;
+	struct log_pos end;		/* appended */
+	struct log_pos journaled;	/* committed in the journal */
+	struct log_pos written;		/* in segment files */
+	struct log_pos synced;		/* synced in segment files */
+	struct log_pos durable;		/* the high watermark */
+	int64_t synced_base, synced_at;	/* the recovery point: segment and byte in it */
+	int64_t roll_jitter_ms;
+	int64_t last_append_ms;
+	uint64_t last_append_ns;
+	struct list segments;		/* oldest first; the last one is active */
+	struct list doomed;		/* cut off: files to remove under io */
+	bool trim;			/* the active file is longer than `written` */
+	bool stale;			/* producers must be rebuilt before ONLINE */
+	struct list tail;		/* chunks, oldest first, contiguous up to end */
+	int32_t last_epoch;		/* of the newest batch; -1 */
+	struct producer_state *producers;
+	struct epoch_cache *epochs;
+	struct list durable_waiters;	/* by target */
+	struct list data_waiters;
+
+	struct list write_hook;		/* WRITER: in a queue of unwritten partitions */
+	bool write_urgent;		/* WRITER: in which */
+	struct list sync_hook;		/* WRITER: in the queue of unsynced partitions */
+	struct timer sync_timer;	/* WRITER: flush.ms */
+	struct list room_waiters;	/* ROOM */
+	struct list room_hook;
+
+	/* The journal thread's, while a commit completes. */
+	struct list commit_hook;
+	struct log_pos commit_pos;
+	uint32_t commit_generation;
+};
+
+struct store {
+	char *path;
+	int lock_fd, dir_fd;
+	struct event ev;
+	struct store_config config;
+	bool was_clean, is_new;
+
+	struct lock lock;		/* STORE: the table */
+	struct map *table;		/* by topic id (name bytes) with the index as tenant */
+	struct list dead;		/* renamed directories waiting to be removed */
+
+	struct tail_cache tail;
+	struct fd_cache fds;
+	struct journal *journal;
+	struct workers *readers;
+
+	_Atomic int64_t dirty;		/* bytes appended and not in a segment file */
+	_Atomic bool full;		/* below the soft limit, or a write hit ENOSPC */
+	_Atomic bool starved;		/* the reserve is used up too */
+
+	struct lock room;		/* ROOM: who waits for dirty bytes to shrink */
+	struct list room_list;		/* partitions with room_waiters */
+
+	struct lock wlock;		/* WRITER */
+	pthread_cond_t wwake, fwake;
+	struct list write_urgent, write_lazy, sync_queue;
+	struct timers sync_timers;
+	bool stop, writer_asleep;
+	int64_t unsynced_bytes;		/* written since the last pass */
+	uint64_t pass_due;		/* monotonic ns; UINT64_MAX: nothing to sync */
+	uint64_t look_due;		/* while full: the next look for room */
+	pthread_t writer, flusher, maintainer;
+	bool threads;
+
+	struct lock ckpt;		/* CKPT: one writer of checkpoint files at a time */
+
+	struct lock mlock;		/* MAINT */
+	pthread_cond_t mwake;
+	int64_t clock_base_ms;		/* wall minus monotonic, as last seen */
+	uint64_t clock_pause_until;	/* no deletion by time before it (monotonic) */
+	uint64_t maintain_due;
+	bool maintains, maintain_stop;
+
+	_Atomic uint64_t n_appended, n_written, n_syncs, n_hot, n_cold;
+};
+
+/* partition.c */
+struct partition *partition_create(struct store *s, const struct uuid *topic, int32_t index,
+    bool internal, const char *label, const struct log_config *config);
+/* Moves the high watermark to what is durable now and fires waiters. Locked. */
+void partition_advance(struct partition *p);
+/* Cuts the log back to `durable`, fires every waiter with err. Locked. */
+void partition_cut(struct partition *p, int err);
+/* partition_cut and a move to `state` (which must be legal, or nothing happens but the cut). */
+void partition_fail(struct partition *p, enum log_state state, int err);
+void partition_move(struct partition *p, enum log_state to);
+/* The end of its life in memory: waiters get err, the tail goes. Locked. */
+void partition_close(struct partition *p, int err);
+/* A new active segment at offset base. Locked. */
+struct segment *partition_add_segment(struct partition *p, int64_t base);
+static inline struct segment *
+partition_active(const struct partition *p)
+{
+	return list_empty(&p->segments) ? NULL :
+	    CONTAINER_OF(p->segments.prev, struct segment, hook);
+}
+/* The segment that holds offset, or the first one; NULL where there is none. Locked. */
+struct segment *partition_segment(const struct partition *p, int64_t offset);
+/* Drops written chunks: all, or while the cache is over its budget. Locked. */
+void partition_shed(struct partition *p, bool all);
+/* The journal has committed everything up to pos (err == 0), or failed. */
+void partition_committed(struct partition *p, struct log_pos pos, uint32_t generation, int err);
+
+/* writer.c */
+void writer_start(struct store *s);
+void writer_sync_due(struct timer *timer, uint64_t now);
+void writer_stop(struct store *s);
+/* There are bytes to write; urgent: somebody waits for them. Partition locked. */
+void writer_poke(struct partition *p, bool urgent);
+/* Somebody waits for a sync. Partition locked. */
+void writer_poke_sync(struct partition *p);
+/* Writes all that may be written. Takes p->io. */
+int partition_write_out(struct partition *p);
+/* write_out and sync of all segments; moves the recovery point. */
+int partition_flush(struct partition *p);
+/* Under p->io: the same without taking it. */
+int partition_write_locked(struct partition *p);
+/* Lets room waiters go when half of the dirty budget is free; all of them with err. */
+void store_room_check(struct store *s);
+void store_fire_room(struct store *s, int err);
+
+/* load.c: recovery of one partition's segments; p->synced is the recovery point after
+ * it. partition_settle() makes it ready for use. */
+struct ckpt_row;
+int partition_load(struct partition *p, const struct ckpt_row *row, bool clean);
+/* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
+int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
+void partition_settle(struct partition *p);
+
+/* replay.c: the journal's entries go to the segments that lack them. clean: only
+ * find its next numbers. */
+struct journal_end;
+int store_replay(struct store *s, bool clean, struct journal_end *ret);
+
+/* pass.c: flushes every partition, writes the checkpoint, trims the journal. */
+int store_pass(struct store *s);
+int store_write_checkpoint(struct store *s);
+/* Milliseconds until the next pass is due: 0 now, UINT32_MAX never. wlock held. */
+unsigned store_pass_wait(struct store *s, uint64_t now);
+void store_pass_turn(struct store *s);
+/* Bytes have been written; looks whether a pass should come sooner. */
+void store_note_written(struct store *s, int64_t bytes);
+
+/* store.c */
+/* "<path>/<name>" on the heap. */
+char *store_file(const struct store *s, const char *name);
+/* All partitions, counted; free with store_release(). */
+struct partition **store_collect(struct store *s, size_t *ret_n);
+void store_release(struct partition **v, size_t n);
+/* Adds a partition to the table, which takes over the reference. */
+void store_add(struct store *s, struct partition *p);
+/* The directory name of a partition; ERR_LIMIT where it does not fit. */
+int store_label(struct name topic, int32_t index, const struct uuid *id, char *out, size_t size);
+bool store_label_index(const char *label, int32_t *ret);
+
+/* files.c: partition.metadata, marks and the rest of a data directory. */
+int meta_write(const char *dir, const struct uuid *topic, bool sync);
+int meta_read(const char *dir, struct uuid *ret);

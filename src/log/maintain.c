@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may take long and nobody waits for, on one thread: deletion by time and size,
+ * compaction, forgetting producers, removing directories of deleted topics.
+ */
+#include "log/maintain.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "log/impl.h"
+
+void
+store_bury_dir(struct store *s, struct dead *d)
+{
+	lock_take(&s->mlock);
+	list_add(&s->dead, &d->hook);
+	pthread_cond_signal(&s->mwake);
+	lock_drop(&s->mlock);
+}
+
+static void
+free_dead(struct dead *d)
+{
+	mem_free(d->path);
+	mem_free(d);
+}
+
+void
+store_forget_dead(struct store *s)
+{
+	LIST_FOREACH(h, &s->dead) {
+		list_del(h);
+		free_dead(CONTAINER_OF(h, struct dead, hook));
+	}
+}
+
+static void
+remove_dead(struct store *s, uint64_t now)
+{
+	for (;;) {
+		struct dead *d = NULL;
+		lock_take(&s->mlock);
+		LIST_FOREACH(h, &s->dead) {
+			struct dead *one = CONTAINER_OF(h, struct dead, hook);
+			if (d == NULL && one->due <= now) {
+				list_del(h);
+				d = one;
+			}
+		}
+		lock_drop(&s->mlock);
+		if (d == NULL)
+			return;
+		int err = fs_rmtree(d->path);
+		if (err != 0 && err != ERR_NOTFOUND)
+			ev_warn(&s->ev, "cannot remove %s: %s", d->path, err_text(err));
+		free_dead(d);
+	}
+}
+
+void
+store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
+{
+	(void)wall_ms;
+	remove_dead(s, mono_ns);
+}
+
+/* When the thread must look again. Locked (mlock). */
+static uint64_t
+next_due(const struct store *s)
+{
+	uint64_t next = s->maintain_due;
+	LIST_FOREACH(h, &s->dead) {
+		const struct dead *d = CONTAINER_OF(h, struct dead, hook);
+		next = d->due < next ? d->due : next;
+	}
+	return next;
+}
+
+static void *
+run(void *arg)
+{
+	struct store *s = arg;
+	uint64_t every = (uint64_t)s->config.retention_check_ms * NS_PER_MS;
+	lock_take(&s->mlock);
+	s->maintain_due = clock_mono_ns() + every;
+	while (!s->maintain_stop) {
+		uint64_t now = clock_mono_ns(), next = next_due(s);
+		if (next > now) {
+			lock_wait_ms(&s->mlock, &s->mwake, (unsigned)((next - now) / NS_PER_MS) + 1);
+			continue;
+		}
+		s->maintain_due = now >= s->maintain_due ? now + every : s->maintain_due;
+		lock_drop(&s->mlock);
+		store_maintain(s, clock_wall_ms(), now);
+		lock_take(&s->mlock);
+	}
+	lock_drop(&s->mlock);
+	return NULL;
+}
+
+void
+maintain_start(struct store *s)
+{
+	s->maintains = !s->config.no_background;
+	if (s->maintains)
+		s->maintainer = thread_start("log-maintain", run, s);
+}
+
+void
+maintain_stop(struct store *s)
+{
+	if (!s->maintains)
+		return;
+	lock_take(&s->mlock);
+	s->maintain_stop = true;
+	pthread_cond_signal(&s->mwake);
+	lock_drop(&s->mlock);
+	pthread_join(s->maintainer, NULL);
+	s->maintains = false;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct store;
+
+/* A renamed directory that is removed when its time has come. */
+struct dead {
+	struct list hook;
+	char *path;
+	uint64_t due;			/* monotonic ns */
+};
+
+/* The maintenance thread: retention, compaction, expiry, removal. */
+void maintain_start(struct store *s);
+void maintain_stop(struct store *s);
+
+/* Takes over d. */
+void store_bury_dir(struct store *s, struct dead *d);
+/* Frees the list without removing anything: the next start finds them again. */
+void store_forget_dead(struct store *s);

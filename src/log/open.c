@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start and stop of a data directory. Start: lock, format, checkpoint, partitions,
+ * journal; what was read again is synced before anybody is served, or a second
+ * crash could take back what a reader has seen. The mark of a clean stop is removed,
+ * durably, before the first byte is written.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/worker.h"
+#include "log/checkpoint.h"
+#include "log/impl.h"
+#include "log/journal.h"
+#include "log/maintain.h"
+#include "log/room.h"
+
+#define FORMAT		"schloss-log 1\n"
+#define CHECKPOINT_MAX	(UINT64_C(1) << 30)
+
+const struct log_config log_config_default = {
+	.flush = LOG_FLUSH_ACK,
+	.flush_messages = INT64_MAX,
+	.flush_ms = INT64_MAX,
+	.cleanup = LOG_CLEANUP_DELETE,
+	.segment_bytes = 1 << 30,
+	.segment_index_bytes = 10 << 20,
+	.index_interval_bytes = 4096,
+	.segment_ms = INT64_C(604800000),
+	.retention_bytes = -1,
+	.retention_ms = INT64_C(604800000),
+	.file_delete_delay_ms = 60000,
+	.delete_retention_ms = INT64_C(86400000),
+	.max_compaction_lag_ms = INT64_MAX,
+	.min_cleanable_dirty_ratio = 0.5,
+};
+
+const struct store_config store_config_default = {
+	.tail_bytes = UINT64_C(128) << 20,
+	.dirty_bytes = UINT64_C(64) << 20,
+	.journal_bytes = UINT64_C(16) << 20,
+	.journal_files = 16,
+	.open_files = 4096,
+	.readers = 2,
+	.soft_free_percent = 5,
+	.ballast_bytes = UINT64_C(64) << 20,
+	.checkpoint_bytes = UINT64_C(64) << 20,
+	.checkpoint_ms = 60000,
+	.retention_check_ms = 300000,
+	.producer_expiry_ms = INT64_C(86400000),
+};
+
+/* What start knows while it goes through the directory. */
+struct opening {
+	struct store *store;
+	struct ckpt ckpt;
+	int err;
+};
+
+static struct store *
+make(const char *path, const struct store_config *config, const struct event *ev)
+{
+	struct store *s = MEM_NEW(struct store);
+	s->path = mem_strdup(path);
+	s->lock_fd = -1;
+	event_child(&s->ev, ev, "dir", str_from(s->path));
+	s->config = *config;
+	lock_init(&s->lock, LOCK_STORE);
+	lock_init(&s->room, LOCK_LOGROOM);
+	lock_init(&s->wlock, LOCK_WRITER);
+	lock_init(&s->ckpt, LOCK_LOGCKPT);
+	lock_init(&s->mlock, LOCK_LOGMAINT);
+	lock_cond_init(&s->wwake);
+	lock_cond_init(&s->fwake);
+	lock_cond_init(&s->mwake);
+	s->table = map_create();
+	struct list *lists[] = { &s->dead, &s->room_list, &s->write_urgent, &s->write_lazy,
+		&s->sync_queue };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		list_init(lists[i]);
+	timers_init(&s->sync_timers);
+	s->pass_due = UINT64_MAX;
+	tail_cache_init(&s->tail, config->tail_bytes);
+	fd_cache_init(&s->fds, config->open_files);
+	return s;
+}
+
+static void
+unmake(struct store *s)
+{
+	size_t pos = 0;
+	struct name key;
+	struct partition *p;
+	while ((p = map_next(s->table, &pos, &key)) != NULL) {
+		map_del(s->table, key);
+		partition_put(&p);
+	}
+	map_destroy(&s->table);
+	store_forget_dead(s);
+	timers_free(&s->sync_timers);
+	tail_cache_free(&s->tail);
+	fd_cache_free(&s->fds);
+	fs_close(&s->lock_fd);
+	pthread_cond_destroy(&s->wwake);
+	pthread_cond_destroy(&s->fwake);
+	pthread_cond_destroy(&s->mwake);
+	struct lock *locks[] = { &s->lock, &s->room, &s->wlock, &s->ckpt, &s->mlock };
+	for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
+		lock_free(locks[i]);
+	mem_free(s->path);
+	mem_free(s);
+}
+
+static int
+take_lock(struct store *s, struct why *why)
+{
+	int err = fs_mkdir(s->path);
+	if (err != 0 && err != ERR_EXISTS)
+		return why_set(why, err, "cannot make %s: %s", s->path, err_text(err));
+	char *path = store_file(s, ".lock");
+	err = fs_open(path, O_RDWR | O_CREAT, &s->lock_fd);
+	if (err == 0)
+		err = fs_lock(s->lock_fd);
+	if (err == ERR_BUSY)
+		why_set(why, err, "%s is used by another broker", s->path);
+	else if (err != 0)
+		why_set(why, err, "cannot lock %s: %s", path, err_text(err));
+	mem_free(path);
+	return err;
+}
+
+/* An older format would be upgraded here, after a copy; this is the first. */
+static int
+check_format(struct store *s, struct why *why)
+{
+	char *path = store_file(s, "format"), *text = NULL;
+	size_t n;
+	int err = fs_slurp(path, 256, &text, &n);
+	if (err == ERR_NOTFOUND) {
+		err = fs_replace(path, FORMAT, sizeof(FORMAT) - 1);
+		if (err != 0)
+			why_set(why, err, "cannot write %s: %s", path, err_text(err));
+	} else if (err != 0) {
+		why_set(why, err, "cannot read %s: %s", path, err_text(err));
+	} else if (!str_eq(((struct str){ text, n }), STR(FORMAT))) {
+		err = why_set(why, ERR_UNSUPPORTED, "%s: the directory was written by a newer broker, "
+		    "or is none of ours", path);
+	}
+	mem_free(text);
+	mem_free(path);
+	return err;
+}
+
+static void
+read_checkpoint(struct opening *o)
+{
+	struct store *s = o->store;
+	char *path = store_file(s, "checkpoint"), *text;
+	size_t n;
+	int err = fs_slurp(path, CHECKPOINT_MAX, &text, &n);
+	if (err == 0) {
+		err = ckpt_parse((struct str){ text, n }, &o->ckpt);
+		mem_free(text);
+	}
+	if (err != 0 && err != ERR_NOTFOUND) {
+		s->was_clean = false;
+		ev_err(&s->ev, "checkpoint: %s; every log is read from its beginning", err_text(err));
+	}
+	mem_free(path);
+}
+
+static bool
+ours(const char *name)
+{
+	static const char *const names[] = { ".lock", "format", "checkpoint", "checkpoint.tmp",
+		"format.tmp", "clean-stop", "clean-stop.tmp", "journal", "ballast", "meta.db",
+		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static int
+load_one(struct opening *o, const char *name, int32_t index)
+{
+	struct store *s = o->store;
+	const struct ckpt_row *row = ckpt_find(&o->ckpt, name);
+	struct uuid topic;
+	struct partition *p;
+	if (s->was_clean && row != NULL)
+		topic = row->topic;
+	else {
+		char *dir = store_file(s, name);
+		int err = meta_read(dir, &topic);
+		mem_free(dir);
+		if (err != 0) {
+			ev_warn(&s->ev, "%s has no partition.metadata: left alone", name);
+			return 0;
+		}
+	}
+	p = partition_create(s, &topic, index, false, name, &log_config_default);
+	int err = partition_load(p, row, s->was_clean);
+	if (err != 0) {
+		ev_err(&p->ev, "cannot be read: %s", err_text(err));
+		p->state = LOG_OFFLINE;
+		p->fail_err = ERR_IO;
+	}
+	store_add(s, p);
+	return 0;
+}
+
+static int
+see_entry(const char *name, void *arg)
+{
+	struct opening *o = arg;
+	struct store *s = o->store;
+	size_t n = strlen(name);
+	int32_t index;
+	if (ours(name))
+		return 0;
+	if (name[0] == '.' && n > 7 && strcmp(name + n - 7, "-delete") == 0) {
+		struct dead *d = MEM_NEW(struct dead);
+		d->path = store_file(s, name);
+		store_bury_dir(s, d);
+		return 0;
+	}
+	if (store_label_index(name, &index))
+		return load_one(o, name, index);
+	ev_warn(&s->ev, "%s does not belong here: left alone", name);
+	return 0;
+}
+
+/* Segments that were read again, or got batches from the journal, are synced. */
+static int
+settle(struct store *s)
+{
+	size_t n;
+	int err = 0;
+	struct partition **v = store_collect(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct partition *p = v[i];
+		partition_settle(p);
+		if (!s->was_clean && p->state != LOG_OFFLINE)
+			partition_flush(p);
+	}
+	store_release(v, n);
+	if (!s->was_clean)
+		err = store_write_checkpoint(s);
+	return err;
+}
+
+static int
+recover(struct store *s, struct journal_end *ret, struct why *why)
+{
+	struct opening o = { .store = s };
+	read_checkpoint(&o);
+	int err = fs_list(s->path, see_entry, &o);
+	ckpt_free(&o.ckpt);
+	if (err == 0)
+		err = store_replay(s, s->was_clean, ret);
+	if (err == 0)
+		err = settle(s);
+	return err == 0 ? 0 : why_set(why, err, "cannot recover %s: %s", s->path, err_text(err));
+}
+
+static int
+begin(struct store *s, const struct journal_end *end, struct why *why)
+{
+	char *mark = store_file(s, "clean-stop"), *dir = store_file(s, "journal");
+	struct journal_config jc = { dir, s->config.journal_bytes, s->config.journal_files,
+		end->next_file, end->next_group };
+	int err = s->is_new ? store_write_checkpoint(s) : 0;
+	if (err == 0)
+		err = fs_unlink(mark);
+	if (err == ERR_NOTFOUND)
+		err = 0;
+	if (err == 0)
+		err = fs_sync_dir(s->path);
+	if (err == 0)
+		err = journal_open(&jc, &s->ev, &s->journal);
+	if (err != 0)
+		why_set(why, err, "cannot start in %s: %s", s->path, err_text(err));
+	mem_free(mark);
+	mem_free(dir);
+	return err;
+}
+
+int
+store_open(const char *path, const struct store_config *config, const struct event *ev,
+    struct store **ret, struct why *why)
+{
+	struct store *s = make(path, config, ev);
+	struct journal_end end = { 1, 1, 0, 0, false };
+	int err = take_lock(s, why);
+	if (err == 0)
+		err = check_format(s, why);
+	if (err == 0) {
+		char *mark = store_file(s, "clean-stop"), *ckpt = store_file(s, "checkpoint");
+		/* Every start leaves a checkpoint, so without one nothing was written yet. */
+		s->is_new = !fs_exists(ckpt);
+		s->was_clean = fs_exists(mark) || s->is_new;
+		mem_free(mark);
+		mem_free(ckpt);
+		err = recover(s, &end, why);
+	}
+	if (err == 0)
+		err = begin(s, &end, why);
+	if (err != 0) {
+		unmake(s);
+		return err;
+	}
+	store_check_room(s);
+	s->readers = workers_create("log-read", config->readers, 4096);
+	writer_start(s);
+	maintain_start(s);
+	*ret = s;
+	return 0;
+}
+
+static int
+stop_partitions(struct store *s)
+{
+	size_t n;
+	int err = 0;
+	struct partition **v = store_collect(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		int e = partition_flush(v[i]);
+		lock_take(&v[i]->lock);
+		if (v[i]->state != LOG_ONLINE && v[i]->journaled.offset > v[i]->synced.offset)
+			e = ERR_IO; /* the journal holds what the segments lack */
+		partition_close(v[i], ERR_CLOSED);
+		lock_drop(&v[i]->lock);
+		err = err == 0 ? e : err;
+	}
+	store_release(v, n);
+	store_fire_room(s, ERR_CLOSED);
+	return err;
+}
+
+void
+store_close(struct store **store)
+{
+	struct store *s = *store;
+	if (s == NULL)
+		return;
+	maintain_stop(s);
+	workers_destroy(&s->readers);
+	int err = journal_error(s->journal);
+	journal_close(&s->journal);
+	writer_stop(s);
+	int e = stop_partitions(s);
+	err = err != 0 ? err : e;
+	if (err == 0)
+		err = store_write_checkpoint(s);
+	if (err == 0) {
+		char *mark = store_file(s, "clean-stop");
+		fs_replace(mark, "", 0);
+		mem_free(mark);
+	} else
+		ev_err(&s->ev, "the stop was not clean: %s", err_text(err));
+	unmake(s);
+	*store = NULL;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After a crash the journal is laid beside the segments. Entries of a partition come
+ * in the order of its log, but for those that a truncation replaced: these come
+ * again, later. So each entry is compared with the batch at its offset: the same is
+ * skipped, another one (or none) is cut off and replaced. An entry beyond the end
+ * means that the journal promised something that neither has: damage.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "log/head.h"
+#include "log/impl.h"
+#include "log/journal.h"
+#include "log/sequence.h"
+
+/* Whether the batch that lies in the log at b's offset is b; *ret_at: where it lies, or
+ * where the batch begins that contains that offset. The segment was read just now, so
+ * its lengths can be believed. */
+static int
+lies_there(struct store *s, struct segment *g, const uint8_t *b, bool *ret_same, int64_t *ret_at)
+{
+	uint8_t head[HEAD_BYTES];
+	bool same = false;
+	int fd, err = fd_pin(&s->fds, &g->file, g->path, false, &fd);
+	if (err != 0)
+		return err;
+	while (g->replay_at < g->size) {
+		err = fs_pread(fd, head, sizeof(head), g->replay_at);
+		if (err != 0 || head_end(head) > head_base(b))
+			break;
+		g->replay_at += head_size(head);
+	}
+	if (err == 0 && g->replay_at < g->size)
+		same = head_base(head) == head_base(b) && head_size(head) == head_size(b) &&
+		    head_crc(head) == head_crc(b);
+	*ret_at = g->replay_at;
+	*ret_same = same;
+	fd_unpin(&s->fds, &g->file);
+	return err;
+}
+
+static int
+append_file(struct partition *p, const uint8_t *b, uint32_t n)
+{
+	struct segment *g = partition_active(p);
+	struct fd_cache *fds = &p->store->fds;
+	int fd;
+	if (g == NULL || g->size + (int64_t)n > p->config.segment_bytes ||
+	    p->end.offset - g->base > INT32_MAX / 2)
+		g = partition_add_segment(p, p->end.offset);
+	int err = fd_pin(fds, &g->file, g->path, true, &fd);
+	if (err != 0)
+		return err;
+	err = fs_pwrite(fd, b, n, g->size);
+	fd_unpin(fds, &g->file);
+	if (err != 0)
+		return err;
+	if (g->synced > g->size)
+		g->synced = g->size;
+	g->dir_synced = false;
+	g->on_disk = true;
+	segment_note(g, b, p->config.index_interval_bytes);
+	g->written = g->size;
+	sequence_note(p, b);
+	p->end.offset = head_end(b);
+	return 0;
+}
+
+static int
+replace_from(struct partition *p, struct segment *g, int64_t at, const struct journal_entry *e)
+{
+	p->end.offset = head_base(e->batch);
+	int err = partition_cut_files(p, g, at);
+	g->end = p->end.offset;
+	sequence_cut(p);
+	return err != 0 ? err : append_file(p, e->batch, e->n);
+}
+
+static int
+apply(struct partition *p, const struct journal_entry *e)
+{
+	int64_t base = head_base(e->batch), at;
+	bool same;
+	if (p->state == LOG_CORRUPT || head_end(e->batch) <= p->synced.offset ||
+	    head_end(e->batch) <= p->log_start)
+		return 0;
+	if (base > p->end.offset && list_empty(&p->segments))
+		p->end.offset = base;	/* all before it was deleted */
+	if (base > p->end.offset) {
+		ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
+		    p->end.offset, base - 1);
+		p->state = LOG_CORRUPT;
+		return 0;
+	}
+	if (base == p->end.offset)
+		return append_file(p, e->batch, e->n);
+	struct segment *g = partition_segment(p, base);
+	if (base < g->replay_next)
+		g->replay_at = 0;
+	g->replay_next = base;
+	int err = lies_there(p->store, g, e->batch, &same, &at);
+	if (err != 0 || same)
+		return err;
+	return replace_from(p, g, at, e);
+}
+
+static int
+each(const struct journal_entry *e, void *arg)
+{
+	struct store *s = arg;
+	struct partition *p = store_find(s, &e->topic, e->partition);
+	if (p == NULL)
+		return 0;	/* its topic was deleted */
+	int err = apply(p, e);
+	partition_put(&p);
+	return err;
+}
+
+int
+store_replay(struct store *s, bool clean, struct journal_end *ret)
+{
+	char *dir = store_file(s, "journal");
+	int err = journal_replay(dir, clean ? NULL : each, s, &s->ev, ret);
+	mem_free(dir);
+	return err;
+}

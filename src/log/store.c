@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of partitions of a data directory: finding, making, deleting. */
+#include "log/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "log/impl.h"
+#include "log/journal.h"
+#include "log/maintain.h"
+
+#define SYNC_EACH_MAX 4		/* more new partitions than this: one sync of all */
+
+static struct name
+key_of(const struct uuid *topic, int32_t index)
+{
+	return NAME((uint32_t)index, ((struct str){ (const char *)topic->b, sizeof(topic->b) }));
+}
+
+void
+store_add(struct store *s, struct partition *p)
+{
+	lock_take(&s->lock);
+	map_put(s->table, key_of(&p->topic, p->index), p);
+	lock_drop(&s->lock);
+}
+
+struct partition *
+store_find(struct store *s, const struct uuid *topic, int32_t index)
+{
+	lock_take(&s->lock);
+	struct partition *p = map_get(s->table, key_of(topic, index));
+	if (p != NULL)
+		partition_get(p);
+	lock_drop(&s->lock);
+	return p;
+}
+
+struct partition **
+store_collect(struct store *s, size_t *ret_n)
+{
+	size_t pos = 0, n = 0;
+	struct name key;
+	struct partition *p;
+	lock_take(&s->lock);
+	struct partition **v = mem_alloc((map_count(s->table) + 1) * sizeof(struct partition *));
+	while ((p = map_next(s->table, &pos, &key)) != NULL)
+		v[n++] = partition_get(p);
+	lock_drop(&s->lock);
+	*ret_n = n;
+	return v;
+}
+
+void
+store_release(struct partition **v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		partition_put(&v[i]);
+	mem_free(v);
+}
+
+int
+store_each(struct store *s, int (*each)(struct partition *p, void *arg), void *arg)
+{
+	size_t n;
+	int err = 0;
+	struct partition **v = store_collect(s, &n);
+	for (size_t i = 0; i < n && err == 0; i++)
+		err = each(v[i], arg);
+	store_release(v, n);
+	return err;
+}
+
+size_t
+store_count(const struct store *s)
+{
+	struct store *m = (struct store *)(uintptr_t)s; /* the lock is not part of its value */
+	lock_take(&m->lock);
+	size_t n = map_count(s->table);
+	lock_drop(&m->lock);
+	return n;
+}
+
+bool
+store_was_clean(const struct store *s)
+{
+	return s->was_clean;
+}
+
+const char *
+store_path(const struct store *s)
+{
+	return s->path;
+}
+
+int
+store_space(const struct store *s, uint64_t *ret_free, uint64_t *ret_total)
+{
+	return fs_space(s->path, ret_free, ret_total);
+}
+
+/* ---- making ---- */
+
+/* An existing partition: takes over the settings. */
+static void
+adopt(struct partition *p, const struct store_topic *t)
+{
+	lock_take(&p->lock);
+	p->internal = t->internal;
+	lock_drop(&p->lock);
+	partition_set_config(p, &t->config);
+}
+
+static int
+make_one(struct store *s, const struct store_topic *t, int32_t index, bool sync, struct why *why)
+{
+	char label[256];
+	struct uuid other;
+	int err = store_label(t->name, index, &t->id, label, sizeof(label));
+	if (err != 0)
+		return why_set(why, err, "the topic's name does not make a directory's name");
+	struct partition *p = partition_create(s, &t->id, index, t->internal, label, &t->config);
+	err = fs_mkdir(p->dir);
+	if (err == ERR_EXISTS) {
+		/* Left by a crash before it was made known; or somebody else's. */
+		int found = meta_read(p->dir, &other);
+		if (found == ERR_NOTFOUND || (found == 0 && uuid_eq(&other, &t->id)))
+			err = 0;
+		else
+			why_set(why, err, "%s belongs to another topic", p->dir);
+	} else if (err != 0)
+		why_set(why, err, "%s: %s", p->dir, err_text(err));
+	if (err == 0)
+		err = meta_write(p->dir, &t->id, sync);
+	if (err == 0)
+		store_add(s, p);
+	else
+		partition_put(&p);
+	return err;
+}
+
+int
+store_create_partitions(struct store *s, const struct store_topic *t, int32_t first,
+    int32_t count, struct why *why)
+{
+	int32_t made = 0;
+	int err = 0;
+	why_set(why, 0, "the disk failed");
+	for (int32_t i = first; i < first + count && err == 0; i++) {
+		struct partition *p = store_find(s, &t->id, i);
+		if (p != NULL) {
+			adopt(p, t);
+			partition_put(&p);
+			continue;
+		}
+		err = make_one(s, t, i, count <= SYNC_EACH_MAX, why);
+		made++;
+	}
+	if (made == 0)
+		return err;
+	int e = count <= SYNC_EACH_MAX ? fs_sync_dir(s->path) : fs_sync_all(s->path);
+	return err != 0 ? err : e;
+}
+
+/* ---- deleting ---- */
+
+int
+store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
+{
+	char id[UUID_TEXT];
+	lock_take(&s->lock);
+	struct partition *p = map_del(s->table, key_of(topic, index));
+	lock_drop(&s->lock);
+	if (p == NULL)
+		return ERR_NOTFOUND;
+	lock_take(&p->lock);
+	partition_close(p, ERR_CLOSED);
+	lock_drop(&p->lock);
+	lock_take(&p->io);
+	size_t n = strlen(s->path) + UUID_TEXT + 32;
+	struct dead *d = MEM_NEW(struct dead);
+	d->path = mem_alloc(n);
+	snprintf(d->path, n, "%s/.%s-%d-delete", s->path, uuid_format(topic, id), index);
+	d->due = clock_mono_ns() + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
+	int err = fs_rename(p->dir, d->path);
+	lock_drop(&p->io);
+	if (err == 0)
+		err = fs_sync_dir(s->path);
+	store_bury_dir(s, d);
+	partition_put(&p);
+	return err;
+}
+
+void
+store_stats(const struct store *cs, struct store_stats *ret)
+{
+	struct store *s = (struct store *)(uintptr_t)cs;
+	struct journal_stats j;
+	struct store_stats r = {
+		.appended_bytes = atomic_load(&s->n_appended),
+		.written_bytes = atomic_load(&s->n_written),
+		.segment_syncs = atomic_load(&s->n_syncs),
+		.hot_reads = atomic_load(&s->n_hot),
+		.cold_reads = atomic_load(&s->n_cold),
+		.dirty = (uint64_t)atomic_load(&s->dirty),
+		.tail = s->tail.bytes,
+		.open_files = s->fds.open,
+		.full = atomic_load(&s->full),
+	};
+	journal_stats(s->journal, &j);
+	r.journal_bytes = j.bytes;
+	r.journal_commits = j.commits;
+	r.journal_entries = j.entries;
+	size_t n;
+	struct partition **v = store_collect(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		lock_take(&v[i]->lock);
+		r.offline += v[i]->state == LOG_OFFLINE || v[i]->state == LOG_CORRUPT;
+		lock_drop(&v[i]->lock);
+	}
+	r.partitions = (unsigned)n;
+	store_release(v, n);
+	*ret = r;
+}

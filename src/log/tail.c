@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chunks double from CHUNK_MIN to CHUNK_MAX as a partition keeps filling them; a
+ * larger batch gets a chunk of its own. Largest chunks are kept for reuse, a few
+ * of them, because the first touch of fresh memory costs more than the copy into
+ * it. Fails only for lack of memory, in chunk_create().
+ */
+#include "log/tail.h"
+
+#include "base/mem.h"
+#include "log/head.h"
+#include "log/impl.h"
+
+void
+tail_cache_init(struct tail_cache *t, uint64_t budget)
+{
+	*t = (struct tail_cache){ .budget = budget };
+	lock_init(&t->lock, LOCK_TAILCACHE);
+	list_init(&t->age);
+}
+
+void
+tail_cache_idle(struct tail_cache *t)
+{
+	lock_take(&t->lock);
+	while (t->spares > 0)
+		mem_free(t->spare[--t->spares]);
+	lock_drop(&t->lock);
+}
+
+void
+tail_cache_free(struct tail_cache *t)
+{
+	tail_cache_idle(t);
+	lock_free(&t->lock);
+}
+
+static uint32_t
+cap_for(uint32_t n, uint32_t like)
+{
+	uint32_t cap = like == 0 ? CHUNK_MIN : like >= CHUNK_MAX / 2 ? CHUNK_MAX : like * 2;
+	while (cap < n && cap < CHUNK_MAX)
+		cap *= 2;
+	return cap < n ? n : cap;
+}
+
+struct chunk *
+chunk_create(struct tail_cache *t, uint32_t n, uint32_t like)
+{
+	struct chunk *c = NULL;
+	uint32_t cap = cap_for(n, like);
+	lock_take(&t->lock);
+	if (cap == CHUNK_MAX && t->spares > 0)
+		c = t->spare[--t->spares];
+	lock_drop(&t->lock);
+	if (c == NULL)
+		c = mem_try(sizeof(*c) + cap);
+	if (c == NULL)
+		return NULL;
+	memset(c, 0, sizeof(*c));
+	ref_init(&c->ref);
+	list_init(&c->hook);
+	list_init(&c->age);
+	c->cache = t;
+	c->cap = cap;
+	lock_take(&t->lock);
+	list_add(&t->age, &c->age);
+	t->bytes += cap;
+	lock_drop(&t->lock);
+	return c;
+}
+
+void
+chunk_forget(struct chunk *c)
+{
+	struct tail_cache *t = c->cache;
+	lock_take(&t->lock);
+	list_del(&c->age);
+	lock_drop(&t->lock);
+}
+
+void
+chunk_put(struct chunk *c)
+{
+	struct tail_cache *t = c->cache;
+	bool keep = false;
+	if (!ref_put(&c->ref))
+		return;
+	segment_put(c->segment);
+	lock_take(&t->lock);
+	list_del(&c->age);
+	t->bytes -= c->cap;
+	if (c->cap == CHUNK_MAX && t->spares < sizeof(t->spare) / sizeof(t->spare[0])) {
+		t->spare[t->spares++] = c;
+		keep = true;
+	}
+	lock_drop(&t->lock);
+	if (!keep)
+		mem_free(c);
+}
+
+uint8_t *
+chunk_add(struct chunk *c, const void *p, uint32_t n, int64_t offset, int64_t end)
+{
+	uint8_t *at = c->data + c->used;
+	uint32_t step = c->cap / CHUNK_MARKS;
+	memcpy(at, p, n);
+	if (c->used == 0)
+		c->base = offset;
+	else if (c->marks_n < CHUNK_MARKS && c->used >= (c->marks_n + 1) * step) {
+		c->marks[c->marks_n].offset = offset;
+		c->marks[c->marks_n++].at = c->used;
+	}
+	c->used += n;
+	c->end = end;
+	return at;
+}
+
+uint32_t
+chunk_find(const struct chunk *c, int64_t offset)
+{
+	uint32_t at = 0;
+	for (uint32_t lo = 0, hi = c->marks_n; lo < hi;) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (c->marks[mid].offset <= offset) {
+			at = c->marks[mid].at;
+			lo = mid + 1;
+		} else
+			hi = mid;
+	}
+	while (head_end(c->data + at) <= offset)
+		at += (uint32_t)head_size(c->data + at);
+	return at;
+}
+
+struct partition *
+tail_cache_pressing(struct tail_cache *t, bool any)
+{
+	struct partition *p = NULL;
+	lock_take(&t->lock);
+	if ((any || t->bytes > t->budget) && !list_empty(&t->age)) {
+		struct chunk *c = CONTAINER_OF(t->age.next, struct chunk, age);
+		list_del(&c->age);
+		list_add(&t->age, &c->age);
+		if (ref_try_get(&c->owner->ref))
+			p = c->owner;
+	}
+	lock_drop(&t->lock);
+	return p;
+}

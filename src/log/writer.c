@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the tail to the segment files, and from there to the disk. One thread
+ * writes: at once where somebody waits for the page cache (`interval`, `os`), else
+ * behind the journal, when much has gathered or a second has passed. Another one
+ * syncs: for topics that count messages or milliseconds, and in checkpoint passes.
+ * Both only look at queues that appends fill; with nothing to do they sleep.
+ *
+ * ENOSPC: the file is cut back to what is whole, what nobody was promised is
+ * dropped, and the partition is FULL until there is room. Any other error takes the
+ * partition offline; a sync is never tried again.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "log/impl.h"
+#include "log/journal.h"
+#include "log/room.h"
+#include "log/seal.h"
+
+#define RUN_CHUNKS	16		/* chunks in one vectored write */
+#define LAZY_BYTES	(512 * 1024)	/* of one partition: then write behind the journal */
+#define LAZY_MS		1000u
+#define IDLE_MS		10000u
+
+void
+writer_poke(struct partition *p, bool urgent)
+{
+	struct store *s = p->store;
+	bool moved = false;
+	if (!urgent)
+		urgent = p->durable.bytes - p->written.bytes > LAZY_BYTES ||
+		    atomic_load(&s->dirty) > (int64_t)s->config.dirty_bytes / 4;
+	lock_take(&s->wlock);
+	struct list *to = urgent ? &s->write_urgent : &s->write_lazy;
+	if (list_empty(&p->write_hook)) {
+		partition_get(p);
+		p->write_urgent = urgent;
+		moved = urgent || list_empty(to);
+		list_add(to, &p->write_hook);
+	} else if (urgent && !p->write_urgent) {
+		p->write_urgent = moved = true;
+		list_del(&p->write_hook);
+		list_add(to, &p->write_hook);
+	}
+	if (moved && s->writer_asleep) {
+		s->writer_asleep = false;
+		pthread_cond_signal(&s->wwake);
+	}
+	lock_drop(&s->wlock);
+}
+
+void
+writer_poke_sync(struct partition *p)
+{
+	struct store *s = p->store;
+	lock_take(&s->wlock);
+	if (list_empty(&p->sync_hook)) {
+		partition_get(p);
+		list_add(&s->sync_queue, &p->sync_hook);
+		pthread_cond_signal(&s->fwake);
+	}
+	lock_drop(&s->wlock);
+}
+
+/* ---- one partition ---- */
+
+/* A run of bytes of one segment, contiguous in the file. */
+struct run {
+	struct chunk *chunks[RUN_CHUNKS];
+	struct iovec iov[RUN_CHUNKS];
+	uint32_t to[RUN_CHUNKS];
+	int n;
+	struct segment *segment;
+	int64_t at, bytes;
+	struct log_pos end;
+	uint32_t generation;
+	bool trim;
+};
+
+/* The last byte that may be written now. */
+static int64_t
+write_bound(const struct partition *p)
+{
+	return p->mode == MODE_JOURNAL ? p->durable.bytes : p->end.bytes;
+}
+
+static void
+run_add(struct run *r, struct chunk *c, uint32_t to)
+{
+	if (r->n == 0) {
+		r->segment = segment_get(c->segment);
+		r->at = c->pos + c->written;
+	}
+	ref_get(&c->ref);
+	r->chunks[r->n] = c;
+	r->to[r->n] = to;
+	r->iov[r->n++] = (struct iovec){ c->data + c->written, to - c->written };
+	r->bytes += to - c->written;
+}
+
+/* What comes next to be written; false when there is nothing. Locked. */
+static bool
+run_take(struct partition *p, struct run *r)
+{
+	int64_t bound = write_bound(p);
+	*r = (struct run){ .generation = p->generation, .trim = p->trim };
+	LIST_FOREACH(h, &p->tail) {
+		struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
+		int64_t may = bound - c->bytes;
+		uint32_t to = may >= c->used ? c->used : may > c->written ? (uint32_t)may : c->written;
+		if (to <= c->written) {
+			if (may < c->used)
+				break;
+			continue;
+		}
+		if (r->n == RUN_CHUNKS || (r->n > 0 && c->segment != r->segment))
+			break;
+		run_add(r, c, to);
+		r->end.bytes = c->bytes + to;
+		r->end.offset = to == c->used ? c->end :
+		    bound == p->durable.bytes ? p->durable.offset : p->end.offset;
+	}
+	return r->n > 0;
+}
+
+static void
+run_drop(struct run *r)
+{
+	for (int i = 0; i < r->n; i++)
+		chunk_put(r->chunks[i]);
+	segment_put(r->segment);
+}
+
+static int
+run_write(struct partition *p, struct run *r)
+{
+	struct fd_cache *fds = &p->store->fds;
+	struct segment *g = r->segment;
+	int fd, err = fd_pin(fds, &g->file, g->path, true, &fd);
+	if (err != 0)
+		return err;
+	if (r->trim || !g->on_disk)
+		err = fs_truncate(fd, r->at);
+	if (err == 0) {
+		g->on_disk = true;
+		err = fs_pwritev(fd, r->iov, r->n, r->at);
+	}
+	if (err != 0 && fs_truncate(fd, r->at) != 0)
+		err = ERR_IO;	/* a torn end that cannot be taken back */
+	fd_unpin(fds, &g->file);
+	return err;
+}
+
+/* Arranges for the sync that a topic's settings ask for. Locked. */
+static void
+sync_later(struct partition *p)
+{
+	struct store *s = p->store;
+	const struct log_config *c = &p->config;
+	if (p->mode == MODE_SYNC || (c->flush == LOG_FLUSH_INTERVAL &&
+	    p->written.offset - p->synced.offset >= c->flush_messages)) {
+		writer_poke_sync(p);
+	} else if (c->flush == LOG_FLUSH_INTERVAL && c->flush_ms < INT64_MAX / (int64_t)NS_PER_MS) {
+		lock_take(&s->wlock);
+		if (!timer_is_set(&p->sync_timer)) {
+			partition_get(p);
+			timer_set(&s->sync_timers, &p->sync_timer,
+			    clock_mono_ns() + (uint64_t)c->flush_ms * NS_PER_MS);
+			pthread_cond_signal(&s->fwake);
+		}
+		lock_drop(&s->wlock);
+	}
+}
+
+/* Takes note of a run that was written. Locked. */
+static void
+run_written(struct partition *p, struct run *r)
+{
+	struct store *s = p->store;
+	if (p->generation != r->generation)
+		return; /* cut meanwhile: cut_tail() has done the accounts */
+	for (int i = 0; i < r->n; i++)
+		r->chunks[i]->written = r->to[i];
+	r->segment->written = r->at + r->bytes;
+	r->segment->written_end = r->end.offset;
+	p->trim = p->trim && !r->trim;
+	p->written = r->end;
+	atomic_fetch_sub(&s->dirty, r->bytes);
+	atomic_fetch_add(&s->n_written, (uint64_t)r->bytes);
+	store_note_written(s, r->bytes);
+	partition_advance(p);
+	partition_shed(p, false);
+	sync_later(p);
+}
+
+/* Files of segments that a cut has taken out of the log. Under io. */
+static void
+remove_doomed(struct partition *p)
+{
+	for (;;) {
+		struct segment *g = NULL;
+		lock_take(&p->lock);
+		if (!list_empty(&p->doomed)) {
+			g = CONTAINER_OF(p->doomed.next, struct segment, hook);
+			list_del(&g->hook);
+		}
+		lock_drop(&p->lock);
+		if (g == NULL)
+			return;
+		if (g->on_disk)
+			segment_remove_files(p->dir, g->base);
+		segment_put(g);
+	}
+}
+
+static void
+write_failed(struct partition *p, const struct run *r, int err)
+{
+	lock_take(&p->lock);
+	ev_err(&p->ev, "cannot write: %s", err_text(err));
+	if (p->generation == r->generation)
+		partition_fail(p, err == ERR_NOSPACE ? LOG_FULL : LOG_OFFLINE,
+		    err == ERR_NOSPACE ? err : ERR_IO);
+	lock_drop(&p->lock);
+}
+
+int
+partition_write_locked(struct partition *p)
+{
+	struct run r;
+	int err = 0;
+	remove_doomed(p);
+	while (err == 0) {
+		lock_take(&p->lock);
+		bool more = p->state != LOG_OFFLINE && p->state != LOG_DELETED && run_take(p, &r);
+		lock_drop(&p->lock);
+		if (!more)
+			break;
+		err = run_write(p, &r);
+		if (err == ERR_NOSPACE && store_spend_reserve(p->store, p->internal))
+			err = run_write(p, &r);
+		if (err == 0) {
+			lock_take(&p->lock);
+			run_written(p, &r);
+			lock_drop(&p->lock);
+			partition_seal_closed(p);
+		} else
+			write_failed(p, &r, err);
+		run_drop(&r);
+	}
+	store_room_check(p->store);
+	return err;
+}
+
+int
+partition_write_out(struct partition *p)
+{
+	lock_take(&p->io);
+	int err = partition_write_locked(p);
+	lock_drop(&p->io);
+	return err;
+}
+
+/* ---- syncing ---- */
+
+/* What a sync of a segment will make durable. */
+struct mark {
+	struct segment *segment;
+	int64_t at;
+	struct log_pos end;
+	uint32_t generation;
+};
+
+/* The oldest segment with bytes in the file that are not known to be on the disk
+ * (counted); false when there is none. */
+static bool
+unsynced(struct partition *p, struct mark *m)
+{
+	bool found = false;
+	lock_take(&p->lock);
+	LIST_FOREACH(h, &p->segments) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (!g->on_disk || (g->synced >= g->written && g->dir_synced))
+			continue;
+		*m = (struct mark){ segment_get(g), g->written,
+			{ g->written_end, g->bytes + g->written }, p->generation };
+		found = true;
+		break;
+	}
+	lock_drop(&p->lock);
+	return found;
+}
+
+static int
+sync_segment(struct partition *p, struct segment *g)
+{
+	int fd, err = fd_pin(&p->store->fds, &g->file, g->path, false, &fd);
+	if (err != 0)
+		return err;
+	err = fs_sync(fd);
+	fd_unpin(&p->store->fds, &g->file);
+	if (err == 0 && !g->dir_synced)
+		err = fs_sync_dir(p->dir);
+	atomic_fetch_add(&p->store->n_syncs, 1);
+	return err;
+}
+
+/* Everything up to the mark is on the disk: segments are synced oldest first. Locked. */
+static void
+note_synced(struct partition *p, const struct mark *m)
+{
+	m->segment->synced = m->at;
+	m->segment->dir_synced = true;
+	if (m->segment->base >= p->synced_base) {
+		p->synced_base = m->segment->base;
+		p->synced_at = m->at;
+	}
+	if (m->end.offset <= p->synced.offset)
+		return;
+	p->synced = m->end;
+	partition_advance(p);
+	if (p->mode == MODE_SYNC && p->synced.offset == p->end.offset)
+		p->mode = MODE_JOURNAL;
+}
+
+int
+partition_flush(struct partition *p)
+{
+	struct mark m;
+	int err = partition_write_out(p);
+	while (err == 0 && unsynced(p, &m)) {
+		err = sync_segment(p, m.segment);
+		lock_take(&p->lock);
+		if (m.segment->removed || p->generation != m.generation) {
+			err = 0; /* about bytes that are not part of the log any more */
+		} else if (err == 0) {
+			note_synced(p, &m);
+		} else {
+			ev_crit(&p->ev, "cannot sync: %s", err_text(err));
+			partition_fail(p, LOG_OFFLINE, ERR_IO);
+		}
+		lock_drop(&p->lock);
+		segment_put(m.segment);
+	}
+	return err;
+}
+
+/* ---- threads ---- */
+
+/* The next partition to write: urgent ones first, lazy ones when `due`. Locked. */
+static struct partition *
+take_write(struct store *s, bool due)
+{
+	struct list *from = !list_empty(&s->write_urgent) ? &s->write_urgent :
+	    due ? &s->write_lazy : NULL;
+	if (from == NULL || list_empty(from))
+		return NULL;
+	struct list *h = from->next;
+	list_del(h);
+	return CONTAINER_OF(h, struct partition, write_hook);
+}
+
+/* Frees what the cache holds too much of; with `idle` also what nobody used for
+ * a while, so that idle partitions cost nothing. */
+static void
+shed_some(struct store *s, bool idle)
+{
+	uint64_t now = clock_mono_ns();
+	for (unsigned i = 0; i < 256; i++) {
+		struct partition *p = tail_cache_pressing(&s->tail, idle);
+		if (p == NULL)
+			break;
+		lock_take(&p->lock);
+		partition_shed(p, idle && now - p->last_append_ns > IDLE_MS * NS_PER_MS);
+		lock_drop(&p->lock);
+		partition_put(&p);
+	}
+	if (idle)
+		tail_cache_idle(&s->tail);
+}
+
+/* Sleeps until there is something to write; true when lazy ones are due. */
+static bool
+writer_sleep(struct store *s)
+{
+	bool due = false;
+	s->writer_asleep = true;
+	if (!list_empty(&s->write_lazy))
+		due = lock_wait_ms(&s->wlock, &s->wwake, LAZY_MS) != 0;
+	else if (s->tail.bytes > 0 || s->tail.spares > 0) {
+		if (lock_wait_ms(&s->wlock, &s->wwake, IDLE_MS) != 0) {
+			lock_drop(&s->wlock);
+			shed_some(s, true);
+			lock_take(&s->wlock);
+		}
+	} else
+		lock_wait(&s->wlock, &s->wwake);
+	s->writer_asleep = false;
+	return due;
+}
+
+static void *
+writer_run(void *arg)
+{
+	struct store *s = arg;
+	bool due = false;
+	lock_take(&s->wlock);
+	while (!s->stop || !list_empty(&s->write_urgent)) {
+		struct partition *p = take_write(s, due);
+		if (p == NULL) {
+			due = writer_sleep(s);
+			continue;
+		}
+		p->write_urgent = false;
+		lock_drop(&s->wlock);
+		partition_write_out(p);
+		if (s->tail.bytes > s->tail.budget)
+			shed_some(s, false);
+		partition_put(&p);
+		lock_take(&s->wlock);
+	}
+	lock_drop(&s->wlock);
+	return NULL;
+}
+
+/* flush.ms has passed; its reference goes over to the queue. Locked (wlock). */
+void
+writer_sync_due(struct timer *timer, uint64_t now)
+{
+	struct partition *p = CONTAINER_OF(timer, struct partition, sync_timer);
+	(void)now;
+	if (list_empty(&p->sync_hook))
+		list_add(&p->store->sync_queue, &p->sync_hook);
+	else
+		ref_put(&p->ref);	/* the queue's own reference stays */
+}
+
+/* How long the syncing thread may sleep: 0 for a turn now. Locked (wlock). */
+static unsigned
+flusher_wait(struct store *s)
+{
+	uint64_t now = clock_mono_ns(), next = timers_next(&s->sync_timers);
+	unsigned ms = store_pass_wait(s, now);
+	if (next <= now)
+		return 0;
+	uint64_t until = (next - now) / NS_PER_MS + 1;
+	return next == UINT64_MAX || until > ms ? ms : (unsigned)until;
+}
+
+static void *
+flusher_run(void *arg)
+{
+	struct store *s = arg;
+	lock_take(&s->wlock);
+	while (!s->stop) {
+		if (!list_empty(&s->sync_queue)) {
+			struct list *h = s->sync_queue.next;
+			struct partition *p = CONTAINER_OF(h, struct partition, sync_hook);
+			list_del(h);
+			lock_drop(&s->wlock);
+			partition_flush(p);
+			partition_put(&p);
+			lock_take(&s->wlock);
+			continue;
+		}
+		unsigned ms = flusher_wait(s);
+		timers_run(&s->sync_timers, clock_mono_ns());
+		if (ms == 0) {
+			lock_drop(&s->wlock);
+			store_pass_turn(s);
+			lock_take(&s->wlock);
+		} else if (ms == UINT32_MAX)
+			lock_wait(&s->wlock, &s->fwake);
+		else
+			lock_wait_ms(&s->wlock, &s->fwake, ms);
+	}
+	lock_drop(&s->wlock);
+	return NULL;
+}
+
+void
+writer_start(struct store *s)
+{
+	s->writer = thread_start("log-writer", writer_run, s);
+	s->flusher = thread_start("log-sync", flusher_run, s);
+	s->threads = true;
+}
+
+static void
+drop_timers(struct store *s)
+{
+	while (s->sync_timers.n > 0) {
+		struct partition *p =
+		    CONTAINER_OF(s->sync_timers.heap[0], struct partition, sync_timer);
+		timer_cancel(&s->sync_timers, &p->sync_timer);
+		partition_put(&p);
+	}
+}
+
+static void
+drain(struct list *queue, size_t at)
+{
+	LIST_FOREACH(h, queue) {
+		struct partition *p = (struct partition *)(void *)((char *)h - at);
+		list_del(h);
+		partition_put(&p);
+	}
+}
+
+void
+writer_stop(struct store *s)
+{
+	if (!s->threads)
+		return;
+	lock_take(&s->wlock);
+	s->stop = true;
+	pthread_cond_signal(&s->wwake);
+	pthread_cond_signal(&s->fwake);
+	lock_drop(&s->wlock);
+	pthread_join(s->writer, NULL);
+	pthread_join(s->flusher, NULL);
+	drop_timers(s);
+	drain(&s->write_urgent, offsetof(struct partition, write_hook));
+	drain(&s->write_lazy, offsetof(struct partition, write_hook));
+	drain(&s->sync_queue, offsetof(struct partition, sync_hook));
+	s->threads = false;
+}

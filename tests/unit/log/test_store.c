@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+
+static struct log_read
+read_at(struct partition *p, int64_t offset, size_t max, struct arena *arena, int want)
+{
+	struct log_read r = { .bytes = 0 };
+	assert_int_equal(partition_read(p, offset, max, true, arena, &r), want);
+	return r;
+}
+
+static void
+appends_are_read_back_under(enum log_flush flush)
+{
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[200];
+	fixture_make(&f);
+	f.topic.flush = flush;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	struct arena *arena = arena_create(SIZE_MAX);
+	for (int i = 0; i < 100; i++) {
+		make_batch(b, sizeof(b), 3, 1000 + i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+		assert_int_equal(r.base, 3 * i);
+		assert_int_equal(r.end, 3 * i + 3);
+	}
+	struct log_read got = read_at(p, 31, 600, arena, 0);
+	assert_int_equal(got.bytes, 600);
+	assert_int_equal(got.ends.high_watermark, 300);
+	assert_int_equal(head_base(got.pieces.v[0].p), 30);
+	assert_int_equal(got.pieces.v[0].p[HEAD_BYTES], 10);
+	assert_int_equal(read_at(p, 300, 600, arena, 0).bytes, 0);
+	read_at(p, 301, 600, arena, ERR_NOTFOUND);
+	assert_int_equal(read_at(p, 31, 10, arena, 0).bytes, 200);
+	partition_put(&p);
+	arena_reset(arena);	/* references to the tail end before the store does */
+	store_close(&f.store);
+
+	fixture_open(&f);
+	assert_true(store_was_clean(f.store));
+	p = fixture_partition(&f, 0);
+	struct log_ends ends;
+	partition_ends(p, &ends);
+	assert_int_equal(ends.end, 300);
+	assert_int_equal(ends.high_watermark, 300);
+	read_at(p, 31, 600, arena, ERR_AGAIN);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_int_equal(r.base, 300);
+	arena_destroy(&arena);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+appends_are_read_back(void **state)
+{
+	(void)state;
+	appends_are_read_back_under(LOG_FLUSH_OS);
+	appends_are_read_back_under(LOG_FLUSH_INTERVAL);
+	appends_are_read_back_under(LOG_FLUSH_ACK);
+}
+
+struct cold_wait {
+	struct log_read_job job;
+	struct gate gate;
+};
+
+static void
+cold_done(struct log_read_job *job)
+{
+	gate_fire(&CONTAINER_OF(job, struct cold_wait, job)->gate.w, 0);
+}
+
+static void
+old_batches_come_from_the_disk(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[1000];
+	fixture_make(&f);
+	f.topic.segment_bytes = 10000;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 2);
+	for (int i = 0; i < 55; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	p = fixture_partition(&f, 2);
+	for (int64_t at = 0; at < 55;) {
+		struct cold_wait w = { .job = { .p = p, .offset = at, .max_bytes = 3500,
+			.done = cold_done } };
+		gate_init(&w.gate);
+		assert_ok(partition_read_cold(&w.job));
+		gate_wait(&w.gate);
+		assert_ok(w.job.err);
+		struct piece got = log_buf_bytes(w.job.buf);
+		int64_t left = 10 - at % 10 < 55 - at ? 10 - at % 10 : 55 - at; /* of the segment */
+		assert_int_equal(got.n, (left < 3 ? left : 3) * 1000);
+		for (uint32_t i = 0; i < got.n; i += 1000) {
+			assert_int_equal(head_base(got.p + i), at);
+			assert_int_equal(got.p[i + HEAD_BYTES], at++);
+		}
+		log_buf_put(w.job.buf);
+	}
+	assert_int_equal(partition_size(p), 55000);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+two_brokers_cannot_share(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct store *other = NULL;
+	struct why why;
+	fixture_make(&f);
+	fixture_open(&f);
+	assert_int_equal(store_open(f.dir, &f.config, &f.root, &other, &why), ERR_BUSY);
+	assert_null(other);
+	fixture_free(&f);
+}
+
+static void
+deleted_partitions_are_gone(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct gate g;
+	uint8_t b[100];
+	fixture_make(&f);
+	f.topic.file_delete_delay_ms = 0;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 1, 0, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	gate_init(&g);
+	assert_ok(partition_wait_data(p, &g.w, 1, 1));
+	assert_ok(store_delete_partition(f.store, &f.id, 0));
+	assert_int_equal(gate_wait(&g), ERR_CLOSED);
+	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CLOSED);
+	assert_int_equal(store_delete_partition(f.store, &f.id, 0), ERR_NOTFOUND);
+	partition_put(&p);
+	assert_int_equal(store_count(f.store), 0);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(appends_are_read_back), T(old_batches_come_from_the_disk), T(two_brokers_cannot_share),
+    T(deleted_partitions_are_gone))
