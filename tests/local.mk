@@ -15,4 +15,5 @@ include tests/unit/api/local.mk
 include tests/unit/broker/local.mk
 endif
 include tests/fuzz/local.mk
+include tests/wire/local.mk
 TESTS += $(check_PROGRAMS)
