@@ -17,6 +17,7 @@ libbase_a_SOURCES = \
 	src/base/rcu.c src/base/rcu.h \
 	src/base/ref.h \
 	src/base/str.c src/base/str.h \
+	src/base/transport.h \
 	src/base/timer.c src/base/timer.h \
 	src/base/uuid.c src/base/uuid.h \
 	src/base/worker.c src/base/worker.h

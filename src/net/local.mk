@@ -1,3 +1,5 @@
 noinst_LIBRARIES += libnet.a
-libnet_a_SOURCES =
+libnet_a_SOURCES = \
+	src/net/conn.c src/net/conn.h src/net/listener.c src/net/listener.h \
+	src/net/loop.c src/net/loop.h src/net/plain.c src/net/plain.h
 EXTRA_DIST += src/net/README.md

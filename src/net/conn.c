@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading: what is there is read into the loop's scratch and every complete
+ * frame is handled where it lies; the beginning of an incomplete one moves to
+ * the connection's own buffer, which grows as bytes arrive and never by what
+ * the length field promises. From then on bytes are read directly behind it.
+ *
+ * Writing: replies are queued in the order of their requests; once a turn, those
+ * at the head that are complete go out in one write. What the socket does not
+ * take waits for EPOLLOUT.
+ *
+ * Ends: a broken frame, a peer that closes, a deadline (handshake, login, idle,
+ * or a peer that takes nothing) close the connection; the memory goes at the end of the
+ * turn, so that callers up the stack may still look at it.
+ */
+#include "net/conn.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define READS_A_TURN	4		/* of the scratch's size; then others have their turn */
+#define IOV_A_WRITE	64
+#define LENGTH_BYTES	4
+
+const struct conn_limits conn_limits_default = {
+	.frame_before_login = 64 * 1024,
+	.frame_max = 100 * 1024 * 1024,
+	.tls_ns = 10 * NS_PER_SEC,
+	.login_ns = 20 * NS_PER_SEC,
+	.idle_ns = 600 * NS_PER_SEC,
+	.stall_ns = 60 * NS_PER_SEC,
+	.unsent_bytes = 1024 * 1024,
+	.unsent_replies = 1000,
+};
+
+enum conn_state {
+	CONN_HANDSHAKE,		/* the transport is being set up */
+	CONN_LOGIN,		/* frames, small ones */
+	CONN_READY,		/* frames */
+	CONN_DRAIN,		/* replies only */
+	CONN_CLOSED,		/* freed at the end of the turn */
+	CONN_STATES
+};
+
+static const unsigned may_follow[CONN_STATES] = {
+#define FROM(s) (1u << CONN_##s)
+	[CONN_HANDSHAKE] = 0,
+	[CONN_LOGIN] = FROM(HANDSHAKE),
+	[CONN_READY] = FROM(LOGIN) | FROM(READY),
+	[CONN_DRAIN] = FROM(LOGIN) | FROM(READY) | FROM(DRAIN),
+	[CONN_CLOSED] = FROM(HANDSHAKE) | FROM(LOGIN) | FROM(READY) | FROM(DRAIN),
+#undef FROM
+};
+
+struct reply {
+	struct list hook;
+	struct conn *conn;
+	bool done;
+	struct piece *v;
+	int32_t n, at;			/* pieces; the first that is not taken whole */
+	uint32_t skip;			/* bytes of it that are taken */
+	size_t bytes;
+	void (*sent)(void *arg);
+	void *arg;
+};
+
+struct conn {
+	struct loop_source source;
+	struct loop *loop;
+	struct transport *transport;
+	enum conn_state state;
+	uint32_t events;		/* what epoll watches for */
+	const struct conn_ops *ops;
+	void *listener, *session;
+	const struct conn_limits *limits;
+	struct buf in;			/* from a frame's beginning; see the top */
+	struct list replies;
+	unsigned replies_n;
+	size_t unsent;
+	unsigned holds;
+	bool in_frame, wants_write, eof;
+	uint64_t muted_until, since, active, progress;
+	struct timer deadline, unmute;
+	struct loop_task task;
+	struct addr peer;
+	char peer_text[ADDR_TEXT + 8];
+	struct event ev;
+	void (*gone)(void *arg, const struct conn *conn);
+	void *gone_arg;
+};
+
+static void conn_ready(struct loop_source *source, uint32_t events);
+static void end_of_turn(struct loop_task *task);
+static void deadline_due(struct timer *timer, uint64_t now);
+static void unmute_due(struct timer *timer, uint64_t now);
+
+static void
+move(struct conn *c, enum conn_state to)
+{
+	if ((may_follow[to] & (1u << c->state)) == 0) {
+		fprintf(stderr, "<2>connection: no way from state %d to %d\n", c->state, to);
+		abort();
+	}
+	c->state = to;
+}
+
+/* At the end of this turn: flush, look at what to watch for, free. */
+static void
+defer(struct conn *c)
+{
+	if (list_empty(&c->task.hook))
+		loop_defer(c->loop, &c->task);
+}
+
+struct conn *
+conn_create(const struct conn_config *f)
+{
+	struct conn *c = MEM_NEW(struct conn);
+	char text[ADDR_TEXT];
+	c->source = (struct loop_source){ f->fd, conn_ready };
+	c->loop = f->loop;
+	c->transport = f->transport;
+	c->ops = f->ops;
+	c->listener = f->listener;
+	c->limits = f->limits;
+	c->peer = f->peer;
+	c->gone = f->gone;
+	c->gone_arg = f->gone_arg;
+	c->since = c->active = c->progress = loop_now(f->loop);
+	c->task.run = end_of_turn;
+	c->deadline.fire = deadline_due;
+	c->unmute.fire = unmute_due;
+	list_init(&c->replies);
+	list_init(&c->task.hook);
+	buf_init(&c->in, f->limits->frame_max + LENGTH_BYTES);
+	snprintf(c->peer_text, sizeof(c->peer_text), f->peer.family == 6 ? "[%s]:%u" : "%s:%u",
+	    addr_format(&f->peer, text), f->peer_port);
+	event_child(&c->ev, f->ev, "peer", str_from(c->peer_text));
+	c->events = EPOLLIN;
+	loop_add(c->loop, &c->source, c->events);
+	timer_set(loop_timers(c->loop), &c->deadline, c->since + c->limits->tls_ns);
+	return c;
+}
+
+/* ---- the end ---- */
+
+static void
+reply_free(struct reply *r)
+{
+	struct conn *c = r->conn;
+	list_del(&r->hook);
+	c->replies_n--;
+	c->unsent -= r->bytes;
+	if (r->sent != NULL)
+		r->sent(r->arg);
+	mem_free(r);
+}
+
+void
+conn_close(struct conn *c, const char *why)
+{
+	if (c->state == CONN_CLOSED)
+		return;
+	if (why != NULL)
+		ev_info(&c->ev, "closed: %s", why);
+	bool had_session = c->state != CONN_HANDSHAKE;
+	move(c, CONN_CLOSED);
+	timer_cancel(loop_timers(c->loop), &c->deadline);
+	timer_cancel(loop_timers(c->loop), &c->unmute);
+	loop_remove(c->loop, &c->source);
+	if (had_session && c->session != NULL)
+		c->ops->closed(c, c->session);
+	LIST_FOREACH(hook, &c->replies)
+		reply_free(CONTAINER_OF(hook, struct reply, hook));
+	defer(c);
+}
+
+static void
+conn_free(struct conn *c)
+{
+	c->transport->ops->destroy(&c->transport);
+	close(c->source.fd);
+	buf_free(&c->in);
+	if (c->gone != NULL)
+		c->gone(c->gone_arg, c);
+	mem_free(c);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	if (c->state != CONN_LOGIN && c->state != CONN_READY)
+		return;
+	move(c, CONN_DRAIN);
+	c->progress = loop_now(c->loop);
+	timer_set(loop_timers(c->loop), &c->deadline, c->progress + c->limits->stall_ns);
+	defer(c);
+}
+
+/* ---- deadlines ---- */
+
+static uint64_t
+next_deadline(const struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		return c->since + c->limits->tls_ns;
+	case CONN_LOGIN:
+		return c->since + c->limits->login_ns;
+	default:
+		break;
+	}
+	if (c->unsent > 0 || c->state == CONN_DRAIN)
+		return c->progress + c->limits->stall_ns;
+	return c->active + c->limits->idle_ns;
+}
+
+/* Deadlines move with every request; the timer is moved only when it fires. */
+static void
+deadline_due(struct timer *timer, uint64_t now)
+{
+	static const char *const why[CONN_STATES] = {
+		[CONN_HANDSHAKE] = "the TLS handshake took too long",
+		[CONN_LOGIN] = "the login took too long",
+		[CONN_READY] = "idle for too long, or the peer takes no answers",
+		[CONN_DRAIN] = "the peer takes no answers",
+	};
+	struct conn *c = CONTAINER_OF(timer, struct conn, deadline);
+	uint64_t next = next_deadline(c);
+	/* A request under way is no idleness. */
+	if (c->state == CONN_READY && c->unsent == 0 && c->replies_n > 0)
+		next = now + c->limits->idle_ns;
+	if (next > now)
+		timer_set(loop_timers(c->loop), timer, next);
+	else
+		conn_close(c, why[c->state]);
+}
+
+/* ---- frames ---- */
+
+static bool
+may_read(const struct conn *c)
+{
+	return (c->state == CONN_LOGIN || c->state == CONN_READY) && c->holds == 0 &&
+	    c->muted_until <= loop_now(c->loop) && c->unsent < c->limits->unsent_bytes &&
+	    c->replies_n < c->limits->unsent_replies;
+}
+
+static int32_t
+frame_length(const uint8_t *p)
+{
+	return (int32_t)((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+}
+
+/* Hands over the complete frames among n bytes, as long as it may; the bytes
+ * that are used up, or 0 after an error or when nothing could be done. */
+static size_t
+take_frames(struct conn *c, const uint8_t *p, size_t n)
+{
+	size_t used = 0;
+	while (n - used >= LENGTH_BYTES && may_read(c)) {
+		int32_t length = frame_length(p + used);
+		size_t max = c->state == CONN_LOGIN ? c->limits->frame_before_login : c->limits->frame_max;
+		if (length < 0 || (size_t)length > max) {
+			ev_info(&c->ev, "a request of %d bytes, at most %zu are taken", length, max);
+			conn_close(c, "no request, or too large a one (is the client set to use TLS here?)");
+			return used;
+		}
+		if (n - used - LENGTH_BYTES < (size_t)length)
+			break;
+		c->active = loop_now(c->loop);
+		c->ops->frame(c, c->session, p + used + LENGTH_BYTES, (size_t)length);
+		used += LENGTH_BYTES + (size_t)length;
+	}
+	return used;
+}
+
+static void
+keep(struct conn *c, const uint8_t *p, size_t n)
+{
+	if (c->state != CONN_CLOSED && n > 0 && buf_add(&c->in, p, n) != 0)
+		conn_close(c, "no memory for its requests");
+}
+
+/* What the connection's own buffer holds; true if it may hold a frame's rest now. */
+static void
+take_kept(struct conn *c)
+{
+	if (c->in.n < LENGTH_BYTES || c->in_frame)
+		return;
+	c->in_frame = true; /* a handler may resume the connection inside of it */
+	size_t used = take_frames(c, c->in.p, c->in.n);
+	c->in_frame = false;
+	if (c->state == CONN_CLOSED)
+		return;
+	buf_consume(&c->in, used);
+	if (c->in.n == 0)
+		buf_free(&c->in);
+}
+
+/* Room for the rest of the frame at hand, but never for more than has come. */
+static size_t
+room_for_rest(struct conn *c)
+{
+	size_t have = c->in.n, rest = LENGTH_BYTES;
+	if (have >= LENGTH_BYTES)
+		rest = LENGTH_BYTES + (size_t)frame_length(c->in.p) - have;
+	else
+		rest -= have;
+	size_t step = have < 65536 ? 65536 : have;
+	rest = rest < step ? rest : step;
+	return buf_reserve(&c->in, rest) == 0 ? rest : 0;
+}
+
+static int
+read_some(struct conn *c)
+{
+	struct transport_scratch *scratch = loop_scratch(c->loop);
+	size_t n, room;
+	int err;
+	if (c->in.n > 0) {
+		room = room_for_rest(c);
+		err = room == 0 ? ERR_NOMEM : c->transport->ops->read(c->transport, c->in.p + c->in.n, room, &n);
+		if (err == 0) {
+			c->in.n += n;
+			take_kept(c);
+		}
+		return err;
+	}
+	uint8_t *plain = scratch->plain;
+	err = c->transport->ops->read(c->transport, plain, scratch->size, &n);
+	if (err != 0)
+		return err;
+	c->in_frame = true;
+	size_t used = take_frames(c, plain, n);
+	c->in_frame = false;
+	keep(c, plain + used, n - used);
+	return 0;
+}
+
+static void
+read_turn(struct conn *c)
+{
+	take_kept(c);
+	for (int i = 0; i < READS_A_TURN && c->state != CONN_CLOSED && may_read(c); i++) {
+		int err = read_some(c);
+		if (err == ERR_AGAIN)
+			break;
+		if (err != 0 && c->state != CONN_CLOSED) {
+			bool plain_end = err == ERR_CLOSED && c->in.n == 0;
+			conn_close(c, plain_end ? NULL : c->transport->ops->reason(c->transport));
+		}
+	}
+	if (c->state != CONN_CLOSED)
+		defer(c);
+}
+
+static void
+handshake(struct conn *c)
+{
+	int err = c->transport->ops->handshake(c->transport);
+	if (err == ERR_AGAIN)
+		return;
+	if (err != 0) {
+		conn_close(c, c->transport->ops->reason(c->transport));
+		return;
+	}
+	move(c, CONN_LOGIN);
+	timer_set(loop_timers(c->loop), &c->deadline, c->since + c->limits->login_ns);
+	c->session = c->ops->opened(c, c->listener);
+	if (c->session == NULL)
+		conn_close(c, "refused");
+	else if (c->state != CONN_CLOSED)
+		read_turn(c);
+}
+
+static void
+conn_ready(struct loop_source *source, uint32_t events)
+{
+	struct conn *c = CONTAINER_OF(source, struct conn, source);
+	if (c->state == CONN_HANDSHAKE) {
+		handshake(c);
+		if (c->state != CONN_CLOSED)
+			defer(c);
+		return;
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+		if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read(c)) {
+			conn_close(c, NULL);
+			return;
+		}
+		read_turn(c);
+	}
+	if (c->state != CONN_CLOSED)
+		defer(c);
+}
+
+/* ---- replies ---- */
+
+struct reply *
+conn_reply_begin(struct conn *c)
+{
+	struct reply *r = MEM_NEW(struct reply);
+	r->conn = c;
+	list_add(&c->replies, &r->hook);
+	c->replies_n++;
+	return r;
+}
+
+void
+conn_reply_send(struct reply *r, const struct pieces *pieces, void (*sent)(void *arg), void *arg)
+{
+	struct conn *c = r->conn;
+	r->v = pieces->v;
+	r->n = pieces->n;
+	for (int32_t i = 0; i < pieces->n; i++)
+		r->bytes += pieces->v[i].n;
+	r->sent = sent;
+	r->arg = arg;
+	r->done = true;
+	if (c->unsent == 0)
+		c->progress = loop_now(c->loop);
+	c->unsent += r->bytes;
+	defer(c);
+}
+
+void
+conn_reply_none(struct reply *r)
+{
+	struct conn *c = r->conn;
+	r->done = true;
+	defer(c);
+}
+
+/* The complete replies at the head as one vector. */
+static int
+gather(struct conn *c, struct iovec *iov)
+{
+	int n = 0;
+	LIST_FOREACH(hook, &c->replies) {
+		struct reply *r = CONTAINER_OF(hook, struct reply, hook);
+		if (!r->done)
+			break;
+		for (int32_t i = r->at; i < r->n; i++) {
+			uint32_t skip = i == r->at ? r->skip : 0;
+			if (n == IOV_A_WRITE)
+				return n;
+			iov[n++] = (struct iovec){ (void *)(uintptr_t)(r->v[i].p + skip), r->v[i].n - skip };
+		}
+	}
+	return n;
+}
+
+/* Takes n bytes off the head; replies that are through are freed. */
+static void
+advance(struct conn *c, size_t n)
+{
+	LIST_FOREACH(hook, &c->replies) {
+		struct reply *r = CONTAINER_OF(hook, struct reply, hook);
+		if (!r->done)
+			return;
+		while (r->at < r->n && n >= r->v[r->at].n - r->skip) {
+			size_t whole = r->v[r->at].n - r->skip;
+			n -= whole;
+			r->bytes -= whole;
+			c->unsent -= whole;
+			r->at++;
+			r->skip = 0;
+		}
+		if (r->at < r->n) {
+			r->skip += (uint32_t)n;
+			r->bytes -= n;
+			c->unsent -= n;
+			return;
+		}
+		reply_free(r);
+	}
+}
+
+/* 0 when everything that is complete has been taken by the socket. */
+static int
+flush(struct conn *c)
+{
+	struct iovec iov[IOV_A_WRITE];
+	int n, err = c->transport->ops->flush(c->transport);
+	while (err == 0 && (n = gather(c, iov)) > 0) {
+		size_t put;
+		err = c->transport->ops->write(c->transport, iov, n, &put);
+		if (err == 0) {
+			c->progress = loop_now(c->loop);
+			advance(c, put);
+			err = c->transport->ops->flush(c->transport);
+		}
+	}
+	if (err == 0)
+		advance(c, 0); /* answers without bytes */
+	return err;
+}
+
+static void
+watch(struct conn *c, bool write)
+{
+	uint32_t events = (may_read(c) || c->state == CONN_HANDSHAKE ? EPOLLIN : 0) |
+	    (write ? EPOLLOUT : 0);
+	if (events != c->events)
+		loop_modify(c->loop, &c->source, events);
+	c->events = events;
+}
+
+static void
+end_of_turn(struct loop_task *task)
+{
+	struct conn *c = CONTAINER_OF(task, struct conn, task);
+	if (c->state == CONN_CLOSED) {
+		conn_free(c);
+		return;
+	}
+	bool could_read = may_read(c);
+	int err = flush(c);
+	if (err != 0 && err != ERR_AGAIN) {
+		conn_close(c, NULL);
+		return;
+	}
+	if (c->state == CONN_DRAIN && err == 0 && list_empty(&c->replies)) {
+		conn_close(c, NULL);
+		return;
+	}
+	if (c->unsent > 0 && c->deadline.when > c->progress + c->limits->stall_ns)
+		timer_set(loop_timers(c->loop), &c->deadline, c->progress + c->limits->stall_ns);
+	/* What was read but not handled makes no event of its own. */
+	if (!could_read && may_read(c) && (c->in.n > 0 || c->transport->ops->pending(c->transport)))
+		read_turn(c);
+	if (c->state != CONN_CLOSED)
+		watch(c, err == ERR_AGAIN || (c->state == CONN_HANDSHAKE && c->wants_write));
+}
+
+/* ---- holding and muting ---- */
+
+void
+conn_hold(struct conn *c)
+{
+	c->holds++;
+	defer(c);
+}
+
+/* The rest of what was read is handled from the loop, not from inside the
+ * handler that resumed. */
+static void
+go_on(struct conn *c)
+{
+	if (c->state != CONN_LOGIN && c->state != CONN_READY)
+		return;
+	if (!c->in_frame && may_read(c))
+		read_turn(c);
+	defer(c);
+}
+
+void
+conn_resume(struct conn *c)
+{
+	c->holds--;
+	if (c->holds == 0)
+		go_on(c);
+}
+
+void
+conn_mute(struct conn *c, uint64_t until)
+{
+	if (until <= c->muted_until || c->state == CONN_CLOSED)
+		return;
+	c->muted_until = until;
+	timer_set(loop_timers(c->loop), &c->unmute, until);
+	defer(c);
+}
+
+static void
+unmute_due(struct timer *timer, uint64_t now)
+{
+	struct conn *c = CONTAINER_OF(timer, struct conn, unmute);
+	c->muted_until = 0;
+	c->active = now;
+	go_on(c);
+}
+
+/* ---- what it is ---- */
+
+void
+conn_set_ready(struct conn *c)
+{
+	if (c->state != CONN_LOGIN)
+		return;
+	move(c, CONN_READY);
+	c->active = loop_now(c->loop);
+	timer_set(loop_timers(c->loop), &c->deadline, next_deadline(c));
+}
+
+bool
+conn_is_ready(const struct conn *c)
+{
+	return c->state == CONN_READY;
+}
+
+struct loop *
+conn_loop(const struct conn *c)
+{
+	return c->loop;
+}
+
+struct transport *
+conn_transport(const struct conn *c)
+{
+	return c->transport;
+}
+
+const struct addr *
+conn_peer(const struct conn *c)
+{
+	return &c->peer;
+}
+
+const struct event *
+conn_event(const struct conn *c)
+{
+	return &c->ev;
+}
+
+uint64_t
+conn_since(const struct conn *c)
+{
+	return c->since;
+}
+
+void *
+conn_gone_arg(const struct conn *c)
+{
+	return c->gone_arg;
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every listener is watched by the first loop; an accepted socket goes by a
+ * message to the loop whose turn it is. Each loop has its own list of its
+ * connections, those without a login in the order they came; counters are
+ * atomic or, by address, under one lock.
+ *
+ * Where descriptors run out the listener rests for a moment: a socket that can
+ * be accepted but is not would otherwise wake the loop for ever.
+ */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/lock.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#define ACCEPTS_A_TURN	64
+#define BACKLOG		1024
+#define REST_NS		(100 * NS_PER_MS)
+
+/* What is counted by address. */
+struct from {
+	unsigned all, login;
+	struct addr addr;
+};
+
+/* One loop's connections. */
+struct crowd {
+	struct loop *loop;
+	struct list login, ready;
+	unsigned login_n;
+};
+
+struct listeners {
+	struct listeners_config config;
+	struct crowd *crowds;
+	struct lock lock;
+	struct map *by_addr;
+	struct list listeners;		/* their memory stays: connections log through them */
+	unsigned count, turn;
+};
+
+/* Put beside each connection: what listeners know of it. */
+struct guest {
+	struct list hook;
+	struct conn *conn;
+	struct listeners *all;
+	struct crowd *crowd;
+	struct addr addr;
+	bool waiting;			/* for its login */
+};
+
+struct listener {
+	struct list hook;
+	struct loop_source source;
+	struct listeners *all;
+	struct listener_config config;
+	struct event ev;
+	struct timer rest;
+	struct post post;
+	pthread_cond_t done;
+	bool closed;
+};
+
+struct listeners *
+listeners_create(const struct listeners_config *config)
+{
+	struct listeners *all = MEM_NEW(struct listeners);
+	all->config = *config;
+	all->crowds = mem_zalloc(config->loops_n * sizeof(*all->crowds));
+	for (unsigned i = 0; i < config->loops_n; i++) {
+		all->crowds[i].loop = config->loops[i];
+		list_init(&all->crowds[i].login);
+		list_init(&all->crowds[i].ready);
+	}
+	lock_init(&all->lock, LOCK_PEERS);
+	all->by_addr = map_create();
+	list_init(&all->listeners);
+	return all;
+}
+
+void
+listeners_destroy(struct listeners **all)
+{
+	if (*all == NULL)
+		return;
+	LIST_FOREACH(hook, &(*all)->listeners)
+		mem_free(CONTAINER_OF(hook, struct listener, hook));
+	map_destroy(&(*all)->by_addr);
+	lock_free(&(*all)->lock);
+	mem_free((*all)->crowds);
+	mem_free(*all);
+	*all = NULL;
+}
+
+void
+listeners_set_max(struct listeners *all, unsigned max, unsigned max_per_ip,
+    unsigned login_max, unsigned login_max_per_ip)
+{
+	lock_take(&all->lock);
+	all->config.max = max;
+	all->config.max_per_ip = max_per_ip;
+	all->config.login_max = login_max;
+	all->config.login_max_per_ip = login_max_per_ip;
+	lock_drop(&all->lock);
+}
+
+unsigned
+listeners_count(const struct listeners *all)
+{
+	struct listeners *a = (struct listeners *)(uintptr_t)all;
+	lock_take(&a->lock);
+	unsigned n = a->count;
+	lock_drop(&a->lock);
+	return n;
+}
+
+static struct name
+addr_key(const struct addr *a)
+{
+	return NAME(a->family, ((struct str){ (const char *)a->b, sizeof(a->b) }));
+}
+
+/* Counts one more from this address, or says why not. */
+static const char *
+admit(struct listeners *all, const struct addr *addr)
+{
+	const char *why = NULL;
+	lock_take(&all->lock);
+	struct from *f = map_get(all->by_addr, addr_key(addr));
+	if (all->count >= all->config.max)
+		why = "max.connections is reached";
+	else if (f != NULL && f->all >= all->config.max_per_ip)
+		why = "max.connections.per.ip is reached";
+	else if (f != NULL && f->login >= all->config.login_max_per_ip)
+		why = "login.max.connections.per.ip is reached";
+	if (why == NULL) {
+		if (f == NULL) {
+			f = MEM_NEW(struct from);
+			f->addr = *addr;
+			map_put(all->by_addr, addr_key(&f->addr), f);
+		}
+		f->all++;
+		f->login++;
+		all->count++;
+	}
+	lock_drop(&all->lock);
+	return why;
+}
+
+static void
+discount(struct listeners *all, const struct addr *addr, bool login, bool gone)
+{
+	lock_take(&all->lock);
+	struct from *f = map_get(all->by_addr, addr_key(addr));
+	if (login)
+		f->login--;
+	if (gone) {
+		f->all--;
+		all->count--;
+	}
+	if (f->all == 0) {
+		map_del(all->by_addr, addr_key(addr));
+		mem_free(f);
+	}
+	lock_drop(&all->lock);
+}
+
+static void
+guest_gone(void *arg, const struct conn *conn)
+{
+	struct guest *g = arg;
+	(void)conn;
+	list_del(&g->hook);
+	if (g->waiting)
+		g->crowd->login_n--;
+	discount(g->all, &g->addr, g->waiting, true);
+	mem_free(g);
+}
+
+void
+listener_logged_in(struct conn *conn)
+{
+	struct guest *g = conn_gone_arg(conn);
+	if (!g->waiting)
+		return;
+	g->waiting = false;
+	g->crowd->login_n--;
+	list_del(&g->hook);
+	list_add(&g->crowd->ready, &g->hook);
+	discount(g->all, &g->addr, true, false);
+}
+
+void
+listeners_each(struct listeners *all, struct loop *loop,
+    void (*each)(struct conn *conn, void *arg), void *arg)
+{
+	for (unsigned i = 0; i < all->config.loops_n; i++) {
+		struct crowd *c = &all->crowds[i];
+		if (c->loop != loop)
+			continue;
+		LIST_FOREACH(hook, &c->ready)
+			each(CONTAINER_OF(hook, struct guest, hook)->conn, arg);
+		LIST_FOREACH(hook, &c->login)
+			each(CONTAINER_OF(hook, struct guest, hook)->conn, arg);
+	}
+}
+
+/* A socket on its way to its loop. */
+struct arrival {
+	struct post post;
+	struct listener *listener;
+	struct crowd *crowd;
+	int fd;
+	struct addr addr;
+	uint16_t port;
+};
+
+static void
+make_room(struct crowd *c, unsigned share)
+{
+	while (c->login_n >= share && !list_empty(&c->login)) {
+		struct guest *oldest = CONTAINER_OF(c->login.next, struct guest, hook);
+		list_del(&oldest->hook); /* it goes at the end of the turn */
+		c->login_n--;
+		discount(oldest->all, &oldest->addr, true, false);
+		oldest->waiting = false;
+		conn_close(oldest->conn, "too many have not logged in; this one has waited longest");
+	}
+}
+
+static void
+arrived(struct post *post)
+{
+	struct arrival *a = CONTAINER_OF(post, struct arrival, post);
+	struct listener *l = a->listener;
+	struct listeners *all = l->all;
+	struct loop *loop = a->crowd->loop;
+	struct transport *t = l->config.transport(l->config.arg, a->fd, loop);
+	if (t == NULL) {
+		close(a->fd);
+		discount(all, &a->addr, true, true);
+		mem_free(a);
+		return;
+	}
+	make_room(a->crowd, (all->config.login_max + all->config.loops_n - 1) / all->config.loops_n);
+	struct guest *g = MEM_NEW(struct guest);
+	*g = (struct guest){ .all = all, .crowd = a->crowd, .addr = a->addr, .waiting = true };
+	list_init(&g->hook);
+	list_add(&a->crowd->login, &g->hook);
+	a->crowd->login_n++;
+	g->conn = conn_create(&(struct conn_config){ .loop = loop, .fd = a->fd, .transport = t,
+	    .peer = a->addr, .peer_port = a->port, .ops = l->config.ops, .listener = l->config.arg,
+	    .limits = all->config.limits, .ev = &l->ev, .gone = guest_gone, .gone_arg = g });
+	mem_free(a);
+}
+
+static uint16_t
+port_of(const struct sockaddr_storage *ss)
+{
+	return ntohs(ss->ss_family == AF_INET6 ?
+	    ((const struct sockaddr_in6 *)(const void *)ss)->sin6_port :
+	    ((const struct sockaddr_in *)(const void *)ss)->sin_port);
+}
+
+static void
+welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
+{
+	struct listeners *all = l->all;
+	struct addr addr = addr_from_sockaddr((const struct sockaddr *)(const void *)ss);
+	char text[ADDR_TEXT];
+	int one = 1;
+	const char *why = admit(all, &addr);
+	if (why != NULL) {
+		ev_info(&l->ev, "refused a connection from %s: %s", addr_format(&addr, text), why);
+		close(fd);
+		return;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	struct arrival *a = MEM_NEW(struct arrival);
+	a->post.run = arrived;
+	a->listener = l;
+	a->crowd = &all->crowds[all->turn++ % all->config.loops_n];
+	a->fd = fd;
+	a->addr = addr;
+	a->port = port_of(ss);
+	loop_post(a->crowd->loop, &a->post);
+}
+
+static void
+acceptable(struct loop_source *source, uint32_t events)
+{
+	struct listener *l = CONTAINER_OF(source, struct listener, source);
+	struct loop *loop = l->all->config.loops[0];
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct sockaddr_storage ss;
+		socklen_t n = sizeof(ss);
+		int fd = accept4(l->source.fd, (struct sockaddr *)&ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			welcome(l, fd, &ss);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			ev_err(&l->ev, "cannot accept: %s", strerror(errno));
+			loop_modify(loop, &l->source, 0);
+			timer_set(loop_timers(loop), &l->rest, loop_now(loop) + REST_NS);
+			return;
+		} else if (errno == EAGAIN)
+			return;
+	}
+}
+
+static void
+rested(struct timer *timer, uint64_t now)
+{
+	struct listener *l = CONTAINER_OF(timer, struct listener, rest);
+	(void)now;
+	loop_modify(l->all->config.loops[0], &l->source, EPOLLIN);
+}
+
+static int
+bind_one(const struct addrinfo *ai)
+{
+	int one = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int keep = errno;
+	close(fd);
+	errno = keep;
+	return -1;
+}
+
+static int
+bind_to(const char *host, uint16_t port, int *ret_fd, struct why *why)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
+	bool any = strcmp(host, "*") == 0;
+	char service[8];
+	int fd = -1;
+	snprintf(service, sizeof(service), "%u", port);
+	hints.ai_family = any ? AF_INET6 : AF_UNSPEC;
+	int rc = getaddrinfo(any ? NULL : host, service, &hints, &list);
+	if (rc != 0)
+		return why_set(why, ERR_NOTFOUND, "%s: %s", host, gai_strerror(rc));
+	for (const struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next)
+		fd = bind_one(ai);
+	int err = fd >= 0 ? 0 : why_set(why, err_from_errno(errno), "%s:%u: %s", host, port, strerror(errno));
+	freeaddrinfo(list);
+	if (err == 0)
+		*ret_fd = fd;
+	return err;
+}
+
+int
+listener_create(struct listeners *all, const struct listener_config *config,
+    struct listener **ret, struct why *why)
+{
+	int fd, err = bind_to(config->host, config->port, &fd, why);
+	if (err != 0)
+		return err;
+	struct listener *l = MEM_NEW(struct listener);
+	l->source = (struct loop_source){ fd, acceptable };
+	l->all = all;
+	l->config = *config;
+	l->rest.fire = rested;
+	lock_cond_init(&l->done);
+	list_add(&all->listeners, &l->hook);
+	event_child(&l->ev, config->ev, "listener", str_from(config->name));
+	*ret = l;
+	return 0;
+}
+
+static void
+open_on_loop(struct post *post)
+{
+	struct listener *l = CONTAINER_OF(post, struct listener, post);
+	loop_add(l->all->config.loops[0], &l->source, EPOLLIN);
+}
+
+void
+listener_open(struct listener *l)
+{
+	l->post.run = open_on_loop;
+	loop_post(l->all->config.loops[0], &l->post);
+}
+
+static void
+close_on_loop(struct post *post)
+{
+	struct listener *l = CONTAINER_OF(post, struct listener, post);
+	struct loop *loop = l->all->config.loops[0];
+	timer_cancel(loop_timers(loop), &l->rest);
+	loop_remove(loop, &l->source);
+	lock_take(&l->all->lock);
+	l->closed = true;
+	pthread_cond_signal(&l->done);
+	lock_drop(&l->all->lock);
+}
+
+void
+listener_destroy(struct listener **listener)
+{
+	struct listener *l = *listener;
+	if (l == NULL)
+		return;
+	if (l->post.run != NULL) {
+		l->post.run = close_on_loop;
+		loop_post(l->all->config.loops[0], &l->post);
+		lock_take(&l->all->lock);
+		while (!l->closed)
+			lock_wait(&l->all->lock, &l->done);
+		lock_drop(&l->all->lock);
+	}
+	close(l->source.fd);
+	l->source.fd = -1;
+	pthread_cond_destroy(&l->done);
+	*listener = NULL;
+}
+
+uint16_t
+listener_port(const struct listener *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+	return getsockname(l->source.fd, (struct sockaddr *)&ss, &n) == 0 ? port_of(&ss) : 0;
+}

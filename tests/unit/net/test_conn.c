@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames over real sockets, in the clear: splitting, order, limits, deadlines. */
+#include "../test.h"
+
+#include <stdio.h>
+
+#include "echo.h"
+
+static struct echo echo;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&echo, 0, sizeof(echo));
+	echo.limits = conn_limits_default;
+	echo_start(&echo, echo_plain);
+	return 0;
+}
+
+static int
+setup_quick(void **state)
+{
+	(void)state;
+	memset(&echo, 0, sizeof(echo));
+	echo.limits = conn_limits_default;
+	echo.limits.login_ns = 200 * NS_PER_MS;
+	echo.limits.stall_ns = 300 * NS_PER_MS;
+	echo.limits.unsent_bytes = 64 * 1024;
+	echo_start(&echo, echo_plain);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	echo_stop(&echo);
+	assert_int_equal(atomic_load(&echo.opened), atomic_load(&echo.closed));
+	return 0;
+}
+
+static void
+put(int fd, const void *p, size_t n)
+{
+	assert_int_equal(send(fd, p, n, MSG_NOSIGNAL), n);
+}
+
+static size_t
+frame_of(uint8_t *out, const char *text)
+{
+	uint32_t be = htonl((uint32_t)strlen(text));
+	memcpy(out, &be, 4);
+	memcpy(out + 4, text, strlen(text));
+	return 4 + strlen(text);
+}
+
+static void
+say(int fd, const char *text)
+{
+	uint8_t b[256];
+	put(fd, b, frame_of(b, text));
+}
+
+static bool
+get(int fd, void *p, size_t n)
+{
+	return recv(fd, p, n, MSG_WAITALL) == (ssize_t)n;
+}
+
+static void
+hear(int fd, const char *text)
+{
+	uint8_t want[256], got[256];
+	size_t n = frame_of(want, text);
+	assert_true(get(fd, got, n));
+	assert_memory_equal(got, want, n);
+}
+
+static bool
+is_closed(int fd)
+{
+	char c;
+	return recv(fd, &c, 1, 0) <= 0;
+}
+
+static void
+split_at_every_byte(void **state)
+{
+	uint8_t b[64];
+	(void)state;
+	int fd = echo_connect(&echo);
+	size_t n = frame_of(b, "first");
+	n += frame_of(b + n, "second one");
+	for (size_t cut = 0; cut <= n; cut++) {
+		put(fd, b, cut);
+		usleep(300);
+		put(fd, b + cut, n - cut);
+		hear(fd, "first");
+		hear(fd, "second one");
+	}
+	close(fd);
+}
+
+static void
+ten_thousand_at_once(void **state)
+{
+	enum { N = 10000 };
+	static uint8_t b[N * 12], want[N * 12], got[N * 12];
+	size_t n = 0;
+	(void)state;
+	int fd = echo_connect(&echo);
+	for (int i = 0; i < N; i++) {
+		char text[16];
+		snprintf(text, sizeof(text), "%07d", i);
+		n += frame_of(b + n, text);
+	}
+	memcpy(want, b, n);
+	if (fork() == 0) {
+		put(fd, b, n);
+		_exit(0);
+	}
+	assert_true(get(fd, got, n));
+	assert_memory_equal(got, want, n);
+	close(fd);
+}
+
+static void
+large_frames(void **state)
+{
+	enum { N = 3 << 20 };
+	static uint8_t b[N + 4], got[N + 4];
+	uint32_t be = htonl(N);
+	(void)state;
+	int fd = echo_connect(&echo);
+	say(fd, "ready");
+	hear(fd, "ready");
+	memcpy(b, &be, 4);
+	for (int i = 0; i < N; i++)
+		b[i + 4] = (uint8_t)(i * 31 >> 3);
+	if (fork() == 0) {
+		for (int k = 0; k < 3; k++)
+			put(fd, b, sizeof(b));
+		_exit(0);
+	}
+	for (int k = 0; k < 3; k++) {
+		assert_true(get(fd, got, sizeof(got)));
+		assert_memory_equal(got, b, sizeof(b));
+	}
+	close(fd);
+}
+
+static void
+bad_lengths_close(void **state)
+{
+	static const uint32_t bad[] = { 0xffffffff, 0x80000000, 0x7fffffff, 65537 };
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int fd = echo_connect(&echo);
+		uint32_t be = htonl(bad[i]);
+		put(fd, &be, 4);
+		assert_true(is_closed(fd));
+		close(fd);
+	}
+	assert_int_equal(atomic_load(&echo.frames), 0);
+}
+
+static void
+half_a_frame_then_gone(void **state)
+{
+	(void)state;
+	int fd = echo_connect(&echo);
+	put(fd, "\0\0\0\x10" "abc", 7);
+	close(fd);
+	while (atomic_load(&echo.opened) == 0 || atomic_load(&echo.closed) == 0)
+		usleep(1000);
+	assert_int_equal(atomic_load(&echo.frames), 0);
+}
+
+static void
+replies_keep_their_order(void **state)
+{
+	(void)state;
+	int fd = echo_connect(&echo);
+	say(fd, "hold");
+	say(fd, "none");
+	say(fd, "next");
+	hear(fd, "held");
+	hear(fd, "next");
+	close(fd);
+}
+
+static void
+muted_reads_nothing(void **state)
+{
+	(void)state;
+	int fd = echo_connect(&echo);
+	uint64_t start = clock_mono_ns();
+	say(fd, "mute");
+	say(fd, "after");
+	hear(fd, "mute");
+	assert_true(clock_mono_ns() - start < 150 * NS_PER_MS);
+	hear(fd, "after");
+	assert_true(clock_mono_ns() - start >= 195 * NS_PER_MS);
+	close(fd);
+}
+
+static void
+drains(void **state)
+{
+	(void)state;
+	int fd = echo_connect(&echo);
+	say(fd, "drain");
+	hear(fd, "drain");
+	assert_true(is_closed(fd));
+	close(fd);
+}
+
+static void
+oldest_without_login_goes(void **state)
+{
+	int fd[12];
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		fd[i] = echo_connect(&echo);
+		say(fd[i], i == 0 ? "ready" : "x");
+		hear(fd[i], i == 0 ? "ready" : "x");
+	}
+	assert_true(is_closed(fd[1]));
+	say(fd[0], "still here");
+	hear(fd[0], "still here");
+	say(fd[11], "me too");
+	hear(fd[11], "me too");
+	for (int i = 0; i < 12; i++)
+		close(fd[i]);
+}
+
+static void
+one_address_has_its_limit(void **state)
+{
+	int fd[51];
+	(void)state;
+	for (int i = 0; i < 51; i++) {
+		fd[i] = echo_connect(&echo);
+		if (i == 50) {
+			assert_true(is_closed(fd[i]));
+			break;
+		}
+		say(fd[i], "ready");
+		hear(fd[i], "ready");
+	}
+	for (int i = 0; i < 51; i++)
+		close(fd[i]);
+}
+
+static void
+login_has_a_deadline(void **state)
+{
+	(void)state;
+	int fd = echo_connect(&echo);
+	uint64_t start = clock_mono_ns();
+	say(fd, "x");
+	hear(fd, "x");
+	assert_true(is_closed(fd));
+	assert_true(clock_mono_ns() - start >= 150 * NS_PER_MS);
+	close(fd);
+}
+
+/* A peer that asks and never takes the answers: bounded, then closed. */
+static void
+answers_never_taken(void **state)
+{
+	(void)state;
+	int fd = echo_connect(&echo);
+	say(fd, "ready");
+	hear(fd, "ready");
+	for (int i = 0; i < 200; i++)
+		say(fd, "big");
+	for (int i = 0; i < 300 && atomic_load(&echo.closed) == 0; i++)
+		usleep(10000);
+	assert_int_equal(atomic_load(&echo.closed), 1);
+	assert_true(atomic_load(&echo.frames) < 30);
+	close(fd);
+}
+
+#define C(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define Q(fn) cmocka_unit_test_setup_teardown(fn, setup_quick, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		C(split_at_every_byte), C(ten_thousand_at_once), C(large_frames), C(bad_lengths_close),
+		C(half_a_frame_then_gone), C(replies_keep_their_order), C(muted_reads_nothing),
+		C(drains), C(oldest_without_login_goes), C(one_address_has_its_limit),
+		Q(login_has_a_deadline), Q(answers_never_taken),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
