@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/transport.h"
+
+/*
+ * TLS 1.2 and 1.3 by OpenSSL, as a transport. No renegotiation, no compression,
+ * no resumption (neither tickets nor a session cache), no early data: a
+ * connection is authenticated by its own handshake.
+ */
+struct tls_context;
+
+enum tls_client_cert {
+	TLS_CERT_NONE,			/* not asked for */
+	TLS_CERT_REQUESTED,		/* verified where one is given */
+	TLS_CERT_REQUIRED,
+};
+
+struct tls_config {
+	const char *keystore;		/* PEM file: private key, certificate, chain */
+	const char *key_password;	/* NULL or "": the key is not encrypted */
+	const char *truststore;		/* PEM file of client CAs; NULL or "" where none */
+	enum tls_client_cert client_cert;
+	bool tls12, tls13;
+	const char *ciphers;		/* OpenSSL's names, ':'; NULL or "": the default */
+};
+
+/* Reads the files and checks that key and certificate belong together. Counted:
+ * connections keep the context they were made with. */
+int tls_context_create(const struct tls_config *config, struct tls_context **ret, struct why *why);
+struct tls_context *tls_context_ref(struct tls_context *context);
+void tls_context_unref(struct tls_context **context);
+/* When the server certificate ends: seconds since 1970. */
+int64_t tls_context_expires(const struct tls_context *context);
+
+/* The server's side on an accepted non-blocking socket. scratch: the owning
+ * thread's, used for the length of each call. Takes its own reference. */
+struct transport *tls_create(struct tls_context *context, int fd, struct transport_scratch *scratch);
+
+/* After the handshake, of a transport made by tls_create(). */
+/* The verified client certificate's subject, written as Java's X500Principal.getName()
+ * (RFC 2253; attributes that it does not name as OID=#DER). ERR_NOTFOUND without a
+ * certificate, ERR_LIMIT. */
+int tls_peer_subject(const struct transport *t, char *out, size_t size);
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256", for logs; valid as long as the transport. */
+const char *tls_cipher(const struct transport *t);
+
+/* The subject of a DER certificate in the same form: for tests and mapping rules. */
+int tls_subject_of_der(const uint8_t *der, size_t n, char *out, size_t size);

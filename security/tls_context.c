@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys, certificates and policy of a listener. Immutable once made: a reload
+ * makes another context, and connections that are open keep theirs.
+ */
+#include "security/tls_context.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/ref.h"
+
+#define VERIFY_DEPTH	6
+
+/* Forward secrecy and authenticated encryption only; the shorter key first: it
+ * is a fifth cheaper and breaks no sooner. */
+static const char default_tls12[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char default_tls13[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+struct tls_context {
+	struct ref ref;
+	SSL_CTX *ctx;
+	BIO_METHOD *bio;
+	int64_t expires;
+};
+
+SSL_CTX *
+tls_context_ssl(const struct tls_context *c)
+{
+	return c->ctx;
+}
+
+BIO_METHOD *
+tls_context_bio(const struct tls_context *c)
+{
+	return c->bio;
+}
+
+struct tls_context *
+tls_context_ref(struct tls_context *c)
+{
+	ref_get(&c->ref);
+	return c;
+}
+
+void
+tls_context_unref(struct tls_context **context)
+{
+	struct tls_context *c = *context;
+	*context = NULL;
+	if (c == NULL || !ref_put(&c->ref))
+		return;
+	SSL_CTX_free(c->ctx);
+	BIO_meth_free(c->bio);
+	mem_free(c);
+}
+
+int64_t
+tls_context_expires(const struct tls_context *c)
+{
+	return c->expires;
+}
+
+/* The reason that OpenSSL gives, behind what was attempted. */
+static int
+refuse(struct why *why, const char *what, const char *file)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *text = code == 0 ? NULL : ERR_reason_error_string(code);
+	int err = why_set(why, ERR_INVAL, "%s%s%s: %s", file == NULL ? "" : file,
+	    file == NULL ? "" : ": ", what, text == NULL ? "not usable" : text);
+	ERR_clear_error();
+	return err;
+}
+
+static int
+password(char *out, int size, int writing, void *arg)
+{
+	const char *given = arg;
+	(void)writing;
+	if (given == NULL || strlen(given) >= (size_t)size)
+		return -1;
+	memcpy(out, given, strlen(given));
+	return (int)strlen(given);
+}
+
+static int
+load_keys(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
+{
+	struct tm tm;
+	SSL_CTX_set_default_passwd_cb(ctx, password);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)f->key_password);
+	if (SSL_CTX_use_certificate_chain_file(ctx, f->keystore) != 1)
+		return refuse(why, "no certificate in PEM", f->keystore);
+	if (SSL_CTX_use_PrivateKey_file(ctx, f->keystore, SSL_FILETYPE_PEM) != 1)
+		return refuse(why, "no private key in PEM (or its password is wrong)", f->keystore);
+	if (SSL_CTX_check_private_key(ctx) != 1)
+		return refuse(why, "the private key is not the certificate's", f->keystore);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(ctx)), &tm) != 1)
+		return refuse(why, "the certificate has no end", f->keystore);
+	*ret_expires = timegm(&tm);
+	return 0;
+}
+
+static int
+load_clients(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
+{
+	int mode = SSL_VERIFY_PEER;
+	if (f->client_cert == TLS_CERT_NONE)
+		return 0;
+	if (f->truststore == NULL || f->truststore[0] == '\0')
+		return why_set(why, ERR_INVAL, "client certificates need ssl.truststore.location");
+	if (SSL_CTX_load_verify_file(ctx, f->truststore) != 1)
+		return refuse(why, "no certificate authorities in PEM", f->truststore);
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(f->truststore);
+	if (names == NULL)
+		return refuse(why, "no certificate authorities in PEM", f->truststore);
+	SSL_CTX_set_client_CA_list(ctx, names);
+	if (f->client_cert == TLS_CERT_REQUIRED)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(ctx, mode, NULL);
+	SSL_CTX_set_verify_depth(ctx, VERIFY_DEPTH);
+	return 0;
+}
+
+/* One list of names may hold those of both versions: each setter takes its own. */
+static int
+set_ciphers(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
+{
+	char v12[1024] = "", v13[1024] = "";
+	const char *at = f->ciphers;
+	if (at == NULL || at[0] == '\0') {
+		if (SSL_CTX_set_cipher_list(ctx, default_tls12) != 1 ||
+		    SSL_CTX_set_ciphersuites(ctx, default_tls13) != 1)
+			return refuse(why, "default ciphers", NULL);
+		return 0;
+	}
+	while (*at != '\0') {
+		size_t n = strcspn(at, ":,");
+		char *to = strncmp(at, "TLS_AES", 7) == 0 || strncmp(at, "TLS_CHACHA", 10) == 0 ? v13 : v12;
+		size_t have = strlen(to);
+		if (have + n + 2 > sizeof(v12))
+			return why_set(why, ERR_LIMIT, "ssl.cipher.suites is too long");
+		snprintf(to + have, sizeof(v12) - have, "%s%.*s", have > 0 ? ":" : "", (int)n, at);
+		at += n + (at[n] != '\0');
+	}
+	if (v12[0] != '\0' ? SSL_CTX_set_cipher_list(ctx, v12) != 1 : f->tls12 && !f->tls13)
+		return refuse(why, "ssl.cipher.suites: no such cipher for TLS 1.2", NULL);
+	if (v13[0] != '\0' ? SSL_CTX_set_ciphersuites(ctx, v13) != 1 : f->tls13 && !f->tls12)
+		return refuse(why, "ssl.cipher.suites: no such suite for TLS 1.3", NULL);
+	return 0;
+}
+
+static int
+configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
+{
+	if (!f->tls12 && !f->tls13)
+		return why_set(why, ERR_INVAL, "no version of TLS is enabled");
+	SSL_CTX_set_min_proto_version(ctx, f->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+	SSL_CTX_set_max_proto_version(ctx, f->tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_QUERY_MTU);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 0);
+	SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	int err = load_keys(ctx, f, ret_expires, why);
+	if (err == 0)
+		err = load_clients(ctx, f, why);
+	if (err == 0)
+		err = set_ciphers(ctx, f, why);
+	return err;
+}
+
+int
+tls_context_create(const struct tls_config *config, struct tls_context **ret, struct why *why)
+{
+	int64_t expires = 0;
+	ERR_clear_error();
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	if (ctx == NULL)
+		return refuse(why, "OpenSSL", NULL);
+	int err = configure(ctx, config, &expires, why);
+	if (err != 0) {
+		SSL_CTX_free(ctx);
+		return err;
+	}
+	struct tls_context *c = MEM_NEW(struct tls_context);
+	ref_init(&c->ref);
+	c->ctx = ctx;
+	c->expires = expires;
+	c->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 126, "schloss");
+	tls_bio_method(c->bio);
+	*ret = c;
+	return 0;
+}
