@@ -1,8 +1,21 @@
 noinst_LIBRARIES += libsecurity.a
 libsecurity_a_SOURCES = \
-	security/cred.h security/mechs.def \
-	security/scram_keys.h security/names.h security/penalty.h security/checks.h \
-	security/rx.h security/mapping.h security/gss.h security/sasl.h
+	security/base64.c security/base64.h \
+	security/checks.c security/checks.h \
+	security/claim.c \
+	security/cred.c security/cred.h security/mechs.def \
+	security/gss.c security/gss.h \
+	security/mapping.h security/mapping_private.h \
+	security/mapping_krb.c security/mapping_ssl.c \
+	security/names.c security/names.h \
+	security/network.h \
+	security/penalty.c security/penalty.h \
+	security/rx.h security/rx_compile.c security/rx_match.c security/rx_private.h \
+	security/sasl.h security/sasl_private.h security/login_states.def \
+	security/sasl_conn.c security/sasl_lib.c security/sasl_login.c security/sasl_scram.c \
+	security/scram.c security/scram.h \
+	security/scram_keys.c security/scram_keys.h \
+	security/subst.c security/subst.h
 libsecurity_a_SOURCES += \
 	security/tls.c security/tls.h security/tls_context.c security/tls_context.h \
 	security/tls_name.c security/tls_name.h

@@ -11,7 +11,7 @@
 #define USER_NAME_MAX 200
 #define TENANT_NAME_MAX 31
 /* "user@tenant" */
-#define LOGIN_NAME_MAX (USER_NAME_MAX + 1 + TENANT_NAME_MAX)
+#define LOGIN_TEXT_MAX (USER_NAME_MAX + 1 + TENANT_NAME_MAX)
 
 /* UTF-8, 1..200 bytes, no control characters (C0, DEL, C1), no space at either
  * end, none of / , : " \. Also neither "*" nor "ANONYMOUS", which mean all users

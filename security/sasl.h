@@ -38,6 +38,10 @@ int sasl_lib_create(const struct event *ev, struct sasl_lib **ret, struct why *w
 /* After the last login is gone. */
 void sasl_lib_destroy(struct sasl_lib **lib);
 
+/* Whether libsasl2 has these (MECH_BITs): ERR_UNSUPPORTED names the one that is
+ * not installed. */
+int sasl_lib_check(const struct sasl_lib *lib, uint32_t mechanisms, struct why *why);
+
 enum tenant_from {
 	TENANT_FIXED,			/* tenant: NAME; '@' is a plain character */
 	TENANT_FROM_LOGIN,		/* user@tenant */

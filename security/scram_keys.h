@@ -49,3 +49,8 @@ struct scram_fake {
 /* Keys that nobody has a password for: a pure function of secret and name. */
 void scram_key_fake(const struct scram_fake *fake, enum scram_hash hash, uint32_t tenant,
     struct str user, struct scram_key *ret);
+
+/* HMAC and hash with the mechanism's function, of one hash length each; false
+ * where OpenSSL fails. */
+bool scram_hmac(enum scram_hash hash, const uint8_t *key, struct str data, uint8_t *ret);
+bool scram_digest(enum scram_hash hash, const uint8_t *in, uint8_t *ret);

@@ -1,1 +1,26 @@
 # Unit tests of security.
+security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_keys \
+	tests/unit/security/test_names tests/unit/security/test_penalty \
+	tests/unit/security/test_checks tests/unit/security/test_rx \
+	tests/unit/security/test_mapping tests/unit/security/test_sasl
+check_PROGRAMS += $(security_tests)
+security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) \
+	$(ISAL_LIBS) $(UNIT_LIBS)
+tests_unit_security_test_scram_SOURCES = tests/unit/security/test_scram.c \
+	tests/unit/security/scram_client.h
+tests_unit_security_test_scram_LDADD = $(security_test_libs)
+tests_unit_security_test_scram_keys_SOURCES = tests/unit/security/test_scram_keys.c
+tests_unit_security_test_scram_keys_LDADD = $(security_test_libs)
+tests_unit_security_test_names_SOURCES = tests/unit/security/test_names.c
+tests_unit_security_test_names_LDADD = $(security_test_libs)
+tests_unit_security_test_penalty_SOURCES = tests/unit/security/test_penalty.c
+tests_unit_security_test_penalty_LDADD = $(security_test_libs)
+tests_unit_security_test_checks_SOURCES = tests/unit/security/test_checks.c
+tests_unit_security_test_checks_LDADD = $(security_test_libs)
+tests_unit_security_test_rx_SOURCES = tests/unit/security/test_rx.c
+tests_unit_security_test_rx_LDADD = $(security_test_libs)
+tests_unit_security_test_mapping_SOURCES = tests/unit/security/test_mapping.c
+tests_unit_security_test_mapping_LDADD = $(security_test_libs)
+tests_unit_security_test_sasl_SOURCES = tests/unit/security/test_sasl.c \
+	tests/unit/security/sasl_fixture.h
+tests_unit_security_test_sasl_LDADD = $(security_test_libs)

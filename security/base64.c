@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Four characters a turn; decoding refuses every text that encoding would not
+ * have made, so that a value has one form only. */
+#include "security/base64.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+size_t
+base64_encode(const void *p, size_t n, char *out)
+{
+	const uint8_t *b = p;
+	size_t o = 0;
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t v = (uint32_t)b[i] << 16;
+		v |= i + 1 < n ? (uint32_t)b[i + 1] << 8 : 0;
+		v |= i + 2 < n ? b[i + 2] : 0;
+		out[o++] = digits[v >> 18];
+		out[o++] = digits[v >> 12 & 63];
+		out[o++] = i + 1 < n ? digits[v >> 6 & 63] : '=';
+		out[o++] = i + 2 < n ? digits[v & 63] : '=';
+	}
+	return o;
+}
+
+/* One group: how many bytes it gives (1..3), or 0. */
+static size_t
+decode_group(const char *in, uint8_t out[3])
+{
+	uint32_t v = 0;
+	size_t pad = in[3] != '=' ? 0 : in[2] != '=' ? 1 : 2;
+	for (size_t i = 0; i < 4 - pad; i++) {
+		const char *d = in[i] == '\0' ? NULL : strchr(digits, in[i]);
+		if (d == NULL)
+			return 0;
+		v |= (uint32_t)(d - digits) << (18 - 6 * i);
+	}
+	if (pad > 0 && (v & (pad == 1 ? 0xff : 0xffff)) != 0)
+		return 0;
+	out[0] = (uint8_t)(v >> 16);
+	out[1] = (uint8_t)(v >> 8);
+	out[2] = (uint8_t)v;
+	return 3 - pad;
+}
+
+int
+base64_decode(struct str in, uint8_t *out, size_t max, size_t *ret_n)
+{
+	size_t o = 0;
+	if (in.n % 4 != 0)
+		return ERR_INVAL;
+	for (size_t i = 0; i < in.n; i += 4) {
+		uint8_t b[3];
+		size_t n = decode_group(in.p + i, b);
+		if (n == 0 || (n < 3 && i + 4 < in.n))
+			return ERR_INVAL;
+		if (o + n > max)
+			return ERR_LIMIT;
+		memcpy(out + o, b, n);
+		o += n;
+	}
+	*ret_n = o;
+	return 0;
+}

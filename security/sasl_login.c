@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A login as states (login_states.def). SCRAM costs microseconds and runs where
+ * it is called; PLAIN (PBKDF2) and GSSAPI (files, public keys) go to a worker:
+ * step() copies the token, submits and returns WAIT, the worker takes one step
+ * of libsasl2 and calls done(), resume() draws the conclusion on the caller's
+ * thread. So credentials are looked up and penalties counted on one thread only.
+ *
+ * Every failure is one answer: no bytes, not before a time that is counted from
+ * the arrival of the token, so that how long the check took does not show.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "security/mapping.h"
+#include "security/penalty.h"
+#include "security/sasl_private.h"
+
+static const uint8_t moves[LOGIN_STATES] = {
+#define TO(state) (1u << LOGIN_##state)
+#define X(name, what, to) [LOGIN_##name] = (to),
+#include "security/login_states.def"
+#undef X
+#undef TO
+};
+
+static void
+move(struct sasl_login *l, enum login_state to)
+{
+	assert(moves[l->state] >> to & 1);
+	l->state = to;
+}
+
+struct sasl_login *
+sasl_login_create(const struct sasl_listener *listener, const struct sasl_shared *shared,
+    const struct addr *peer, const struct event *ev, void (*done)(void *arg), void *arg)
+{
+	struct sasl_login *l = MEM_NEW(struct sasl_login);
+	l->listener = listener;
+	l->shared = shared;
+	l->peer = *peer;
+	l->ev = *ev;
+	l->state = LOGIN_NEW;
+	l->done = done;
+	l->arg = arg;
+	buf_init(&l->in, GSSAPI_TOKEN_MAX);
+	buf_init(&l->out, GSSAPI_TOKEN_MAX);
+	lock_init(&l->lock, LOCK_LOGIN);
+	return l;
+}
+
+static void
+login_free(struct sasl_login *l)
+{
+	sasl_conn_close(l);
+	if (l->scram_used)
+		scram_clean(&l->scram);
+	buf_free_secret(&l->in);
+	buf_free_secret(&l->out);
+	lock_free(&l->lock);
+	mem_cleanse(&l->claim.cred, sizeof(l->claim.cred));
+	mem_free(l);
+}
+
+void
+sasl_login_destroy(struct sasl_login **login)
+{
+	struct sasl_login *l = *login;
+	*login = NULL;
+	if (l == NULL)
+		return;
+	lock_take(&l->lock);
+	/* A worker that still has it frees it. */
+	bool theirs = l->working;
+	l->abandoned = theirs;
+	lock_drop(&l->lock);
+	if (!theirs)
+		login_free(l);
+}
+
+unsigned
+sasl_listener_mechanisms(const struct sasl_listener *listener, struct str *ret, unsigned max)
+{
+	unsigned n = 0;
+	for (unsigned m = 0; m < MECH_COUNT && n < max; m++)
+		if ((listener->mechanisms & MECH_BIT(m)) != 0 && mech_is_sasl(m) &&
+		    (m != MECH_PLAIN || listener->tls))
+			ret[n++] = str_from(mech_name(m));
+	return n;
+}
+
+int
+sasl_login_mechanism(struct sasl_login *l, struct str mechanism)
+{
+	struct str offered[MECH_COUNT];
+	unsigned n = sasl_listener_mechanisms(l->listener, offered, MECH_COUNT);
+	bool there = false;
+
+	if (l->state != LOGIN_NEW)
+		return ERR_CONFLICT;
+	for (unsigned i = 0; i < n; i++)
+		there |= str_eq(mechanism, offered[i]);
+	if (!there || mech_parse(mechanism, &l->mech) != 0)
+		return ERR_UNSUPPORTED;
+	if (l->mech == MECH_GSSAPI && l->listener->gss == NULL)
+		return ERR_UNSUPPORTED;
+	int err = sasl_conn_open(l);
+	if (err == 0)
+		move(l, LOGIN_READY);
+	return err;
+}
+
+static void
+refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
+{
+	static const struct str nobody = { "", 0 };
+	struct name who = l->claimed ? l->claim.user : NAME(UINT32_MAX, nobody);
+	struct event user, mech;
+	uint32_t count = 0;
+
+	if (l->state != LOGIN_FAILED && l->state != LOGIN_DONE)
+		move(l, LOGIN_FAILED);
+	sasl_conn_close(l);
+	uint64_t delay = penalty_fail(l->shared->penalty, &l->peer, who, now, &count);
+	*ret = (struct sasl_turn){ SASL_STEP_FAILED, STR(""), l->began + delay };
+	event_child(&user, &l->ev, "user",
+	    l->mech == MECH_GSSAPI ? str_from(l->principal_text) :
+	    (struct str){ l->login, l->login_n });
+	event_child(&mech, &user, "mechanism", str_from(mech_name(l->mech)));
+	/* Of a row of failures the first, second, fourth, eighth ... is told. */
+	if ((count & (count - 1)) == 0)
+		ev_notice(&mech, "login refused: %s (failure %u in a row)", reason, count);
+}
+
+/* The ticket's name, with the realm that libsasl2 cut off, mapped by the rules. */
+static void
+claim_ticket(struct sasl_login *l)
+{
+	const struct sasl_listener *listener = l->listener;
+	struct str name = str_from(l->principal_text);
+	struct buf full, mapped;
+	bool has_realm = memchr(name.p, '@', name.n) != NULL;
+
+	buf_init(&full, 2 * PRINCIPAL_MAX);
+	buf_init(&mapped, PRINCIPAL_MAX);
+	/* An escaped '@' or '/' inside a component is nobody's user name. */
+	int err = memchr(name.p, '\\', name.n) != NULL ? ERR_INVAL : buf_add_str(&full, name);
+	if (err == 0 && !has_realm)
+		err = buf_printf(&full, "@%s", listener->realm);
+	if (err == 0)
+		err = krb_rules_map(listener->krb_rules, buf_str(&full), &mapped);
+	claim_mapped(&l->claim, listener, l->shared, l->mech, buf_str(&mapped));
+	if (err != 0)
+		l->claim.doom = "no rule maps this principal to a user";
+	l->claimed = true;
+	buf_free(&full);
+	buf_free(&mapped);
+}
+
+static void
+accept_login(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
+{
+	if (l->mech == MECH_GSSAPI)
+		claim_ticket(l);
+	if (!l->claimed || l->claim.doom != NULL) {
+		refuse(l, now, l->claimed ? l->claim.doom : "no name", ret);
+		return;
+	}
+	move(l, LOGIN_DONE);
+	claim_principal(&l->claim, &l->peer, &l->principal);
+	penalty_success(l->shared->penalty, &l->peer, l->claim.user, now);
+	if (l->scram_used && l->scram.doubled)
+		ev_info(&l->ev, "the client sends its nonce twice (librdkafka before 2.6.1)");
+	*ret = (struct sasl_turn){ SASL_STEP_DONE, buf_str(&l->out), 0 };
+}
+
+static void
+conclude(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
+{
+	switch (l->rc) {
+	case SASL_OK:
+		accept_login(l, now, ret);
+		break;
+	case SASL_CONTINUE:
+		move(l, LOGIN_ASKED);
+		*ret = (struct sasl_turn){ SASL_STEP_CONTINUE, buf_str(&l->out), 0 };
+		break;
+	default:
+		refuse(l, now, l->claimed && l->claim.doom != NULL ? l->claim.doom :
+		    "not what the mechanism expects", ret);
+	}
+}
+
+static void
+work(struct check *check)
+{
+	struct sasl_login *l = CONTAINER_OF(check, struct sasl_login, check);
+	sasl_run(l);
+	lock_take(&l->lock);
+	bool abandoned = l->abandoned;
+	l->working = false;
+	if (!abandoned)
+		l->done(l->arg);
+	lock_drop(&l->lock);
+	if (abandoned)
+		login_free(l);
+}
+
+/* authzid NUL authcid NUL password: whose password is to be checked. */
+static int
+claim_plain(struct sasl_login *l)
+{
+	struct str rest = buf_str(&l->in), authzid, name;
+	if (!str_cut(&rest, '\0', &authzid) || !str_cut(&rest, '\0', &name))
+		return ERR_CORRUPT;
+	if (name.n == 0 || name.n > sizeof(l->login) || rest.n == 0)
+		return ERR_CORRUPT;
+	memcpy(l->login, name.p, name.n);
+	l->login_n = name.n;
+	claim_login(&l->claim, l->listener, l->shared, l->mech, name);
+	l->claimed = true;
+	return 0;
+}
+
+static void
+hand_over(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
+{
+	if (l->mech == MECH_PLAIN && claim_plain(l) != 0) {
+		refuse(l, now, "malformed message", ret);
+		return;
+	}
+	enum login_state before = l->state;
+	move(l, LOGIN_WORKING);
+	l->working = true;
+	l->check.run = work;
+	if (checks_submit(l->shared->checks, &l->check, &l->peer) != 0) {
+		l->working = false;
+		l->state = before;
+		refuse(l, now, "too many logins wait for a check", ret);
+		return;
+	}
+	*ret = (struct sasl_turn){ SASL_STEP_WAIT, STR(""), 0 };
+}
+
+static size_t
+token_max(enum mech mech)
+{
+	static const size_t max[MECH_COUNT] = {
+		[MECH_SCRAM_SHA_256] = SCRAM_TOKEN_MAX, [MECH_SCRAM_SHA_512] = SCRAM_TOKEN_MAX,
+		[MECH_PLAIN] = PLAIN_TOKEN_MAX, [MECH_GSSAPI] = GSSAPI_TOKEN_MAX,
+	};
+	return max[mech];
+}
+
+void
+sasl_login_step(struct sasl_login *l, struct str in, uint64_t now, struct sasl_turn *ret)
+{
+	l->began = now;
+	if (l->state != LOGIN_READY && l->state != LOGIN_ASKED) {
+		assert(l->state != LOGIN_WORKING);
+		refuse(l, now, "a token out of turn", ret);
+		return;
+	}
+	buf_consume(&l->in, l->in.n);
+	if (++l->steps > LOGIN_STEPS_MAX || in.n > token_max(l->mech) ||
+	    buf_add_str(&l->in, in) != 0) {
+		refuse(l, now, "too many or too large tokens", ret);
+		return;
+	}
+	if (l->mech == MECH_PLAIN || l->mech == MECH_GSSAPI) {
+		hand_over(l, now, ret);
+		return;
+	}
+	sasl_run(l);
+	conclude(l, now, ret);
+}
+
+void
+sasl_login_resume(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
+{
+	assert(l->state == LOGIN_WORKING);
+	conclude(l, now, ret);
+}
+
+const struct principal *
+sasl_login_principal(const struct sasl_login *l)
+{
+	return l->state == LOGIN_DONE ? &l->principal : NULL;
+}
+
+int64_t
+sasl_login_expires_ms(const struct sasl_login *l)
+{
+	return l->claim.cred.exists ? l->claim.cred.expires_ms : 0;
+}
