@@ -37,6 +37,8 @@ buf_reserve(struct buf *b, size_t more)
 	if (more > b->max || b->n > b->max - more)
 		return ERR_LIMIT;
 	size_t cap = b->cap < 64 ? 64 : b->cap;
+	if (cap > b->max)
+		cap = b->max;
 	while (cap < b->n + more)
 		cap = cap > b->max / 2 ? b->max : cap * 2;
 	uint8_t *p = realloc(b->p, cap);

@@ -96,6 +96,10 @@ buf_has_a_maximum(void **state)
 	assert_str(buf_str(&b), "5678942-x");
 	assert_int_equal(buf_reserve(&b, SIZE_MAX), ERR_LIMIT);
 	buf_free_secret(&b);
+	buf_init(&b, 8);
+	assert_ok(buf_add(&b, "01234567", 8));
+	assert_int_equal(buf_add(&b, "x", 1), ERR_LIMIT);
+	buf_free(&b);
 }
 
 TEST_MAIN(T(arena_reset_drops_links), T(arena_limit_holds), T(arena_pieces_do_not_overlap),
