@@ -18,7 +18,7 @@ static const struct {
 static size_t
 kerr_index(int code)
 {
-	size_t i = (size_t)(code + 1);
+	size_t i = (size_t)((int64_t)code + 1);
 	return code >= -1 && i < sizeof(codes) / sizeof(codes[0]) && codes[i].name != NULL ? i : SIZE_MAX;
 }
 

@@ -1,1 +1,21 @@
-# Fuzz targets; without libFuzzer each replays its corpus under make check.
+# Fuzz targets; without libFuzzer each replays its corpus under make check:
+# tests/fuzz/corpus/NAME for tests/fuzz/NAME. Add yours to fuzz_targets.
+if WITH_FUZZER
+noinst_PROGRAMS = $(fuzz_targets)
+fuzz_main =
+else
+check_PROGRAMS += $(fuzz_targets)
+fuzz_main = tests/fuzz/replay_main.c
+endif
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py
+
+fuzz_targets = \
+	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_response
+
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/wire_fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_request_LDADD = libwire.a libbase.a $(ISAL_LIBS)
+tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_response_SOURCES = tests/fuzz/fuzz_response.c tests/fuzz/wire_fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_response_LDADD = libwire.a libbase.a $(ISAL_LIBS)
+tests_fuzz_fuzz_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
