@@ -155,6 +155,10 @@ encode_tags(struct encoder *e, const struct wire_type *type, const char *in)
 {
 	const struct wire_field *first = type->fields + type->plain, *end = type->fields + type->n;
 	uint32_t n = 0;
+	if (first == end) {
+		writer_i8(e->w, 0);
+		return;
+	}
 	for (const struct wire_field *f = first; f < end; f++) {
 		if (!carried(e, f))
 			encode_lack(e, f, in);

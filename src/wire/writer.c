@@ -4,13 +4,13 @@
  * run and adds it to the list. The list and the blocks are the arena's. */
 #include "wire/writer.h"
 
-#include <endian.h>
 #include <limits.h>
-#include <string.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
-enum { BLOCK_FIRST = 512, BLOCK_MAX = 65536, OUT_MAX = INT_MAX - 4 };
+/* The room in an open block is not counted against OUT_MAX: hence the slack. */
+enum { BLOCK_FIRST = 512, BLOCK_MAX = 65536, OUT_MAX = INT_MAX - 2 * BLOCK_MAX };
 
 void
 writer_init(struct writer *w, struct arena *arena)
@@ -23,7 +23,14 @@ writer_fail(struct writer *w, int err)
 {
 	if (w->err == 0)
 		w->err = err;
+	w->end = w->p;
 	return w->err;
+}
+
+static bool
+too_much(const struct writer *w, size_t n)
+{
+	return w->n > OUT_MAX || n > OUT_MAX - w->n;
 }
 
 static void
@@ -34,57 +41,20 @@ close_run(struct writer *w)
 	w->start = w->p;
 }
 
-/* Room for n bytes in one run; NULL after an error. */
-static uint8_t *
-room(struct writer *w, size_t n)
+uint8_t *
+writer_grow(struct writer *w, size_t n)
 {
-	if (w->err != 0)
-		return NULL;
-	if (n > OUT_MAX - w->n) {
+	if (w->err != 0 || too_much(w, n)) {
 		writer_fail(w, ERR_LIMIT);
 		return NULL;
 	}
-	if (n > (size_t)(w->end - w->p)) {
-		size_t size = n > w->block ? n : w->block;
-		close_run(w);
-		w->start = w->p = arena_alloc(w->arena, size);
-		w->end = w->p + size;
-		if (w->block < BLOCK_MAX)
-			w->block *= 2;
-	}
-	uint8_t *p = w->p;
-	w->p += n;
-	w->n += n;
-	return p;
-}
-
-void
-writer_i8(struct writer *w, int8_t v)
-{
-	uint8_t *p = room(w, 1);
-	if (p != NULL)
-		*p = (uint8_t)v;
-}
-
-void
-writer_i16(struct writer *w, int16_t v)
-{
-	uint16_t be = htobe16((uint16_t)v);
-	writer_bytes(w, &be, sizeof(be));
-}
-
-void
-writer_i32(struct writer *w, int32_t v)
-{
-	uint32_t be = htobe32((uint32_t)v);
-	writer_bytes(w, &be, sizeof(be));
-}
-
-void
-writer_i64(struct writer *w, int64_t v)
-{
-	uint64_t be = htobe64((uint64_t)v);
-	writer_bytes(w, &be, sizeof(be));
+	size_t size = n > w->block ? n : w->block;
+	close_run(w);
+	w->start = w->p = arena_alloc(w->arena, size);
+	w->end = w->p + size;
+	if (w->block < BLOCK_MAX)
+		w->block *= 2;
+	return writer_room(w, n);
 }
 
 void
@@ -100,6 +70,10 @@ writer_varint(struct writer *w, uint32_t v)
 {
 	uint8_t b[5];
 	size_t n = 0;
+	if (v < 0x80) {
+		writer_i8(w, (int8_t)v);
+		return;
+	}
 	while (v >= 0x80) {
 		b[n++] = (uint8_t)(v | 0x80);
 		v >>= 7;
@@ -111,7 +85,7 @@ writer_varint(struct writer *w, uint32_t v)
 void
 writer_bytes(struct writer *w, const void *p, size_t n)
 {
-	uint8_t *to = room(w, n);
+	uint8_t *to = writer_room(w, n);
 	if (to != NULL && n > 0)
 		memcpy(to, p, n);
 }
@@ -121,7 +95,7 @@ writer_piece(struct writer *w, const uint8_t *p, uint32_t n)
 {
 	if (w->err != 0 || n == 0)
 		return;
-	if (n > OUT_MAX - w->n) {
+	if (too_much(w, n)) {
 		writer_fail(w, ERR_LIMIT);
 		return;
 	}
@@ -153,7 +127,7 @@ writer_compact_str(struct writer *w, struct str s)
 uint8_t *
 writer_hole(struct writer *w)
 {
-	return room(w, sizeof(int32_t));
+	return writer_room(w, sizeof(int32_t));
 }
 
 void

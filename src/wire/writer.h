@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/piece.h"
@@ -28,10 +30,56 @@ void writer_init(struct writer *w, struct arena *arena);
 /* Sets the error unless one is set already; returns the error that counts. */
 int writer_fail(struct writer *w, int err);
 
-void writer_i8(struct writer *w, int8_t v);
-void writer_i16(struct writer *w, int16_t v);
-void writer_i32(struct writer *w, int32_t v);
-void writer_i64(struct writer *w, int64_t v);
+/* What writer_room() falls back to: a new block, or NULL after an error. */
+uint8_t *writer_grow(struct writer *w, size_t n);
+
+/* Room for n bytes in one run, to be filled by the caller; NULL after an error. */
+static inline uint8_t *
+writer_room(struct writer *w, size_t n)
+{
+	if (n > (size_t)(w->end - w->p))
+		return writer_grow(w, n);
+	uint8_t *p = w->p;
+	w->p += n;
+	w->n += n;
+	return p;
+}
+
+static inline void
+writer_i8(struct writer *w, int8_t v)
+{
+	uint8_t *p = writer_room(w, 1);
+	if (p != NULL)
+		*p = (uint8_t)v;
+}
+
+static inline void
+writer_i16(struct writer *w, int16_t v)
+{
+	uint16_t be = htobe16((uint16_t)v);
+	uint8_t *p = writer_room(w, sizeof(be));
+	if (p != NULL)
+		memcpy(p, &be, sizeof(be));
+}
+
+static inline void
+writer_i32(struct writer *w, int32_t v)
+{
+	uint32_t be = htobe32((uint32_t)v);
+	uint8_t *p = writer_room(w, sizeof(be));
+	if (p != NULL)
+		memcpy(p, &be, sizeof(be));
+}
+
+static inline void
+writer_i64(struct writer *w, int64_t v)
+{
+	uint64_t be = htobe64((uint64_t)v);
+	uint8_t *p = writer_room(w, sizeof(be));
+	if (p != NULL)
+		memcpy(p, &be, sizeof(be));
+}
+
 void writer_f64(struct writer *w, double v);
 void writer_varint(struct writer *w, uint32_t v);
 /* Copies. */

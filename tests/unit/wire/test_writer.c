@@ -138,10 +138,12 @@ output_ends_before_2_gib(void **state)
 	uint8_t byte = 0;
 	writer_init(&w, *state);
 	/* Only pointed to, never read. */
-	writer_piece(&w, &byte, INT32_MAX - 10);
+	writer_piece(&w, &byte, INT32_MAX - (1 << 18));
 	assert_ok(w.err);
-	writer_i64(&w, 0);
+	for (int i = 0; i < 1 << 16; i++)
+		writer_i64(&w, 0);
 	assert_int_equal(w.err, ERR_LIMIT);
+	assert_true(w.n < INT32_MAX);
 }
 
 #define A(fn) cmocka_unit_test_setup_teardown(fn, make_arena, drop_arena)
