@@ -55,7 +55,7 @@ struct load {
 	struct why *why;
 };
 
-static const struct option *
+static const struct conf_option *
 find_unit(struct str name, int64_t *ret_factor)
 {
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -68,7 +68,7 @@ find_unit(struct str name, int64_t *ret_factor)
 }
 
 static int
-unknown(struct load *ld, const struct yaml_node *node, const struct option *table, size_t n)
+unknown(struct load *ld, const struct yaml_node *node, const struct conf_option *table, size_t n)
 {
 	for (size_t i = 0; table == conf_options && i < sizeof(strangers) / sizeof(strangers[0]); i++)
 		if (str_is(node->key, strangers[i].name))
@@ -86,7 +86,7 @@ unknown(struct load *ld, const struct yaml_node *node, const struct option *tabl
 
 /* Stores the node's value; blames the place that is wrong. */
 static int
-set_node(struct load *ld, const struct option *opt, void *base, const struct yaml_node *node)
+set_node(struct load *ld, const struct conf_option *opt, void *base, const struct yaml_node *node)
 {
 	struct option_text one = { node->text, node->plain }, *values = &one;
 	struct why reason;
@@ -110,7 +110,7 @@ set_node(struct load *ld, const struct option *opt, void *base, const struct yam
 
 /* log.retention.hours and the like: the text is rewritten in the base unit. */
 static int
-set_unit(struct load *ld, const struct option *opt, int64_t factor, const struct yaml_node *node)
+set_unit(struct load *ld, const struct conf_option *opt, int64_t factor, const struct yaml_node *node)
 {
 	struct yaml_node scaled = *node;
 	int64_t v;
@@ -124,7 +124,7 @@ static int
 load_option(struct load *ld, const struct yaml_node *node)
 {
 	int64_t factor = 0;
-	const struct option *opt = option_find(conf_options, conf_option_count, node->key);
+	const struct conf_option *opt = option_find(conf_options, conf_option_count, node->key);
 	if (opt == NULL)
 		opt = find_unit(node->key, &factor);
 	if (opt == NULL)
@@ -166,7 +166,7 @@ load_listener(struct load *ld, const struct yaml_node *node)
 	for (size_t i = 0; i < listener_option_count; i++)
 		option_reset(&listener_options[i], l, conf->arena);
 	for (const struct yaml_node *n = node->child; n != NULL; n = n->next) {
-		const struct option *opt = option_find(listener_options, listener_option_count, n->key);
+		const struct conf_option *opt = option_find(listener_options, listener_option_count, n->key);
 		int err = opt == NULL ? unknown(ld, n, listener_options, listener_option_count) :
 		    set_node(ld, opt, l, n);
 		if (err != 0)

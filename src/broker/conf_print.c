@@ -23,7 +23,7 @@ print_quoted(FILE *out, const char *s)
 }
 
 static void
-print_value(FILE *out, const struct option *opt, const char *text)
+print_value(FILE *out, const struct conf_option *opt, const char *text)
 {
 	if (opt->type == OPTION_LIST)
 		fprintf(out, "[%s]", text);
@@ -34,7 +34,7 @@ print_value(FILE *out, const struct option *opt, const char *text)
 }
 
 static void
-print_option(FILE *out, const struct option *opt, const void *base, const char *indent,
+print_option(FILE *out, const struct conf_option *opt, const void *base, const char *indent,
     const struct conf_origin *origin)
 {
 	struct arena *arena = arena_create(SIZE_MAX);
@@ -58,7 +58,7 @@ print_option(FILE *out, const struct option *opt, const void *base, const char *
 /* As it must be written: words that were filled in where they have no effect
  * would be refused when read again. */
 static bool
-listener_shows(const struct conf_listener *l, const struct option *opt)
+listener_shows(const struct conf_listener *l, const struct conf_option *opt)
 {
 	if (strcmp(opt->name, "allow.anonymous") == 0)
 		return l->allow_anonymous;
@@ -132,7 +132,7 @@ listener_changes(const struct conf_listener *a, const struct conf_listener *b,
 	char name[128];
 	size_t count = 0;
 	for (size_t i = 0; b != NULL && i < listener_option_count; i++) {
-		const struct option *opt = &listener_options[i];
+		const struct conf_option *opt = &listener_options[i];
 		if ((opt->flags & OPTION_LIVE) || option_same(opt, a, b))
 			continue;
 		snprintf(name, sizeof(name), "listeners.%s.%s", a->name, opt->name);

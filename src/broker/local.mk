@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libbroker.a
 libbroker_a_SOURCES = \
+	src/broker/ask.c src/broker/ask.h \
 	src/broker/client_file.c src/broker/client_file.h \
+	src/broker/commands.c src/broker/commands.h src/broker/bootstrap.h src/broker/broker.h \
 	src/broker/conf.c src/broker/conf.h src/broker/conf_print.c \
 	src/broker/init.c src/broker/init.h \
 	src/broker/options.c src/broker/options.h src/broker/options.def \

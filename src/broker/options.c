@@ -21,22 +21,22 @@
 	{ OPTION_##type, name, def, (double)(min), (double)(max), (int64_t)(min), (int64_t)(max), \
 	  unit, flags, help, offsetof(struct str, field) },
 
-const struct option conf_options[] = {
+const struct conf_option conf_options[] = {
 #define OPTION(type, field, name, def, min, max, unit, flags, help) \
 	ROW(type, conf, field, name, def, min, max, unit, flags, help)
 #include "broker/options.def"
 };
 const size_t conf_option_count = sizeof(conf_options) / sizeof(conf_options[0]);
 
-const struct option listener_options[] = {
+const struct conf_option listener_options[] = {
 #define LISTENER(type, field, name, def, min, max, unit, flags, help) \
 	ROW(type, conf_listener, field, name, def, min, max, unit, flags, help)
 #include "broker/options.def"
 };
 const size_t listener_option_count = sizeof(listener_options) / sizeof(listener_options[0]);
 
-const struct option *
-option_find(const struct option *table, size_t n, struct str name)
+const struct conf_option *
+option_find(const struct conf_option *table, size_t n, struct str name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (str_is(name, table[i].name))
@@ -70,7 +70,7 @@ distance(struct str a, struct str b)
 }
 
 const char *
-option_nearest(const struct option *table, size_t n, struct str name)
+option_nearest(const struct conf_option *table, size_t n, struct str name)
 {
 	const char *nearest = NULL;
 	size_t least = name.n / 3 + 1;
@@ -131,7 +131,7 @@ word_index(const char *words, struct str s)
 }
 
 static int
-check_word(const struct option *opt, const struct option_text *t, int *ret, struct why *why)
+check_word(const struct conf_option *opt, const struct option_text *t, int *ret, struct why *why)
 {
 	char words[256];
 	int i = word_index(opt->unit, t->s);
@@ -146,7 +146,7 @@ check_word(const struct option *opt, const struct option_text *t, int *ret, stru
 }
 
 static int
-check_int(const struct option *opt, struct str s, int64_t *ret, struct why *why)
+check_int(const struct conf_option *opt, struct str s, int64_t *ret, struct why *why)
 {
 	int64_t v;
 	int err = str_to_i64(s, INT64_MIN, INT64_MAX, &v);
@@ -163,7 +163,7 @@ check_int(const struct option *opt, struct str s, int64_t *ret, struct why *why)
 }
 
 static int
-check_real(const struct option *opt, struct str s, double *ret, struct why *why)
+check_real(const struct conf_option *opt, struct str s, double *ret, struct why *why)
 {
 	char text[32], *end;
 	double v = 0;
@@ -195,7 +195,7 @@ check_bool(const struct option_text *t, bool *ret, struct why *why)
 }
 
 static int
-set_list(const struct option *opt, struct option_list *list, const struct option_text *values,
+set_list(const struct conf_option *opt, struct option_list *list, const struct option_text *values,
     size_t n, struct arena *arena, struct why *why)
 {
 	struct option_list made = { arena_zalloc(arena, (n + 1) * sizeof(*made.v)), 0 };
@@ -218,7 +218,7 @@ set_list(const struct option *opt, struct option_list *list, const struct option
 
 /* Kafka's form: one scalar with commas between. */
 static int
-set_commas(const struct option *opt, struct option_list *list, const struct option_text *t,
+set_commas(const struct conf_option *opt, struct option_list *list, const struct option_text *t,
     struct arena *arena, struct why *why)
 {
 	struct option_text parts[32];
@@ -234,7 +234,7 @@ set_commas(const struct option *opt, struct option_list *list, const struct opti
 }
 
 static int
-set_string(const struct option *opt, const char **at, const struct option_text *t,
+set_string(const struct conf_option *opt, const char **at, const struct option_text *t,
     const char *dir, struct arena *arena, struct why *why)
 {
 	int err = check_text(t, why);
@@ -248,7 +248,7 @@ set_string(const struct option *opt, const char **at, const struct option_text *
 }
 
 int
-option_set(const struct option *opt, void *base, const struct option_text *values, size_t n,
+option_set(const struct conf_option *opt, void *base, const struct option_text *values, size_t n,
     const char *dir, struct arena *arena, struct why *why)
 {
 	void *at = (char *)base + opt->at;
@@ -277,7 +277,7 @@ option_set(const struct option *opt, void *base, const struct option_text *value
 }
 
 void
-option_reset(const struct option *opt, void *base, struct arena *arena)
+option_reset(const struct conf_option *opt, void *base, struct arena *arena)
 {
 	void *at = (char *)base + opt->at;
 	struct option_text def = { str_from(opt->def), true };
@@ -304,7 +304,7 @@ option_reset(const struct option *opt, void *base, struct arena *arena)
 }
 
 static const char *
-enum_text(const struct option *opt, int place, struct arena *arena)
+enum_text(const struct conf_option *opt, int place, struct arena *arena)
 {
 	struct str rest = str_from(opt->unit), word = STR_NULL;
 	if (place < 0)
@@ -324,7 +324,7 @@ list_text(const struct option_list *list, struct arena *arena)
 }
 
 const char *
-option_text(const struct option *opt, const void *base, struct arena *arena)
+option_text(const struct conf_option *opt, const void *base, struct arena *arena)
 {
 	const void *at = (const char *)base + opt->at;
 	switch (opt->type) {
@@ -346,7 +346,7 @@ option_text(const struct option *opt, const void *base, struct arena *arena)
 }
 
 bool
-option_same(const struct option *opt, const void *a, const void *b)
+option_same(const struct conf_option *opt, const void *a, const void *b)
 {
 	struct arena *arena = arena_create(SIZE_MAX);
 	const char *x = option_text(opt, a, arena), *y = option_text(opt, b, arena);

@@ -36,7 +36,7 @@ struct option_list {
 	size_t n;
 };
 
-struct option {
+struct conf_option {
 	enum option_type type;
 	const char *name;		/* as written in the file */
 	const char *def;		/* default as written in the file; "" may mean unset */
@@ -49,16 +49,16 @@ struct option {
 };
 
 /* The rows for struct conf and struct conf_listener, in the table's order. */
-extern const struct option conf_options[];
+extern const struct conf_option conf_options[];
 extern const size_t conf_option_count;
-extern const struct option listener_options[];
+extern const struct conf_option listener_options[];
 extern const size_t listener_option_count;
 
 /* The row of that name, or NULL. */
-const struct option *option_find(const struct option *table, size_t n, struct str name);
+const struct conf_option *option_find(const struct conf_option *table, size_t n, struct str name);
 /* The name in the table that is most like name, or NULL where none is near:
  * for "did you mean". */
-const char *option_nearest(const struct option *table, size_t n, struct str name);
+const char *option_nearest(const struct conf_option *table, size_t n, struct str name);
 
 /* One scalar as it stands in the file. plain: written without quotes, so that
  * YAML itself would take some words for booleans or null. */
@@ -70,14 +70,14 @@ struct option_text {
 /* Checks and stores values (one, or several for a LIST) into the struct at
  * base. Strings are copied into the arena; a PATH is made absolute with dir.
  * On ERR_INVAL the reason tells what was expected and nothing is stored. */
-int option_set(const struct option *opt, void *base, const struct option_text *values, size_t n,
+int option_set(const struct conf_option *opt, void *base, const struct option_text *values, size_t n,
     const char *dir, struct arena *arena, struct why *why);
 /* Stores the default. */
-void option_reset(const struct option *opt, void *base, struct arena *arena);
+void option_reset(const struct conf_option *opt, void *base, struct arena *arena);
 
 /* The value as it would be written in the file, without quotes; lists with
  * commas; NULL where it is unset. The string lives in the arena. Secrets are
  * not hidden here. */
-const char *option_text(const struct option *opt, const void *base, struct arena *arena);
+const char *option_text(const struct conf_option *opt, const void *base, struct arena *arena);
 /* Whether two structs hold the same value. */
-bool option_same(const struct option *opt, const void *a, const void *b);
+bool option_same(const struct conf_option *opt, const void *a, const void *b);

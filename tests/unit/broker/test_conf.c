@@ -349,7 +349,7 @@ includes(void **state)
 
 /* A value other than the default, as text. */
 static const char *
-another(const struct option *opt, char out[64])
+another(const struct conf_option *opt, char out[64])
 {
 	const char *bar;
 	switch (opt->type) {
@@ -379,7 +379,7 @@ round_trip(void **state)
 	struct arena *arena = arena_create(SIZE_MAX);
 	(void)state;
 	for (size_t i = 0; i < conf_option_count; i++) {
-		const struct option *opt = &conf_options[i];
+		const struct conf_option *opt = &conf_options[i];
 		char text[512], value[64];
 		struct conf *conf = NULL, *again = NULL;
 		struct why why = { "" };
@@ -416,7 +416,7 @@ table_is_sane(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < conf_option_count; i++) {
-		const struct option *opt = &conf_options[i];
+		const struct conf_option *opt = &conf_options[i];
 		assert_true(strlen(opt->help) > 10);
 		assert_true(opt->help[strlen(opt->help) - 1] == '.');
 		assert_ptr_equal(option_find(conf_options, conf_option_count, str_from(opt->name)), opt);

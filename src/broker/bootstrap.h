@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* What is done to the metadata while no broker runs. All may block. */
+
+/* New metadata in an empty data directory, with one operator in it who may log
+ * in by SCRAM and PLAIN. */
+int bootstrap_metadata(const char *data_dir, struct str admin, struct str password,
+    struct why *why);
+
+/* A new password for a user who exists, keys for both hashes. The tenant by its
+ * name. ERR_NOTFOUND where there is no such user or tenant. */
+int bootstrap_password(const char *data_dir, struct str tenant, struct str user,
+    struct str password, uint32_t iterations, struct why *why);

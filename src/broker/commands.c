@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Each command is a row with its function and its help. What goes wrong is one
+ * line on standard error that begins with the program's name. */
+#include "config.h"
+
+#include "broker/commands.h"
+
+#include <getopt.h>
+#include <linux/limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "broker/ask.h"
+#include "broker/bootstrap.h"
+#include "broker/broker.h"
+#include "broker/conf.h"
+#include "broker/init.h"
+#include "broker/pki.h"
+#include "broker/system.h"
+
+#define DEFAULT_FILE SYSCONFDIR "/schloss/schlossd.yaml"
+#define EXIT_USAGE 2
+
+static int __attribute__((format(printf, 1, 2)))
+complain(const char *fmt, ...)
+{
+	va_list ap;
+	fputs("schlossd: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return EXIT_FAILURE;
+}
+
+static const char help_text[] =
+    "schlossd - a broker that speaks Kafka's protocol\n\n"
+    "  schlossd [-c FILE]                run in the foreground\n"
+    "  schlossd [-c FILE] -t             check the configuration\n"
+    "  schlossd [-c FILE] -T             print the effective configuration\n"
+    "  schlossd init DIR [--listen HOST:PORT] [--advertise HOST:PORT] [--admin NAME]\n"
+    "                                    make a new broker in DIR\n"
+    "  schlossd init --system [...]      make one in " SYSCONFDIR "/schloss and " LOCALSTATEDIR "/lib/schloss\n"
+    "  schlossd passwd [-c FILE] [--tenant T] USER\n"
+    "                                    set a lost password (the broker must be stopped)\n"
+    "  schlossd cert [-c FILE] [--name NAME] ...\n"
+    "                                    make a new server certificate\n"
+    "  schlossd --version\n\n"
+    "Without -c the file is " DEFAULT_FILE ". See schlossd(8) and schlossd.yaml(5).\n";
+
+static int
+usage_error(void)
+{
+	fputs("Try: schlossd --help\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int
+load(const char *file, struct conf **ret)
+{
+	struct why why;
+	return conf_load(file, ret, &why) == 0 ? EXIT_SUCCESS : complain("%s", why.text);
+}
+
+static void
+print_warning(const char *text, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "schlossd: warning: %s\n", text);
+}
+
+static int
+slurp(const char *path, char **ret, size_t *ret_n)
+{
+	int err = fs_slurp(path, 1 << 20, ret, ret_n);
+	return err == 0 ? EXIT_SUCCESS : complain("%s: %s", path, err_text(err));
+}
+
+/* Whether what a listener needs for TLS is there. */
+static int
+check_keystores(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		char *text;
+		size_t n;
+		int64_t end;
+		struct why why;
+		if (!l->tls)
+			continue;
+		if (slurp(l->keystore, &text, &n) != EXIT_SUCCESS)
+			return EXIT_FAILURE;
+		int err = pki_expiry((struct str){ text, n }, &end, &why);
+		mem_cleanse(text, n);
+		mem_free(text);
+		if (err != 0)
+			return complain("%s: %s", l->keystore, why.text);
+		if (end < clock_wall_ms() / 1000)
+			return complain("%s: the certificate has expired: schlossd cert makes another",
+			    l->keystore);
+	}
+	return EXIT_SUCCESS;
+}
+
+static int
+command_check(struct conf *conf)
+{
+	conf_warnings(conf, print_warning, NULL);
+	int status = check_keystores(conf);
+	if (status == EXIT_SUCCESS)
+		printf("%s: no errors\n", conf->file);
+	return status;
+}
+
+static int
+command_run(int argc, char **argv)
+{
+	const char *file = DEFAULT_FILE;
+	char what = 0;
+	int c;
+	struct conf *conf;
+	while ((c = getopt(argc, argv, "+c:tT")) != -1) {
+		if (c == 'c')
+			file = optarg;
+		else if (c == 't' || c == 'T')
+			what = (char)c;
+		else
+			return usage_error();
+	}
+	if (optind != argc) {
+		complain("%s: no such command", argv[optind]);
+		return usage_error();
+	}
+	int status = load(file, &conf);
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (what == 0)
+		return broker_run(conf);
+	if (what == 't')
+		status = command_check(conf);
+	else
+		conf_print(conf, stdout);
+	conf_unref(&conf);
+	return status;
+}
+
+static const struct option init_options[] = {
+	{ "listen", required_argument, NULL, 'l' },
+	{ "advertise", required_argument, NULL, 'a' },
+	{ "admin", required_argument, NULL, 'n' },
+	{ "system", no_argument, NULL, 's' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void
+tell_init(const struct init_result *r, bool system)
+{
+	printf("Made a broker:\n"
+	    "  configuration   %s\n"
+	    "  client file     %s   (kcat -F, schlossctl -F)\n"
+	    "  for Java        %s\n"
+	    "Keep %s somewhere safe; the broker never reads it.\n", r->conf, r->client, r->java,
+	    r->ca_key);
+	if (system)
+		printf("Start it:         systemctl enable --now schlossd\n"
+		    "Then, as you:     schlossctl topic list\n");
+	else
+		printf("Start it:         schlossd -c %s\n"
+		    "Then:             schlossctl -F %s topic list\n", r->conf, r->client);
+}
+
+static int
+command_init(int argc, char **argv)
+{
+	struct init in = { .listen = INIT_LISTEN, .admin = INIT_ADMIN, .now = clock_wall_ms() / 1000,
+	    .metadata = bootstrap_metadata };
+	struct init_result result;
+	struct why why;
+	bool system = false;
+	int c;
+	while ((c = getopt_long(argc, argv, "", init_options, NULL)) != -1) {
+		switch (c) {
+		case 'l': in.listen = optarg; break;
+		case 'a': in.advertise = optarg; break;
+		case 'n': in.admin = optarg; break;
+		case 's': system = true; break;
+		default: return usage_error();
+		}
+	}
+	if (optind + !system != argc) {
+		complain("init: name one directory, or --system");
+		return usage_error();
+	}
+	in.dir = system ? NULL : argv[optind];
+	if (init_run(&in, &result, &why) != 0)
+		return complain("init: %s", why.text);
+	tell_init(&result, system);
+	return EXIT_SUCCESS;
+}
+
+static const struct option passwd_options[] = {
+	{ "tenant", required_argument, NULL, 't' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* With the data directory locked, as the user whose files they are. */
+static int
+set_password(const struct conf *conf, const char *tenant, const char *user)
+{
+	char password[ASK_MAX] = "";
+	struct why why;
+	int lock = -1;
+	int err = system_lock(conf->log_dirs, &lock, &why);
+	if (err == 0)
+		err = isatty(STDIN_FILENO) ? ask_new_password("New password", password, &why) :
+		    ask_from_file("-", password, &why);
+	if (err == 0)
+		err = bootstrap_password(conf->log_dirs, str_from(tenant), str_from(user),
+		    str_from(password), (uint32_t)conf->sasl_scram_iterations, &why);
+	mem_cleanse(password, sizeof(password));
+	system_unlock(&lock);
+	if (err != 0)
+		return complain("passwd: %s", why.text);
+	printf("The password of %s is set; put it into the client files of %s.\n", user, user);
+	return EXIT_SUCCESS;
+}
+
+static int
+command_passwd(int argc, char **argv)
+{
+	const char *file = DEFAULT_FILE, *tenant = "main";
+	struct conf *conf;
+	struct log_sink sink = { .fd = STDERR_FILENO, .level = LOG_LVL_ERR };
+	struct event ev;
+	struct why why;
+	int c;
+	while ((c = getopt_long(argc, argv, "c:", passwd_options, NULL)) != -1) {
+		switch (c) {
+		case 'c': file = optarg; break;
+		case 't': tenant = optarg; break;
+		default: return usage_error();
+		}
+	}
+	if (optind + 1 != argc) {
+		complain("passwd: name one user");
+		return usage_error();
+	}
+	int status = load(file, &conf);
+	if (status != EXIT_SUCCESS)
+		return status;
+	event_root(&ev, &sink);
+	if (system_drop_privileges(conf, &ev, &why) != 0)
+		status = complain("passwd: %s", why.text);
+	else
+		status = set_password(conf, tenant, argv[optind]);
+	conf_unref(&conf);
+	return status;
+}
+
+/* Replaces the server's file by a new one for the same names and more. */
+struct renewal {
+	const struct conf *conf;
+	struct pki_names names;
+	char *old, *key, *cert;
+	size_t old_n, key_n, cert_n;
+};
+
+static int
+read_renewal(struct renewal *r)
+{
+	char path[PATH_MAX];
+	const char *store = r->conf->ssl_keystore_location;
+	if (store == NULL)
+		return complain("cert: ssl.keystore.location is not set in %s", r->conf->file);
+	int dir = (int)(strrchr(store, '/') - store);
+	snprintf(path, sizeof(path), "%.*s/ca.key", dir, store);
+	if (!fs_exists(path))
+		return complain("cert: %s is not there: put the key of the private authority back for "
+		    "this, or ask the authority that you use for a certificate", path);
+	int status = slurp(path, &r->key, &r->key_n);
+	snprintf(path, sizeof(path), "%.*s/ca.pem", dir, store);
+	if (status == EXIT_SUCCESS)
+		status = slurp(path, &r->cert, &r->cert_n);
+	if (status == EXIT_SUCCESS && fs_exists(store))
+		status = slurp(store, &r->old, &r->old_n);
+	return status;
+}
+
+static int
+replace_keeping_owner(const char *path, const struct buf *text)
+{
+	struct stat st;
+	bool known = stat(path, &st) == 0;
+	int err = fs_replace(path, text->p, text->n);
+	if (err != 0)
+		return complain("cert: %s: %s", path, err_text(err));
+	if (known && st.st_uid != geteuid() && chown(path, st.st_uid, st.st_gid) != 0)
+		return complain("cert: %s: its owner could not be set again", path);
+	return EXIT_SUCCESS;
+}
+
+static int
+write_renewal(struct renewal *r)
+{
+	struct buf text;
+	struct why why;
+	int status;
+	if (r->old != NULL && pki_names_of((struct str){ r->old, r->old_n }, &r->names, &why) != 0)
+		return complain("cert: %s: %s", r->conf->ssl_keystore_location, why.text);
+	if (r->names.n == 0)
+		return complain("cert: there is no old certificate to take the names from: add --name NAME");
+	buf_init(&text, 1 << 20);
+	if (pki_make_server((struct str){ r->key, r->key_n }, (struct str){ r->cert, r->cert_n },
+	    &r->names, clock_wall_ms() / 1000, &text, &why) != 0)
+		status = complain("cert: %s", why.text);
+	else
+		status = replace_keeping_owner(r->conf->ssl_keystore_location, &text);
+	buf_free_secret(&text);
+	if (status != EXIT_SUCCESS)
+		return status;
+	printf("%s is new, for two years, for:", r->conf->ssl_keystore_location);
+	for (size_t i = 0; i < r->names.n; i++)
+		printf(" %s", r->names.v[i]);
+	printf("\nA running broker takes it by SIGHUP (systemctl reload schlossd).\n");
+	return EXIT_SUCCESS;
+}
+
+static void
+free_secret(char *p, size_t n)
+{
+	if (p != NULL)
+		mem_cleanse(p, n);
+	mem_free(p);
+}
+
+static const struct option cert_options[] = {
+	{ "name", required_argument, NULL, 'n' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int
+cert_arguments(int argc, char **argv, const char **ret_file, struct pki_names *names)
+{
+	int c;
+	while ((c = getopt_long(argc, argv, "c:", cert_options, NULL)) != -1) {
+		if (c == 'c')
+			*ret_file = optarg;
+		else if (c != 'n')
+			return usage_error();
+		else if (pki_names_add(names, str_from(optarg)) != 0)
+			return complain("cert: --name: \"%s\" is neither a host name nor an address", optarg);
+	}
+	if (optind != argc) {
+		complain("cert: %s is one word too many", argv[optind]);
+		return usage_error();
+	}
+	return EXIT_SUCCESS;
+}
+
+static int
+command_cert(int argc, char **argv)
+{
+	const char *file = DEFAULT_FILE;
+	struct renewal r = { .names = { .n = 0 } };
+	struct conf *conf = NULL;
+	int status = cert_arguments(argc, argv, &file, &r.names);
+	if (status == EXIT_SUCCESS)
+		status = load(file, &conf);
+	r.conf = conf;
+	if (status == EXIT_SUCCESS)
+		status = read_renewal(&r);
+	if (status == EXIT_SUCCESS)
+		status = write_renewal(&r);
+	free_secret(r.old, r.old_n);
+	free_secret(r.key, r.key_n);
+	mem_free(r.cert);
+	pki_names_free(&r.names);
+	conf_unref(&conf);
+	return status;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "init", command_init },
+	{ "passwd", command_passwd },
+	{ "cert", command_cert },
+};
+
+int
+commands_main(int argc, char **argv)
+{
+	umask(077);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		printf("schlossd %s\n", PACKAGE_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(help_text, stdout);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return command_run(argc, argv);
+}
