@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What all verbs share: the connection, made when it is first needed; whose
+ * names are meant; and errors that end with what to do next. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/kerr.h"
+
+int
+cli_complain(int status, const char *fmt, ...)
+{
+	va_list ap;
+	fputs("schlossctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return status;
+}
+
+const char *
+cli_escape(struct cli *cli, struct str s)
+{
+	size_t size = s.n * 4 + 8;
+	return str_escape(s, arena_alloc(cli->arena, size), size);
+}
+
+struct name
+cli_name(const char *s)
+{
+	return NAME(0, str_from(s));
+}
+
+struct str
+cli_tenant_field(const struct cli *cli)
+{
+	return str_from(cli->tenant);
+}
+
+int
+cli_open(struct cli *cli)
+{
+	struct why why = { "" };
+	if (cli->conn != NULL)
+		return 0;
+	const char *file = cli->file != NULL ? cli->file : props_default(cli->arena);
+	if (file == NULL)
+		return cli_complain(CLI_UNREACHED, "there is no client file: name one by -F FILE");
+	if (props_load(file, cli->arena, &cli->props, &why) != 0 ||
+	    conn_open(&cli->props, &cli->conn, &why) != 0)
+		return cli_complain(CLI_UNREACHED, "%s", cli_escape(cli, str_from(why.text)));
+	return 0;
+}
+
+int
+cli_call(struct cli *cli, int key, const void *in, void *ret)
+{
+	struct why why;
+	int status = cli_open(cli);
+	if (status != 0)
+		return status;
+	if (conn_call(cli->conn, cli->arena, key, in, ret, &why) != 0)
+		return cli_complain(CLI_UNREACHED, "%s", cli_escape(cli, str_from(why.text)));
+	return 0;
+}
+
+int
+cli_own_tenant(struct cli *cli)
+{
+	struct id_req in;
+	struct id_rsp out;
+	if (cli->own_tenant.p != NULL)
+		return 0;
+	wire_defaults(&id_req_msg, &in);
+	int status = cli_call(cli, WIRE_KEY_ID, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, "id", out.error_code, out.error_message);
+	if (status == 0)
+		cli->own_tenant = out.tenant_name;
+	return status;
+}
+
+int
+cli_path_tenant(struct cli *cli, struct str *ret)
+{
+	if (cli->tenant != NULL) {
+		*ret = str_from(cli->tenant);
+		return 0;
+	}
+	int status = cli_own_tenant(cli);
+	if (status == 0)
+		*ret = cli->own_tenant;
+	return status;
+}
+
+int
+cli_open_in(struct cli *cli, struct str tenant)
+{
+	struct enter_req in;
+	struct enter_rsp out;
+	if (tenant.p == NULL)
+		tenant = str_from(cli->tenant);
+	if (tenant.p == NULL || str_eq(tenant, cli->entered))
+		return cli_open(cli);
+	int status = cli_own_tenant(cli);
+	if (status != 0 || (cli->entered.p == NULL && str_eq(tenant, cli->own_tenant)))
+		return status;
+	wire_defaults(&enter_req_msg, &in);
+	in.tenant = tenant;
+	status = cli_call(cli, WIRE_KEY_ENTER, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, arena_printf(cli->arena, "tenant %s", cli_escape(cli, tenant)).p,
+		    out.error_code, out.error_message);
+	if (status == 0)
+		cli->entered = tenant;
+	return status;
+}
+
+/* What to do next, for errors where it is the same every time. */
+static const struct {
+	int kerr;
+	const char *hint;
+} hints[] = {
+	{ KERR_TOPIC_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why who may and why not" },
+	{ KERR_GROUP_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why who may and why not" },
+	{ KERR_CLUSTER_AUTHORIZATION_FAILED, "this needs x on the tenant, or an operator; schlossctl id says "
+	    "who you are" },
+	{ KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why who may "
+	    "and why not" },
+	{ KERR_UNKNOWN_TOPIC_OR_PARTITION, "schlossctl topic list shows those that you may see" },
+	{ KERR_TOPIC_ALREADY_EXISTS, "schlossctl topic alter changes it" },
+	{ KERR_NON_EMPTY_GROUP, "stop its members first; schlossctl group describe shows them" },
+	{ KERR_GROUP_ID_NOT_FOUND, "schlossctl group list shows those that you may see" },
+	{ KERR_INVALID_CONFIG, "schlossctl topic describe NAME --all shows all settings" },
+};
+
+int
+cli_answer(struct cli *cli, const char *what, int kerr, struct str message)
+{
+	if (kerr == 0)
+		return 0;
+	const char *text = message.n > 0 ? cli_escape(cli, message) : kerr_text(kerr);
+	cli_complain(CLI_REFUSED, "%s: %s (%s)", what, text, kerr_name(kerr));
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (hints[i].kerr == kerr)
+			fprintf(stderr, "  %s\n", hints[i].hint);
+	return CLI_REFUSED;
+}

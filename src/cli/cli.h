@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "cli/conn.h"
+#include "cli/print.h"
+#include "cli/props.h"
+
+/* Exit statuses, as schlossctl(1) documents them. */
+enum {
+	CLI_OK = 0,
+	CLI_NO = 1,		/* why: denied */
+	CLI_USAGE = 2,
+	CLI_UNREACHED = 3,	/* no connection, no login, no client file */
+	CLI_REFUSED = 4,	/* the broker answered with an error */
+};
+
+/* One call of schlossctl. Everything lives in the arena until the end. */
+struct cli {
+	struct arena *arena;
+	struct print print;
+	const char *file;		/* -F, or NULL */
+	const char *tenant;		/* --tenant, or NULL */
+	struct props props;		/* from cli_open() on */
+	struct conn *conn;
+	struct str own_tenant;		/* null until it was asked for */
+	struct str entered;		/* the tenant that Kafka's requests are about; null: own */
+};
+
+/* The words behind noun and verb. Options are taken out wherever they stand;
+ * "--" ends them. */
+struct args {
+	char **v;
+	int n;
+	const char *usage;		/* of the verb, for messages */
+};
+
+struct verb {
+	const char *noun;		/* NULL: the verb stands alone (ls, chmod) */
+	const char *name;
+	int (*run)(struct cli *cli, struct args *args);
+	const char *usage;		/* what stands behind noun and verb */
+	const char *help;		/* one line */
+};
+
+/* Each file of nouns ends its list with a row of name NULL. */
+extern const struct verb topic_verbs[], group_verbs[], user_verbs[], team_verbs[], quota_verbs[],
+    tenant_verbs[], tree_verbs[], facl_verbs[];
+
+/* True, and the value, where the option is there; takes the first that stands.
+ * A value that is missing is said at args_end(). names: "--owner" or "-p|--partitions". */
+bool args_option(struct args *args, const char *names, const char **ret);
+bool args_flag(struct args *args, const char *names);
+/* After all options: that what is left are min to max plain words. 0, or
+ * CLI_USAGE after saying what is wrong. */
+int args_end(struct args *args, int min, int max);
+/* A number; CLI_USAGE after saying what is wrong. */
+int args_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret);
+
+/* "schlossctl: ..." on standard error; returns status. */
+int cli_complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reads the client file, connects and logs in; once. */
+int cli_open(struct cli *cli);
+/* As cli_open; then Kafka's own requests are about the tenant of that name
+ * (null: --tenant, or the caller's own). */
+int cli_open_in(struct cli *cli, struct str tenant);
+/* The caller's own tenant, by name. */
+int cli_own_tenant(struct cli *cli);
+/* What a path begins with: --tenant or the own one. */
+int cli_path_tenant(struct cli *cli, struct str *ret);
+/* The tenant field of our own requests. */
+struct str cli_tenant_field(const struct cli *cli);
+
+/* Sends and waits. 0, or CLI_UNREACHED after saying why. */
+int cli_call(struct cli *cli, int key, const void *in, void *ret);
+
+/* 0 for no error; else CLI_REFUSED after saying what was refused, why, and
+ * what to do next. what: escaped or ours. message: the broker's, or null. */
+int cli_answer(struct cli *cli, const char *what, int kerr, struct str message);
+
+/* A string of the broker or the user as one visible token. */
+const char *cli_escape(struct cli *cli, struct str s);
+
+/* A name as wire structs have it; the broker adds the tenant. */
+struct name cli_name(const char *s);

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Blocking sockets with time limits of the kernel's. The steps of opening are
+ * TCP, TLS with the name checked, ApiVersions, login; the first failure ends it
+ * with a reason, and the next bootstrap server is tried only where there was no
+ * TCP connection. */
+#include "cli/conn.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "cli/login.h"
+#include "wire/header.h"
+
+#define SECONDS_CONNECT 10
+#define SECONDS_ANSWER 60
+#define ANSWER_MAX (64 * 1024 * 1024)
+#define APIS_MAX 256
+#define CLIENT_ID "schlossctl"
+
+struct conn {
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	char host[256];
+	int32_t correlation;
+	int16_t highest[APIS_MAX];	/* what the broker has of Kafka's; -1: none */
+	const struct props *props;
+	struct buf in;
+};
+
+/* Where a newer version has a meaning that is of no use to us. */
+static int
+version_of(const struct conn *conn, const struct wire_api *api)
+{
+	int version = api->hi;
+	if (api->own)
+		return version;
+	if (api->key == WIRE_KEY_API_VERSIONS)
+		return 3;
+	if (api->key == WIRE_KEY_OFFSET_FETCH)
+		version = 9; /* by topic names */
+	if (api->key >= 0 && api->key < APIS_MAX && conn->highest[api->key] < version)
+		version = conn->highest[api->key];
+	return version;
+}
+
+const char *
+conn_host(const struct conn *conn)
+{
+	return conn->host;
+}
+
+static int
+tls_failed(struct conn *conn, const char *what, struct why *why)
+{
+	char text[200] = "the connection was closed";
+	long verify = conn->ssl != NULL ? SSL_get_verify_result(conn->ssl) : X509_V_OK;
+	unsigned long code = ERR_get_error();
+	if (verify != X509_V_OK)
+		return why_set(why, ERR_DENIED, "the certificate of %s is not trusted: %s; ssl.ca.location in %s "
+		    "should name the file of its authority (ca.pem)", conn->host,
+		    X509_verify_cert_error_string(verify), conn->props->file);
+	if (code != 0)
+		ERR_error_string_n(code, text, sizeof(text));
+	ERR_clear_error();
+	return why_set(why, ERR_IO, "%s: %s: %s", conn->host, what, text);
+}
+
+static int
+read_some(struct conn *conn, void *p, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t got;
+		if (conn->ssl != NULL)
+			got = SSL_read(conn->ssl, (char *)p + done, (int)(n - done));
+		else
+			got = recv(conn->fd, (char *)p + done, n - done, 0);
+		if (got < 0 && conn->ssl == NULL && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_TIMEOUT : ERR_CLOSED;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+static int
+write_all(struct conn *conn, const void *p, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t put;
+		if (conn->ssl != NULL)
+			put = SSL_write(conn->ssl, (const char *)p + done, (int)(n - done));
+		else
+			put = send(conn->fd, (const char *)p + done, n - done, MSG_NOSIGNAL);
+		if (put < 0 && conn->ssl == NULL && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return ERR_CLOSED;
+		done += (size_t)put;
+	}
+	return 0;
+}
+
+static int
+send_request(struct conn *conn, struct arena *arena, const struct wire_api *api, int version,
+    const void *in)
+{
+	struct writer w;
+	struct pieces out;
+	struct buf frame;
+	writer_init(&w, arena);
+	uint8_t *hole = writer_hole(&w);
+	wire_header_encode(&w, api, version, ++conn->correlation, STR(CLIENT_ID));
+	int err = wire_encode(api->req, version, &w, 0, in);
+	if (err == 0)
+		err = writer_finish(&w, &out);
+	if (err != 0)
+		return err;
+	writer_fill(hole, (int32_t)(w.n - 4));
+	buf_init(&frame, ANSWER_MAX);
+	for (int32_t i = 0; err == 0 && i < out.n; i++)
+		err = buf_add(&frame, out.v[i].p, out.v[i].n);
+	if (err == 0)
+		err = write_all(conn, frame.p, frame.n);
+	buf_free_secret(&frame);
+	return err;
+}
+
+static int
+read_answer(struct conn *conn, struct arena *arena, const struct wire_api *api, int version, void *ret)
+{
+	uint8_t head[4];
+	int32_t correlation;
+	int err = read_some(conn, head, sizeof(head));
+	if (err != 0)
+		return err;
+	struct reader length = reader_of(head, sizeof(head));
+	int32_t n = reader_i32(&length);
+	if (n < 4 || n > ANSWER_MAX)
+		return ERR_CORRUPT;
+	conn->in.n = 0;
+	err = buf_reserve(&conn->in, (size_t)n);
+	if (err == 0)
+		err = read_some(conn, conn->in.p, (size_t)n);
+	if (err != 0)
+		return err;
+	conn->in.n = (size_t)n;
+	struct reader r = reader_of(conn->in.p, conn->in.n);
+	err = wire_header_answered(&r, api, version, &correlation);
+	if (err == 0 && correlation != conn->correlation)
+		err = ERR_CORRUPT;
+	return err != 0 ? err : wire_decode(api->rsp, version, &r, arena, 0, ret);
+}
+
+int
+conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void *ret, struct why *why)
+{
+	const struct wire_api *api = wire_api_find(key);
+	int version = version_of(conn, api);
+	if (version < api->lo)
+		return why_set(why, ERR_UNSUPPORTED, "%s does not know %s: is it a broker of another kind or age?",
+		    conn->host, api->name);
+	int err = send_request(conn, arena, api, version, in);
+	if (err == 0)
+		err = read_answer(conn, arena, api, version, ret);
+	if (err == ERR_CLOSED)
+		return why_set(why, err, "%s closed the connection at %s", conn->host, api->name);
+	if (err != 0)
+		return why_set(why, err, "%s: %s: %s", conn->host, api->name, err_text(err));
+	return 0;
+}
+
+int
+conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,
+    struct why *why)
+{
+	struct sasl_authenticate_req in;
+	struct sasl_authenticate_rsp out;
+	wire_defaults(&sasl_authenticate_req_msg, &in);
+	in.auth_bytes = (struct bytes){ (const uint8_t *)token.p, token.n };
+	int err = conn_call(conn, arena, WIRE_KEY_SASL_AUTHENTICATE, &in, &out, why);
+	if (err != 0)
+		return err;
+	if (out.error_code != 0)
+		return why_set(why, ERR_DENIED, "no login as %s: %.*s; user name and password stand in %s",
+		    conn->props->user != NULL ? conn->props->user : "the ticket's user",
+		    STR_ARG(out.error_message), conn->props->file);
+	*ret = (struct str){ (const char *)out.auth_bytes.p, out.auth_bytes.n };
+	return 0;
+}
+
+static int
+ask_versions(struct conn *conn, struct why *why)
+{
+	struct arena *arena = arena_create(1 << 20);
+	struct api_versions_req in;
+	struct api_versions_rsp out;
+	wire_defaults(&api_versions_req_msg, &in);
+	in.client_software_name = STR(CLIENT_ID);
+	in.client_software_version = STR("1");
+	int err = conn_call(conn, arena, WIRE_KEY_API_VERSIONS, &in, &out, why);
+	for (int i = 0; i < APIS_MAX; i++)
+		conn->highest[i] = -1;
+	for (int32_t i = 0; err == 0 && i < out.api_keys.n; i++)
+		if (out.api_keys.v[i].api_key >= 0 && out.api_keys.v[i].api_key < APIS_MAX)
+			conn->highest[out.api_keys.v[i].api_key] = out.api_keys.v[i].max_version;
+	arena_destroy(&arena);
+	if (err == ERR_CLOSED && !conn->props->tls)
+		why_set(why, err, "%s closed the connection: perhaps it wants TLS (security.protocol=SASL_SSL)",
+		    conn->host);
+	return err;
+}
+
+static int
+load_certificates(struct conn *conn, struct why *why)
+{
+	const struct props *p = conn->props;
+	if (p->ca != NULL && SSL_CTX_load_verify_locations(conn->ctx, p->ca, NULL) != 1)
+		return tls_failed(conn, "ssl.ca.location cannot be read", why);
+	if (p->ca == NULL)
+		SSL_CTX_set_default_verify_paths(conn->ctx);
+	if (p->key_password != NULL)
+		SSL_CTX_set_default_passwd_cb_userdata(conn->ctx, (void *)(uintptr_t)p->key_password);
+	if (p->cert != NULL && SSL_CTX_use_certificate_chain_file(conn->ctx, p->cert) != 1)
+		return tls_failed(conn, "ssl.certificate.location cannot be read", why);
+	const char *key = p->key != NULL ? p->key : p->cert;
+	if (key != NULL && SSL_CTX_use_PrivateKey_file(conn->ctx, key, SSL_FILETYPE_PEM) != 1)
+		return tls_failed(conn, "ssl.key.location cannot be read", why);
+	return 0;
+}
+
+static bool
+expect_host(struct conn *conn)
+{
+	struct addr a;
+	X509_VERIFY_PARAM *param = SSL_get0_param(conn->ssl);
+	bool is_address = addr_parse(str_from(conn->host), &a) == 0;
+	if (!is_address)
+		SSL_set_tlsext_host_name(conn->ssl, conn->host);
+	if (conn->props->any_host)
+		return true;
+	return is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, conn->host) == 1 :
+	    X509_VERIFY_PARAM_set1_host(param, conn->host, 0) == 1;
+}
+
+static int
+start_tls(struct conn *conn, struct why *why)
+{
+	conn->ctx = SSL_CTX_new(TLS_client_method());
+	if (conn->ctx == NULL)
+		return tls_failed(conn, "TLS", why);
+	SSL_CTX_set_min_proto_version(conn->ctx, TLS1_2_VERSION);
+	SSL_CTX_set_verify(conn->ctx, SSL_VERIFY_PEER, NULL);
+	int err = load_certificates(conn, why);
+	if (err != 0)
+		return err;
+	conn->ssl = SSL_new(conn->ctx);
+	if (conn->ssl == NULL || !expect_host(conn) || SSL_set_fd(conn->ssl, conn->fd) != 1 ||
+	    SSL_connect(conn->ssl) != 1)
+		return tls_failed(conn, "TLS", why);
+	return 0;
+}
+
+static void
+set_limits(int fd, long seconds)
+{
+	struct timeval limit = { .tv_sec = seconds };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+static int
+connect_any(const struct addrinfo *list)
+{
+	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+		int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+		if (fd < 0)
+			continue;
+		set_limits(fd, SECONDS_CONNECT); /* counts for connect(2) too */
+		if (connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
+			set_limits(fd, SECONDS_ANSWER);
+			return fd;
+		}
+		close(fd);
+	}
+	return -1;
+}
+
+/* Splits "HOST:PORT" or "[ADDRESS]:PORT". */
+static int
+connect_to(struct conn *conn, struct str server, struct why *why)
+{
+	char port[8];
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
+	const char *colon = server.n > 0 ? memrchr(server.p, ':', server.n) : NULL;
+	size_t tail = colon == NULL ? 0 : (size_t)(server.p + server.n - colon - 1);
+	struct str host = { server.p, colon == NULL ? 0 : (size_t)(colon - server.p) };
+	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+		host = (struct str){ host.p + 1, host.n - 2 };
+	if (host.n == 0 || host.n >= sizeof(conn->host) || tail == 0 || tail >= sizeof(port))
+		return why_set(why, ERR_INVAL, "%s: bootstrap.servers: \"%.*s\" is not HOST:PORT",
+		    conn->props->file, STR_ARG(server));
+	snprintf(conn->host, sizeof(conn->host), "%.*s", STR_ARG(host));
+	snprintf(port, sizeof(port), "%.*s", (int)tail, colon + 1);
+	int rc = getaddrinfo(conn->host, port, &hints, &list);
+	if (rc != 0)
+		return why_set(why, ERR_NOTFOUND, "%s: %s", conn->host, gai_strerror(rc));
+	conn->fd = connect_any(list);
+	int failed = errno;
+	freeaddrinfo(list);
+	if (conn->fd < 0)
+		return why_set(why, ERR_CLOSED, "no connection to %.*s: %s; is the broker running there?",
+		    STR_ARG(server), strerror(failed));
+	return 0;
+}
+
+static int
+open_steps(struct conn *conn, struct why *why)
+{
+	struct str rest = str_from(conn->props->bootstrap), server;
+	int err = ERR_INVAL;
+	while (conn->fd < 0 && rest.p != NULL) {
+		str_cut(&rest, ',', &server);
+		err = connect_to(conn, str_trim(server), why);
+	}
+	if (err == 0 && conn->props->tls)
+		err = start_tls(conn, why);
+	if (err == 0)
+		err = ask_versions(conn, why);
+	if (err == 0 && conn->props->sasl)
+		err = login_run(conn, conn->props, why);
+	return err;
+}
+
+int
+conn_open(const struct props *props, struct conn **ret, struct why *why)
+{
+	struct conn *conn = MEM_NEW(struct conn);
+	conn->fd = -1;
+	conn->props = props;
+	buf_init(&conn->in, ANSWER_MAX);
+	for (int i = 0; i < APIS_MAX; i++)
+		conn->highest[i] = INT16_MAX;
+	int err = open_steps(conn, why);
+	if (err != 0)
+		conn_close(&conn);
+	else
+		*ret = conn;
+	return err;
+}
+
+void
+conn_close(struct conn **pconn)
+{
+	struct conn *conn = *pconn;
+	*pconn = NULL;
+	if (conn == NULL)
+		return;
+	if (conn->ssl != NULL)
+		SSL_shutdown(conn->ssl);
+	SSL_free(conn->ssl);
+	SSL_CTX_free(conn->ctx);
+	if (conn->fd >= 0)
+		close(conn->fd);
+	buf_free_secret(&conn->in);
+	mem_free(conn);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "cli/props.h"
+#include "wire/msg.h"
+
+/*
+ * A connection of a client: TCP, TLS, frames, one request at a time. Blocking,
+ * with time limits. Every failure has a reason for a human.
+ */
+struct conn;
+
+/* Connects to the first of the bootstrap servers that answers, checks its
+ * certificate, and logs in. */
+int conn_open(const struct props *props, struct conn **ret, struct why *why);
+void conn_close(struct conn **conn);
+
+/*
+ * Sends a request and waits for its answer, in the highest version that both
+ * sides know (own APIs: ours). in and ret are the structs of wire/msg.h for the
+ * API with this key; what ret points to lives in the arena.
+ */
+int conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void *ret,
+    struct why *why);
+
+/* One exchange of SASL tokens (SaslAuthenticate), for login.c: the answer's
+ * bytes live in the arena. ERR_DENIED with the broker's words. */
+int conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,
+    struct why *why);
+
+/* The host that answered, as it was written in the client file. */
+const char *conn_host(const struct conn *conn);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows are gathered first, so that columns can be aligned. Whatever the broker
+ * sent is escaped: no name can forge a line or move the cursor. */
+#include "cli/print.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+void
+print_table_init(struct print_table *t, struct print *p, const char *name,
+    const struct print_column *columns, size_t width)
+{
+	*t = (struct print_table){ .name = name, .columns = columns, .width = width, .arena = p->arena };
+	t->tail = &t->first;
+}
+
+struct str *
+print_row(struct print_table *t)
+{
+	struct print_row *row = arena_zalloc(t->arena, sizeof(*row) + t->width * sizeof(row->cell[0]));
+	*t->tail = row;
+	t->tail = &row->next;
+	return row->cell;
+}
+
+struct str
+print_number(struct print *p, long long v)
+{
+	return arena_printf(p->arena, "%lld", v);
+}
+
+struct str
+print_bool(bool v)
+{
+	return v ? STR("true") : STR("false");
+}
+
+/* As one visible token; "-" for null and nothing. */
+static const char *
+shown(struct print *p, struct str s)
+{
+	if (s.n == 0)
+		return "-";
+	size_t size = s.n * 4 + 8;
+	return str_escape(s, arena_alloc(p->arena, size), size);
+}
+
+/* Characters, not bytes: enough for aligning names in most scripts. */
+static size_t
+columns_of(const char *s)
+{
+	size_t n = 0;
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void
+put_cell(FILE *out, const char *text, size_t width, bool right, bool last)
+{
+	size_t n = columns_of(text), pad = width > n ? width - n : 0;
+	if (right)
+		fprintf(out, "%*s", (int)pad, "");
+	fputs(text, out);
+	if (!right && !last)
+		fprintf(out, "%*s", (int)pad, "");
+	fputs(last ? "\n" : "  ", out);
+}
+
+static void
+table_text(struct print *p, const struct print_table *t)
+{
+	size_t width[PRINT_COLUMNS_MAX];
+	for (size_t i = 0; i < t->width; i++) {
+		width[i] = strlen(t->columns[i].name);
+		for (const struct print_row *r = t->first; r != NULL; r = r->next) {
+			size_t n = columns_of(shown(p, r->cell[i]));
+			width[i] = n > width[i] ? n : width[i];
+		}
+	}
+	for (size_t i = 0; i < t->width; i++) {
+		char head[64];
+		snprintf(head, sizeof(head), "%s", t->columns[i].name);
+		for (char *c = head; *c != '\0'; c++)
+			*c = *c == '_' ? '-' : (char)toupper((unsigned char)*c);
+		put_cell(p->out, head, width[i], t->columns[i].kind == PRINT_NUMBER, i + 1 == t->width);
+	}
+	for (const struct print_row *r = t->first; r != NULL; r = r->next)
+		for (size_t i = 0; i < t->width; i++)
+			put_cell(p->out, shown(p, r->cell[i]), width[i],
+			    t->columns[i].kind == PRINT_NUMBER, i + 1 == t->width);
+}
+
+static void
+json_string(FILE *out, struct str s)
+{
+	bool utf8 = str_is_utf8(s);
+	fputc('"', out);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
+			fprintf(out, "\\u%04x", c);
+		else
+			fputc(c, out);
+	}
+	fputc('"', out);
+}
+
+static void
+json_list(FILE *out, struct str s)
+{
+	struct str part;
+	bool first = true;
+	fputc('[', out);
+	while (s.p != NULL && s.n > 0) {
+		str_cut(&s, ',', &part);
+		if (!first)
+			fputs(", ", out);
+		first = false;
+		json_string(out, part);
+	}
+	fputc(']', out);
+}
+
+static void
+json_cell(FILE *out, enum print_kind kind, struct str s)
+{
+	if (kind == PRINT_LIST)
+		json_list(out, s);
+	else if (s.p == NULL)
+		fputs("null", out);
+	else if (kind == PRINT_TEXT)
+		json_string(out, s);
+	else
+		fwrite(s.p, 1, s.n, out);
+}
+
+static void
+table_json(struct print *p, const struct print_table *t)
+{
+	fputc('[', p->out);
+	for (const struct print_row *r = t->first; r != NULL; r = r->next) {
+		fputs(r == t->first ? "\n  {" : ",\n  {", p->out);
+		for (size_t i = 0; i < t->width; i++) {
+			fprintf(p->out, "%s\"%s\": ", i > 0 ? ", " : "", t->columns[i].name);
+			json_cell(p->out, t->columns[i].kind, r->cell[i]);
+		}
+		fputc('}', p->out);
+	}
+	fputs(t->first != NULL ? "\n]" : "]", p->out);
+}
+
+void
+print_open(struct print *p)
+{
+	p->open = true;
+	p->parts = 0;
+	if (p->form == PRINT_JSON)
+		fputs("{\n", p->out);
+}
+
+void
+print_table(struct print *p, const struct print_table *t)
+{
+	if (p->form == PRINT_JSON) {
+		if (p->open)
+			fprintf(p->out, "%s\"%s\": ", p->parts > 0 ? ",\n" : "", t->name);
+		table_json(p, t);
+		if (!p->open)
+			fputc('\n', p->out);
+	} else {
+		if (p->open && p->parts > 0)
+			fputc('\n', p->out);
+		table_text(p, t);
+	}
+	p->parts++;
+}
+
+void
+print_close(struct print *p)
+{
+	p->open = false;
+	if (p->form == PRINT_JSON)
+		fputs("\n}\n", p->out);
+}
+
+void
+print_done(struct print *p, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (p->form == PRINT_JSON) {
+		fputs("{\"done\": ", p->out);
+		json_string(p->out, str_from(text));
+		fputs("}\n", p->out);
+	} else
+		fprintf(p->out, "%s\n", text);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+/*
+ * The one printer of schlossctl: tables for people, JSON for programs, from the
+ * same cells. An answer is one table, or several named ones (print_open).
+ */
+enum print_form { PRINT_TABLE, PRINT_JSON };
+
+enum print_kind {
+	PRINT_TEXT,
+	PRINT_NUMBER,
+	PRINT_BOOL,			/* "true" or "false" */
+	PRINT_LIST,			/* words with commas between */
+};
+
+struct print_column {
+	const char *name;		/* JSON's key; a table's head in capitals */
+	enum print_kind kind;
+};
+
+struct print {
+	enum print_form form;
+	FILE *out;
+	struct arena *arena;
+	bool open;			/* between print_open and print_close */
+	unsigned parts;
+};
+
+#define PRINT_COLUMNS_MAX 16
+
+struct print_table {
+	const char *name;		/* of this part, where there are several */
+	const struct print_column *columns;
+	size_t width;			/* of them */
+	struct print_row *first, **tail;
+	struct arena *arena;
+};
+
+struct print_row {
+	struct print_row *next;
+	struct str cell[];
+};
+
+void print_table_init(struct print_table *t, struct print *p, const char *name,
+    const struct print_column *columns, size_t width);
+/* A new row of null cells: set them in the order of the columns. A null cell
+ * shows as "-", in JSON as null. Cells' bytes must stay until the table is printed. */
+struct str *print_row(struct print_table *t);
+/* A number as a cell. */
+struct str print_number(struct print *p, long long v);
+struct str print_bool(bool v);
+
+/* Several parts in one answer. */
+void print_open(struct print *p);
+void print_table(struct print *p, const struct print_table *t);
+void print_close(struct print *p);
+
+/* What was done, as a sentence; in JSON {"done": "..."}. Strings from the
+ * broker must have been escaped or checked by the caller. */
+void print_done(struct print *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

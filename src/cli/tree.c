@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Paths of the permission tree: ls, chmod, chown, chgrp, id, why. A mode in any
+ * notation becomes the bits that it clears and the bits that it sets, by
+ * applying it to no bits and to all of them. */
+#include "cli/tree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "acl/acl.h"
+#include "acl/text.h"
+#include "base/buf.h"
+
+#define PAGE 1000
+
+static const char *
+text_of(struct cli *cli, const struct buf *b)
+{
+	return arena_str(cli->arena, buf_str(b)).p;
+}
+
+int
+tree_path(struct cli *cli, const char *text, struct str *ret)
+{
+	struct acl_path path;
+	struct why why;
+	struct str tenant, whole = str_from(text);
+	if (text[0] != '/') {
+		int status = cli_path_tenant(cli, &tenant);
+		if (status != 0)
+			return status;
+		whole = arena_printf(cli->arena, "/%.*s/%s", STR_ARG(tenant), text);
+	}
+	if (acl_path_parse(cli->arena, whole, &path, &why) != 0)
+		return cli_complain(CLI_USAGE, "%s: %s", cli_escape(cli, str_from(text)), why.text);
+	*ret = whole;
+	return 0;
+}
+
+int
+tree_path_of(struct cli *cli, const char *directory, const char *name, struct str *ret)
+{
+	static const struct { const char *directory; enum acl_type type; } types[] = {
+		{ "topics", ACL_TOPIC }, { "groups", ACL_GROUP }, { "txns", ACL_TXN },
+	};
+	struct str tenant;
+	struct buf out;
+	int status = cli_path_tenant(cli, &tenant);
+	for (size_t i = 0; status == 0 && i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(types[i].directory, directory) != 0)
+			continue;
+		buf_init(&out, 65536);
+		if (acl_path_format(&out, types[i].type, tenant, str_from(name)) != 0)
+			status = cli_complain(CLI_USAGE, "the name is too long");
+		*ret = str_from(text_of(cli, &out));
+		buf_free(&out);
+	}
+	return status;
+}
+
+/* What the mode does to bits that are 0, and to bits that are 1. */
+static int
+mode_bits(const char *text, int16_t *ret_clear, int16_t *ret_set)
+{
+	struct why why;
+	unsigned from_none, from_all;
+	if (acl_mode_parse(str_from(text), 0, &from_none, &why) != 0 ||
+	    acl_mode_parse(str_from(text), 0777, &from_all, &why) != 0)
+		return cli_complain(CLI_USAGE, "mode %s: %s", text, why.text);
+	*ret_clear = (int16_t)(0777 & ~from_all);
+	*ret_set = (int16_t)from_none;
+	return 0;
+}
+
+int
+tree_change(struct cli *cli, const struct tree_change *change)
+{
+	struct tree_set_req in;
+	struct tree_set_rsp out;
+	wire_defaults(&tree_set_req_msg, &in);
+	in.tenant = cli_tenant_field(cli);
+	struct tree_set_req_change *c = WIRE_ADD(cli->arena, in.changes, tree_set_req_change);
+	c->path = change->path;
+	c->owner = str_from(change->owner);
+	c->team = str_from(change->team);
+	c->recursive = change->recursive;
+	c->force = change->force;
+	int status = change->mode == NULL ? 0 : mode_bits(change->mode, &c->mode_clear, &c->mode_set);
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_TREE_SET, &in, &out);
+	const char *path = cli_escape(cli, change->path);
+	if (status == 0)
+		status = cli_answer(cli, path, out.error_code, out.error_message);
+	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
+		status = cli_answer(cli, path, out.results.v[i].error_code, out.results.v[i].error_message);
+	return status;
+}
+
+/* chmod, chown and chgrp differ in which member their first word fills. */
+static int
+change_paths(struct cli *cli, struct args *args, size_t member)
+{
+	struct tree_change change = { .recursive = args_flag(args, "-R|--recursive") };
+	change.force = args_flag(args, "--force");
+	int status = args_end(args, 2, 1000);
+	if (status != 0)
+		return status;
+	*(const char **)((char *)&change + member) = args->v[0];
+	for (int i = 1; status == 0 && i < args->n; i++) {
+		status = tree_path(cli, args->v[i], &change.path);
+		if (status == 0)
+			status = tree_change(cli, &change);
+	}
+	return status;
+}
+
+static int
+run_chmod(struct cli *cli, struct args *args)
+{
+	return change_paths(cli, args, offsetof(struct tree_change, mode));
+}
+
+static int
+run_chown(struct cli *cli, struct args *args)
+{
+	return change_paths(cli, args, offsetof(struct tree_change, owner));
+}
+
+static int
+run_chgrp(struct cli *cli, struct args *args)
+{
+	return change_paths(cli, args, offsetof(struct tree_change, team));
+}
+
+static void
+ls_row(struct cli *cli, struct print_table *t, const struct tree_list_rsp_node *node)
+{
+	char mode[ACL_MODE_TEXT];
+	struct str *cell = print_row(t);
+	cell[0] = arena_str(cli->arena, str_from(acl_mode_format((unsigned)node->mode & 0777, mode)));
+	cell[1] = node->owner;
+	cell[2] = node->team;
+	cell[3] = node->by_use ? STR("by-use") : STR_NULL;
+	if (node->create_mode >= 0)
+		cell[3] = arena_printf(cli->arena, "create:%04o", (unsigned)node->create_mode & 0777);
+	cell[4] = node->path;
+}
+
+static int
+ls_pages(struct cli *cli, struct tree_list_req *in, struct print_table *t)
+{
+	struct tree_list_rsp out;
+	do {
+		int status = cli_call(cli, WIRE_KEY_TREE_LIST, in, &out);
+		if (status == 0)
+			status = cli_answer(cli, cli_escape(cli, in->path), out.error_code, out.error_message);
+		if (status != 0)
+			return status;
+		for (int32_t i = 0; i < out.nodes.n; i++)
+			ls_row(cli, t, &out.nodes.v[i]);
+		if (out.nodes.n > 0)
+			in->after = out.nodes.v[out.nodes.n - 1].path;
+	} while (out.more && out.nodes.n > 0);
+	return 0;
+}
+
+static int
+run_ls(struct cli *cli, struct args *args)
+{
+	static const struct print_column columns[] = {
+		{ "mode", PRINT_TEXT }, { "owner", PRINT_TEXT }, { "team", PRINT_TEXT }, { "note", PRINT_TEXT },
+		{ "path", PRINT_TEXT },
+	};
+	struct tree_list_req in;
+	struct print_table t;
+	struct str tenant;
+	wire_defaults(&tree_list_req_msg, &in);
+	in.recursive = args_flag(args, "-R|--recursive");
+	in.limit = PAGE;
+	in.tenant = cli_tenant_field(cli);
+	int status = args_end(args, 0, 1);
+	if (status == 0 && args->n == 1)
+		status = tree_path(cli, args->v[0], &in.path);
+	else if (status == 0) {
+		status = cli_path_tenant(cli, &tenant);
+		in.path = arena_printf(cli->arena, "/%.*s", STR_ARG(tenant));
+	}
+	print_table_init(&t, &cli->print, "nodes", columns, 5);
+	if (status == 0)
+		status = ls_pages(cli, &in, &t);
+	if (status == 0)
+		print_table(&cli->print, &t);
+	return status;
+}
+
+static struct str
+join_words(struct cli *cli, const struct str *v, int32_t n)
+{
+	struct str s = STR_NULL;
+	for (int32_t i = 0; i < n; i++)
+		s = arena_printf(cli->arena, "%.*s%s%.*s", STR_ARG(s), i > 0 ? "," : "", STR_ARG(v[i]));
+	return s;
+}
+
+static int
+run_id(struct cli *cli, struct args *args)
+{
+	static const struct print_column columns[] = {
+		{ "user", PRINT_TEXT }, { "tenant", PRINT_TEXT }, { "primary_team", PRINT_TEXT },
+		{ "teams", PRINT_LIST }, { "operator", PRINT_BOOL }, { "mechanism", PRINT_TEXT },
+		{ "host", PRINT_TEXT },
+	};
+	struct id_req in;
+	struct id_rsp out;
+	struct print_table t;
+	wire_defaults(&id_req_msg, &in);
+	in.tenant = cli_tenant_field(cli);
+	int status = args_end(args, 0, 1);
+	in.user = args->n == 1 ? str_from(args->v[0]) : STR_NULL;
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_ID, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, "id", out.error_code, out.error_message);
+	if (status != 0)
+		return status;
+	print_table_init(&t, &cli->print, "users", columns, 7);
+	struct str *cell = print_row(&t);
+	cell[0] = out.user;
+	cell[1] = out.tenant_name;
+	cell[2] = out.primary_team;
+	cell[3] = join_words(cli, out.teams.v, out.teams.n);
+	cell[4] = print_bool(out.operator);
+	cell[5] = out.mechanism;
+	cell[6] = out.host;
+	print_table(&cli->print, &t);
+	return 0;
+}
+
+static void
+why_json(struct cli *cli, const struct why_rsp *out)
+{
+	static const struct print_column columns[] = {
+		{ "allowed", PRINT_BOOL }, { "step", PRINT_TEXT }, { "rule", PRINT_TEXT }, { "class", PRINT_TEXT },
+		{ "bits", PRINT_TEXT }, { "path", PRINT_TEXT }, { "sentence", PRINT_TEXT },
+	};
+	struct print_table t;
+	print_table_init(&t, &cli->print, "why", columns, 7);
+	struct str *cell = print_row(&t);
+	cell[0] = print_bool(out->allowed);
+	cell[1] = out->step;
+	cell[2] = out->rule;
+	cell[3] = out->class;
+	cell[4] = out->bits;
+	cell[5] = out->path;
+	cell[6] = out->sentence;
+	print_table(&cli->print, &t);
+}
+
+static int
+run_why(struct cli *cli, struct args *args)
+{
+	struct why_req in;
+	struct why_rsp out;
+	enum acl_op op;
+	const char *host = NULL;
+	wire_defaults(&why_req_msg, &in);
+	args_option(args, "--host", &host);
+	int status = args_end(args, 3, 3);
+	if (status != 0)
+		return status;
+	if (acl_op_parse(str_from(args->v[1]), &op) != 0)
+		return cli_complain(CLI_USAGE, "\"%s\" is no operation: read, write, create, delete, alter, "
+		    "describe, alter-configs, describe-configs", args->v[1]);
+	in.tenant = cli_tenant_field(cli);
+	in.user = str_from(args->v[0]);
+	in.operation = (int8_t)op;
+	in.host = str_from(host);
+	status = tree_path(cli, args->v[2], &in.path);
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_WHY, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, "why", out.error_code, out.error_message);
+	if (status != 0)
+		return status;
+	if (cli->print.form == PRINT_JSON)
+		why_json(cli, &out);
+	else
+		printf("%s\n", cli_escape(cli, out.sentence));
+	return out.allowed ? CLI_OK : CLI_NO;
+}
+
+const struct verb tree_verbs[] = {
+	{ NULL, "ls", run_ls, "[-R] [PATH]", "nodes of the tree with mode, owner and team" },
+	{ NULL, "chmod", run_chmod, "[-R] [--force] MODE PATH ...", "change modes: 0640, g+w, o=" },
+	{ NULL, "chown", run_chown, "[-R] USER PATH ...", "change owners" },
+	{ NULL, "chgrp", run_chgrp, "[-R] TEAM PATH ...", "change teams" },
+	{ NULL, "id", run_id, "[USER]", "who you are, or somebody else is" },
+	{ NULL, "why", run_why, "USER OPERATION PATH [--host ADDRESS]",
+	    "may the user do that? 0: yes, 1: no; and the reason" },
+	{ .name = NULL },
+};
