@@ -2,7 +2,9 @@
 security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_keys \
 	tests/unit/security/test_names tests/unit/security/test_penalty \
 	tests/unit/security/test_checks tests/unit/security/test_rx \
-	tests/unit/security/test_mapping tests/unit/security/test_sasl
+	tests/unit/security/test_mapping tests/unit/security/test_sasl \
+	tests/unit/security/test_interop tests/unit/security/test_gssapi
+EXTRA_DIST += tests/unit/security/kdc.sh
 check_PROGRAMS += $(security_tests)
 security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) \
 	$(ISAL_LIBS) $(UNIT_LIBS)
@@ -24,3 +26,9 @@ tests_unit_security_test_mapping_LDADD = $(security_test_libs)
 tests_unit_security_test_sasl_SOURCES = tests/unit/security/test_sasl.c \
 	tests/unit/security/sasl_fixture.h
 tests_unit_security_test_sasl_LDADD = $(security_test_libs)
+tests_unit_security_test_interop_SOURCES = tests/unit/security/test_interop.c \
+	tests/unit/security/cyrus_client.h tests/unit/security/sasl_fixture.h
+tests_unit_security_test_interop_LDADD = $(security_test_libs)
+tests_unit_security_test_gssapi_SOURCES = tests/unit/security/test_gssapi.c \
+	tests/unit/security/cyrus_client.h tests/unit/security/sasl_fixture.h
+tests_unit_security_test_gssapi_LDADD = $(security_test_libs)
