@@ -13,7 +13,8 @@
 
 struct acl_denials;
 
-/* max: entries kept. Thread-safe (LOCK_DENIALS). emit is called with no lock held. */
+/* max: entries kept. Thread-safe (LOCK_DENIALS). emit is called with no lock held;
+ * count: 0 the first time, else how many more there were since the last line. */
 struct acl_denials *acl_denials_create(size_t max,
     void (*emit)(void *arg, const char *line, uint64_t count), void *arg);
 void acl_denials_destroy(struct acl_denials **denials);

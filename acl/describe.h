@@ -20,6 +20,7 @@ int acl_describe_modes(const struct acl_tenant *tenant, const struct acl_binding
     int (*each)(const struct acl_binding *b, void *arg), void *arg);
 
 /* Whether the filter names a synthesized binding in full; out is then the
- * command that would take it away ("schlossctl chmod g-r /main/topics/orders"). */
+ * command that would take it away ("schlossctl chmod g-r /main/topics/orders").
+ * by_use: the node of a group or transactional id made by use, or NULL. */
 bool acl_describe_chmod(const struct acl_tenant *tenant, const struct acl_binding *filter,
-    char *out, size_t size);
+    const struct acl_node *by_use, char *out, size_t size);

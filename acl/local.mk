@@ -4,5 +4,6 @@ libacl_a_SOURCES = \
 	acl/image.c acl/image.h acl/index.c acl/index.h \
 	acl/rule.c acl/rule.h \
 	acl/change.c acl/change.h \
-	acl/describe.h acl/denials.h acl/text.h
+	acl/text.h acl/path.c acl/mode.c acl/rule_text.c acl/explain.c acl/escape.h \
+	acl/describe.c acl/describe.h acl/denials.c acl/denials.h
 EXTRA_DIST += acl/README.md

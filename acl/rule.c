@@ -47,6 +47,9 @@ acl_user_name_check(struct str name, struct why *why)
 		return why_set(why, ERR_INVAL, "a user's name is not UTF-8");
 	if (name.p[0] == ' ' || name.p[name.n - 1] == ' ')
 		return why_set(why, ERR_INVAL, "a user's name begins or ends with a space");
+	if (str_is(name, "*") || str_is(name, "ANONYMOUS"))
+		return why_set(why, ERR_INVAL, "no user can be called %.*s: rules mean "
+		    "something else by it", STR_ARG(name));
 	if (has_byte(name, "/,:\"\\") || has_c1(name))
 		return why_set(why, ERR_INVAL,
 		    "a user's name must not have control characters or any of / , : \" \\");
@@ -81,9 +84,9 @@ check_principal(struct str p, int8_t permission, struct why *why)
 	if (!str_is(kind, "User"))
 		return why_set(why, ERR_INVAL,
 		    "the principal's type is unknown: User:NAME, User:* or Team:NAME");
-	if (str_is(rest, "*"))
+	if (str_is(rest, "*") || (str_is(rest, "ANONYMOUS") && permission == ACL_DENY))
 		return 0;
-	if (str_is(rest, "ANONYMOUS") && permission == ACL_ALLOW)
+	if (str_is(rest, "ANONYMOUS"))
 		return why_set(why, ERR_INVAL, "User:ANONYMOUS has the class other and nothing "
 		    "else: give the bit to other with chmod");
 	return acl_user_name_check(rest, why);
