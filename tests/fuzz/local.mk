@@ -11,7 +11,9 @@ EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_request \
-	tests/fuzz/fuzz_response
+	tests/fuzz/fuzz_response \
+	tests/fuzz/fuzz_sasl \
+	tests/fuzz/fuzz_mapping
 
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/wire_fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_request_LDADD = libwire.a libbase.a $(ISAL_LIBS)
@@ -19,3 +21,12 @@ tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_response_SOURCES = tests/fuzz/fuzz_response.c tests/fuzz/wire_fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_response_LDADD = libwire.a libbase.a $(ISAL_LIBS)
 tests_fuzz_fuzz_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+fuzz_security_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(ISAL_LIBS)
+tests_fuzz_fuzz_sasl_SOURCES = tests/fuzz/fuzz_sasl.c tests/unit/security/sasl_fixture.h \
+	tests/unit/security/scram_client.h $(fuzz_main)
+tests_fuzz_fuzz_sasl_LDADD = $(fuzz_security_libs)
+tests_fuzz_fuzz_sasl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_mapping_SOURCES = tests/fuzz/fuzz_mapping.c $(fuzz_main)
+tests_fuzz_fuzz_mapping_LDADD = $(fuzz_security_libs)
+tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
