@@ -187,18 +187,32 @@ quota_image_next(const struct quota_image *image, struct str *pos, struct quota_
 	return true;
 }
 
-int
-quota_entity_check(const struct quota_entity *e, enum quota_key key, double value, struct why *why)
+static bool
+empty_name(bool has, struct str s)
+{
+	return has && s.p != NULL && s.n == 0;
+}
+
+static int
+check_parts(const struct quota_entity *e, struct why *why)
 {
 	struct addr addr;
 	if (e->has_ip && (e->has_user || e->has_client || e->tenant != 0))
 		return why_set(why, ERR_INVAL, "an address cannot be combined with a user, a "
 		    "client id or a tenant");
-	if ((e->has_user && e->user.p != NULL && e->user.n == 0) ||
-	    (e->has_client && e->client.p != NULL && e->client.n == 0))
+	if (empty_name(e->has_user, e->user) || empty_name(e->has_client, e->client))
 		return why_set(why, ERR_INVAL, "the name of a user or client id is empty");
 	if (e->has_ip && e->ip.p != NULL && addr_parse(e->ip, &addr) != 0)
 		return why_set(why, ERR_INVAL, "the entity ip is no address");
+	return 0;
+}
+
+int
+quota_entity_check(const struct quota_entity *e, enum quota_key key, double value, struct why *why)
+{
+	int err = check_parts(e, why);
+	if (err != 0)
+		return err;
 	if (keys[key].on_user == e->has_ip)
 		return why_set(why, ERR_INVAL, "%s is a quota of %s", keys[key].text,
 		    e->has_ip ? "users, client ids and tenants" : "addresses");

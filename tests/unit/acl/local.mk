@@ -1,4 +1,5 @@
 # Unit tests of acl.
+EXTRA_DIST += tests/unit/acl/README.md
 acl_tests = \
 	tests/unit/acl/test_check \
 	tests/unit/acl/test_image \
