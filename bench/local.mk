@@ -1,1 +1,4 @@
 # Load generators; not built by default.
+EXTRA_PROGRAMS += bench/logbench
+bench_logbench_SOURCES = bench/logbench.c
+bench_logbench_LDADD = liblog.a libwire.a libbase.a $(system_libs)

@@ -24,8 +24,9 @@ void
 ckpt_add(struct buf *out, const struct ckpt_row *r)
 {
 	char topic[UUID_TEXT];
-	buf_printf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", r->label,
-	    uuid_format(&r->topic, topic), r->log_start, r->base, r->at, r->offset);
+	buf_printf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+	    " %" PRIu32 " %" PRId32 "\n", r->label, uuid_format(&r->topic, topic), r->log_start,
+	    r->base, r->at, r->offset, r->producers, r->epoch);
 }
 
 void
@@ -36,13 +37,13 @@ ckpt_end(struct buf *out)
 }
 
 static int
-field(struct str *line, int64_t *ret)
+field(struct str *line, int64_t min, int64_t max, int64_t *ret)
 {
 	struct str part;
 	if (line->p == NULL)
 		return ERR_CORRUPT;
 	str_cut(line, ' ', &part);
-	return str_to_i64(part, 0, INT64_MAX, ret) == 0 ? 0 : ERR_CORRUPT;
+	return str_to_i64(part, min, max, ret) == 0 ? 0 : ERR_CORRUPT;
 }
 
 static int
@@ -55,10 +56,15 @@ parse_row(struct str line, struct ckpt_row *r)
 	memcpy(r->label, label.p, label.n);
 	r->label[label.n] = '\0';
 	str_cut(&line, ' ', &topic);
-	if (uuid_parse(topic, &r->topic) != 0 || field(&line, &r->log_start) != 0 ||
-	    field(&line, &r->base) != 0 || field(&line, &r->at) != 0 ||
-	    field(&line, &r->offset) != 0 || line.p != NULL)
+	int64_t producers, epoch;
+	if (uuid_parse(topic, &r->topic) != 0 || field(&line, 0, INT64_MAX, &r->log_start) != 0 ||
+	    field(&line, 0, INT64_MAX, &r->base) != 0 || field(&line, 0, INT64_MAX, &r->at) != 0 ||
+	    field(&line, 0, INT64_MAX, &r->offset) != 0 ||
+	    field(&line, 0, UINT32_MAX, &producers) != 0 ||
+	    field(&line, -1, INT32_MAX, &epoch) != 0 || line.p != NULL)
 		return ERR_CORRUPT;
+	r->producers = (uint32_t)producers;
+	r->epoch = (int32_t)epoch;
 	return 0;
 }
 

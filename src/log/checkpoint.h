@@ -16,6 +16,8 @@ struct ckpt_row {
 	struct uuid topic;
 	int64_t log_start;
 	int64_t base, at, offset;	/* recovery point: segment, byte in it, offset */
+	uint32_t producers;		/* in the snapshot that belongs to it; 0: there is none */
+	int32_t epoch;			/* the newest before it; -1: none */
 };
 
 struct ckpt {

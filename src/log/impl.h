@@ -12,6 +12,7 @@
 #include "base/ref.h"
 #include "base/timer.h"
 #include "base/worker.h"
+#include "log/epochs.h"
 #include "log/fdcache.h"
 #include "log/partition.h"
 #include "log/segment.h"
@@ -20,14 +21,21 @@
 #include "log/tail.h"
 
 struct journal;
-struct producer_state;
-struct epoch_cache;
+struct producers;
 
 /* An end of the log: an offset, and how many bytes were appended before it since
  * the partition was loaded. */
 struct log_pos {
 	int64_t offset;
 	int64_t bytes;
+};
+
+/* A recovery point: everything before it is synced, and what belongs to it is saved. */
+struct log_point {
+	int64_t offset;
+	int64_t base, at;		/* the segment and the byte in it */
+	uint32_t producers;		/* how many there are in the snapshot; 0: no file */
+	int32_t epoch;			/* the newest in the log; -1: none */
 };
 
 /* How appended batches of a partition become durable now. It follows the setting
@@ -63,7 +71,6 @@ struct partition {
 	struct log_pos written;		/* in segment files */
 	struct log_pos synced;		/* synced in segment files */
 	struct log_pos durable;		/* the high watermark */
-	int64_t synced_base, synced_at;	/* the recovery point: segment and byte in it */
 	int64_t roll_jitter_ms;
 	int64_t last_append_ms;
 	uint64_t last_append_ns;
@@ -72,9 +79,10 @@ struct partition {
 	bool trim;			/* the active file is longer than `written` */
 	bool stale;			/* producers must be rebuilt before ONLINE */
 	struct list tail;		/* chunks, oldest first, contiguous up to end */
-	int32_t last_epoch;		/* of the newest batch; -1 */
-	struct producer_state *producers;
-	struct epoch_cache *epochs;
+	struct producers *producers;
+	struct epochs epochs;
+	struct log_point point;		/* what the next checkpoint says of it */
+	struct log_point old_point;	/* LOGPASS: the one before, whose snapshot may go */
 	struct list durable_waiters;	/* by target */
 	struct list data_waiters;
 
@@ -118,13 +126,14 @@ struct store {
 	pthread_cond_t wwake, fwake;
 	struct list write_urgent, write_lazy, sync_queue;
 	struct timers sync_timers;
-	bool stop, writer_asleep;
+	bool stop, writer_asleep, journal_hungry;
 	int64_t unsynced_bytes;		/* written since the last pass */
 	uint64_t pass_due;		/* monotonic ns; UINT64_MAX: nothing to sync */
 	uint64_t look_due;		/* while full: the next look for room */
 	pthread_t writer, flusher, maintainer;
 	bool threads;
 
+	struct lock pass;		/* LOGPASS */
 	struct lock ckpt;		/* CKPT: one writer of checkpoint files at a time */
 
 	struct lock mlock;		/* MAINT */
@@ -149,6 +158,10 @@ void partition_fail(struct partition *p, enum log_state state, int err);
 void partition_move(struct partition *p, enum log_state to);
 /* The end of its life in memory: waiters get err, the tail goes. Locked. */
 void partition_close(struct partition *p, int err);
+/* Forgets the tail, written or not. Locked. */
+void partition_drop_tail(struct partition *p);
+/* Data waiters look again. Locked. */
+void partition_wake_readers(struct partition *p);
 /* A new active segment at offset base. Locked. */
 struct segment *partition_add_segment(struct partition *p, int64_t base);
 static inline struct segment *
@@ -168,6 +181,8 @@ void partition_committed(struct partition *p, struct log_pos pos, uint32_t gener
 void writer_start(struct store *s);
 void writer_sync_due(struct timer *timer, uint64_t now);
 void writer_stop(struct store *s);
+/* Empties the queues, once nothing can fill them any more. */
+void writer_drain(struct store *s);
 /* There are bytes to write; urgent: somebody waits for them. Partition locked. */
 void writer_poke(struct partition *p, bool urgent);
 /* Somebody waits for a sync. Partition locked. */
@@ -176,7 +191,9 @@ void writer_poke_sync(struct partition *p);
 int partition_write_out(struct partition *p);
 /* write_out and sync of all segments; moves the recovery point. */
 int partition_flush(struct partition *p);
-/* Under p->io: the same without taking it. */
+/* Syncs what is written. */
+int partition_sync_files(struct partition *p);
+/* Under p->io: partition_write_out without taking it. */
 int partition_write_locked(struct partition *p);
 /* Lets room waiters go when half of the dirty budget is free; all of them with err. */
 void store_room_check(struct store *s);
@@ -193,14 +210,25 @@ void partition_settle(struct partition *p);
 /* replay.c: the journal's entries go to the segments that lack them. clean: only
  * find its next numbers. */
 struct journal_end;
+int partition_append_file(struct partition *p, const uint8_t *b, uint32_t n);
 int store_replay(struct store *s, bool clean, struct journal_end *ret);
+
+/* Calls each(batch) for every batch from offset up to the high watermark until it
+ * returns nonzero, and returns that. Blocks. */
+int partition_walk(struct partition *p, int64_t offset,
+    int (*each)(const uint8_t *batch, void *arg), void *arg);
 
 /* pass.c: flushes every partition, writes the checkpoint, trims the journal. */
 int store_pass(struct store *s);
+/* Flushes a partition and moves its recovery point to where it ended before. ERR_AGAIN
+ * where it could not be moved now. */
+int partition_checkpoint(struct partition *p);
 int store_write_checkpoint(struct store *s);
 /* Milliseconds until the next pass is due: 0 now, UINT32_MAX never. wlock held. */
 unsigned store_pass_wait(struct store *s, uint64_t now);
 void store_pass_turn(struct store *s);
+/* The journal has no spare file: the syncing thread makes one. arg: the store. */
+void store_hungry(void *arg);
 /* Bytes have been written; looks whether a pass should come sooner. */
 void store_note_written(struct store *s, int64_t bytes);
 

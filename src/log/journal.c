@@ -51,6 +51,8 @@ struct journal {
 	struct event ev;
 	uint64_t file_bytes;
 	unsigned max_files;
+	void (*hungry)(void *arg);
+	void *arg;
 	pthread_t thread;
 
 	struct lock lock;		/* JOURNAL */
@@ -105,13 +107,19 @@ file_create(struct journal *j, struct file **ret)
 	lock_drop(&j->lock);
 	if (snprintf(path, sizeof(path), "%s/%04u.journal", j->dir, slot) >= (int)sizeof(path))
 		return ERR_LIMIT;
-	int err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC, &fd);
-	uint8_t *zero = mem_zalloc(STAGE_BYTES);
+	int err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, &fd);
+	if (err == ERR_INVAL)
+		err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC, &fd);
+	uint8_t *zero = err == 0 ? aligned(STAGE_BYTES) : NULL;
+	if (err == 0 && zero == NULL)
+		err = ERR_NOMEM;
+	if (err == 0)
+		memset(zero, 0, STAGE_BYTES);
 	for (uint64_t at = 0; err == 0 && at < j->file_bytes; at += STAGE_BYTES) {
 		uint64_t n = j->file_bytes - at;
 		err = fs_pwrite(fd, zero, n < STAGE_BYTES ? n : STAGE_BYTES, (int64_t)at);
 	}
-	mem_free(zero);
+	free(zero);
 	if (err == 0)
 		err = fs_sync(fd);
 	fs_close(&fd);
@@ -194,9 +202,12 @@ next_file(struct journal *j)
 		list_add(&j->full, &f->hook);
 	} else
 		list_add(&j->free, &f->hook);
+	bool spare = !list_empty(&j->free);
 	lock_drop(&j->lock);
 	if (err != 0)
 		return err;
+	if (!spare)
+		j->hungry(j->arg);
 	fs_close(&j->fd);
 	j->fd = fd;
 	j->current = f;
@@ -465,8 +476,10 @@ journal_open(const struct journal_config *config, const struct event *ev, struct
 	struct journal *j = MEM_NEW(struct journal);
 	j->dir = mem_strdup(config->dir);
 	event_child(&j->ev, ev, "part", STR("journal"));
-	j->file_bytes = config->file_bytes;
+	j->file_bytes = blocks(config->file_bytes);
 	j->max_files = config->files;
+	j->hungry = config->hungry;
+	j->arg = config->arg;
 	j->next_file = config->next_file;
 	j->next_group = config->next_group;
 	j->fd = -1;

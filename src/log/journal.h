@@ -21,6 +21,9 @@ struct journal_config {
 	uint64_t file_bytes;
 	unsigned files;			/* above it, journal_pressing() */
 	uint64_t next_file, next_group;	/* from journal_replay(); 1, 1 for a new one */
+	/* Called when the last spare file was taken: arrange for journal_prepare(). */
+	void (*hungry)(void *arg);
+	void *arg;
 };
 
 /* May block. Every file that is there counts as free: replay first. */

@@ -18,6 +18,7 @@
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/scan.h"
+#include "log/seal.h"
 #include "log/sequence.h"
 
 static int
@@ -36,6 +37,7 @@ see_file(const char *name, void *arg)
 	}
 	g->written = g->synced = g->size;
 	g->on_disk = g->dir_synced = g->sealed = true;
+	g->indexes.file_ats = 1;	/* sealed: whether there is a file shows when it is read */
 	list_add(&p->segments, &g->hook);
 	return 0;
 }
@@ -59,11 +61,8 @@ partition_settle(struct partition *p)
 		p->log_start = p->end.offset;
 	p->end.bytes = 0;
 	p->journaled = p->written = p->synced = p->durable = p->end;
-	if (last != NULL) {
-		p->synced_base = last->base;
-		p->synced_at = last->synced;
+	if (last != NULL)
 		last->sealed = false;
-	}
 	p->epoch = sequence_epoch(p) < 0 ? 0 : sequence_epoch(p);
 }
 
@@ -105,6 +104,9 @@ scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t *ret_at
 		return err;
 	scan_start(&s, fd, at, limit, p->end.offset > g->base ? p->end.offset : g->base, true);
 	g->size = at;
+	g->sealed = false;
+	if (at == 0)
+		g->indexes.file_ats = 0;
 	while ((err = scan_next(&s, &b, &where)) == 0) {
 		segment_note(g, b, p->config.index_interval_bytes);
 		sequence_note(p, b);
@@ -117,15 +119,37 @@ scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t *ret_at
 	return err == ERR_NOTFOUND ? 0 : err;
 }
 
+/* The log ends at byte `at` of g although more was promised: the rest stays on the disk
+ * for whoever wants to look at it, and is not part of the log. */
+static void
+leave_rest(struct partition *p, struct segment *g, int64_t at)
+{
+	while (partition_active(p) != g) {
+		struct segment *last = partition_active(p);
+		list_del(&last->hook);
+		segment_put(last);
+	}
+	g->size = g->written = at;
+	g->synced = g->synced > at ? at : g->synced;
+}
+
+static void
+damaged(struct partition *p, int64_t promised)
+{
+	ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
+	    p->end.offset, promised - 1);
+	p->state = LOG_CORRUPT;
+}
+
 static int
-scan_from(struct partition *p, struct segment *from, int64_t at)
+scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promised)
 {
 	int err = 0;
-	for (struct list *h = &from->hook; h != &p->segments && err == 0; h = h->next) {
+	for (struct list *h = &from->hook; h != &p->segments; h = h->next, at = 0) {
 		struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		if (g->base < p->end.offset && g != from)
+		if (g->base < p->end.offset && g != from) {
 			err = ERR_CORRUPT; /* overlaps what came before */
-		if (err == 0) {
+		} else {
 			if (p->end.offset < g->base)
 				p->end.offset = g->base;
 			if (at < g->size) {
@@ -133,13 +157,18 @@ scan_from(struct partition *p, struct segment *from, int64_t at)
 				g->dir_synced = false;
 			}
 			err = scan_segment(p, g, at, &at);
-		} else
-			at = 0;
-		if (err == ERR_CORRUPT)
-			return partition_cut_files(p, g, at);
-		at = 0;
+		}
+		if (err == ERR_CORRUPT && p->end.offset < promised) {
+			leave_rest(p, g, at);
+			damaged(p, promised);
+			return 0;
+		}
+		if (err != 0)
+			return err == ERR_CORRUPT ? partition_cut_files(p, g, at) : err;
 	}
-	return err;
+	if (p->end.offset < promised)
+		damaged(p, promised);
+	return 0;
 }
 
 /* Whether the row agrees with what lies there so well that nothing need be read. */
@@ -154,25 +183,48 @@ agrees(const struct partition *p, const struct ckpt_row *row)
 	return last->base == row->base && last->size == row->at;
 }
 
+/* known: what belongs to the row's offset is there, so the log need not be read before
+ * it. */
 static int
-scan_rows(struct partition *p, const struct ckpt_row *row)
+scan_rows(struct partition *p, const struct ckpt_row *row, bool known)
 {
-	struct segment *from = partition_segment(p, row == NULL ? 0 : row->base);
+	struct segment *from = partition_segment(p, known ? row->base : 0);
 	int64_t at = 0, promised = row == NULL ? 0 : row->offset;
-	if (from == NULL)
+	if (from == NULL) {
+		p->end.offset = promised;
+		if (row != NULL && row->at > 0) {
+			p->end.offset = row->log_start;
+			damaged(p, promised);
+		}
 		return 0;
+	}
 	p->end.offset = from->base;
-	if (row != NULL && from->base == row->base && from->size >= row->at) {
+	if (known && from->base == row->base && from->size >= row->at) {
 		at = row->at;
 		p->end.offset = row->offset;
 	}
-	int err = scan_from(p, from, at);
-	if (err == 0 && p->end.offset < promised) {
-		ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
-		    p->end.offset, promised - 1);
-		p->state = LOG_CORRUPT;
-	}
-	return err;
+	if (at > 0)
+		segment_learn(from, &from->max_time, &from->max_time_offset);
+	segment_trust_index(from, at);
+	return scan_from(p, from, at, promised);
+}
+
+/* What appends must know of the active segment that was not read. */
+static void
+learn_active(struct partition *p)
+{
+	struct segment *g = partition_active(p);
+	uint8_t head[HEAD_BYTES];
+	int fd;
+	if (g == NULL || g->size < HEAD_BYTES)
+		return;
+	segment_learn(g, &g->max_time, &g->max_time_offset);
+	segment_trust_index(g, g->size);
+	if (fs_open(g->path, O_RDONLY, &fd) != 0)
+		return;
+	if (fs_pread(fd, head, sizeof(head), 0) == 0)
+		g->first_time = head_max_time(head);
+	fs_close(&fd);
 }
 
 int
@@ -183,16 +235,18 @@ partition_load(struct partition *p, const struct ckpt_row *row, bool clean)
 		return err;
 	if (row != NULL && !uuid_eq(&row->topic, &p->topic))
 		row = NULL;
-	if (row != NULL)
+	p->point.epoch = -1;
+	if (row != NULL) {
 		p->log_start = row->log_start;
-	p->end.offset = row == NULL ? 0 : row->offset;
-	if (!clean || !agrees(p, row))
-		err = scan_rows(p, row);
-	if (err == 0 && p->state == LOG_ONLINE && list_empty(&p->segments) && row != NULL &&
-	    row->at > 0) {
-		ev_crit(&p->ev, "all segments are gone; they held offsets below %" PRId64, row->offset);
-		p->state = LOG_CORRUPT;
+		p->end.offset = row->offset;
+		p->point = (struct log_point){ row->offset, row->base, row->at, row->producers,
+			row->epoch };
 	}
-	p->synced.offset = row == NULL ? 0 : row->offset;
+	p->synced.offset = p->point.offset;
+	bool known = row != NULL && sequence_load(p, row);
+	if (clean && known && agrees(p, row))
+		learn_active(p);
+	else
+		err = scan_rows(p, row, known);
 	return err;
 }

@@ -3,15 +3,21 @@ noinst_LIBRARIES += liblog.a
 liblog_a_SOURCES = \
 	src/log/log.h src/log/store.h src/log/partition.h src/log/impl.h src/log/head.h \
 	src/log/checkpoint.c src/log/checkpoint.h \
+	src/log/epochs.c src/log/epochs.h \
 	src/log/fdcache.c src/log/fdcache.h \
 	src/log/files.c \
+	src/log/indexes.c src/log/indexes.h \
 	src/log/journal.c src/log/journal.h src/log/journal_format.h src/log/journal_replay.c \
 	src/log/load.c \
+	src/log/lookup.c \
 	src/log/maintain.c src/log/maintain.h \
 	src/log/open.c \
+	src/log/ops.c \
 	src/log/partition.c \
 	src/log/pass.c \
+	src/log/producers.c src/log/producers.h \
 	src/log/read.c src/log/read.h \
+	src/log/records.c src/log/records.h \
 	src/log/replay.c \
 	src/log/room.c src/log/room.h \
 	src/log/scan.c src/log/scan.h \

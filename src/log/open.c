@@ -18,6 +18,8 @@
 #include "log/journal.h"
 #include "log/maintain.h"
 #include "log/room.h"
+#include "log/seal.h"
+#include "log/sequence.h"
 
 #define FORMAT		"schloss-log 1\n"
 #define CHECKPOINT_MAX	(UINT64_C(1) << 30)
@@ -73,6 +75,7 @@ make(const char *path, const struct store_config *config, const struct event *ev
 	lock_init(&s->room, LOCK_LOGROOM);
 	lock_init(&s->wlock, LOCK_WRITER);
 	lock_init(&s->ckpt, LOCK_LOGCKPT);
+	lock_init(&s->pass, LOCK_LOGPASS);
 	lock_init(&s->mlock, LOCK_LOGMAINT);
 	lock_cond_init(&s->wwake);
 	lock_cond_init(&s->fwake);
@@ -108,7 +111,8 @@ unmake(struct store *s)
 	pthread_cond_destroy(&s->wwake);
 	pthread_cond_destroy(&s->fwake);
 	pthread_cond_destroy(&s->mwake);
-	struct lock *locks[] = { &s->lock, &s->room, &s->wlock, &s->ckpt, &s->mlock };
+	struct lock *locks[] = { &s->lock, &s->room, &s->wlock, &s->ckpt, &s->pass,
+		&s->mlock };
 	for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
 		lock_free(locks[i]);
 	mem_free(s->path);
@@ -245,8 +249,11 @@ settle(struct store *s)
 	for (size_t i = 0; i < n; i++) {
 		struct partition *p = v[i];
 		partition_settle(p);
-		if (!s->was_clean && p->state != LOG_OFFLINE)
-			partition_flush(p);
+		if (s->was_clean || p->state == LOG_OFFLINE)
+			continue;
+		if (p->stale)
+			sequence_rebuild(p);
+		partition_checkpoint(p);
 	}
 	store_release(v, n);
 	if (!s->was_clean)
@@ -273,7 +280,7 @@ begin(struct store *s, const struct journal_end *end, struct why *why)
 {
 	char *mark = store_file(s, "clean-stop"), *dir = store_file(s, "journal");
 	struct journal_config jc = { dir, s->config.journal_bytes, s->config.journal_files,
-		end->next_file, end->next_group };
+		end->next_file, end->next_group, store_hungry, s };
 	int err = s->is_new ? store_write_checkpoint(s) : 0;
 	if (err == 0)
 		err = fs_unlink(mark);
@@ -323,13 +330,25 @@ store_open(const char *path, const struct store_config *config, const struct eve
 }
 
 static int
+stop_partition(struct partition *p)
+{
+	lock_take(&p->lock);
+	struct segment *g = partition_active(p);
+	if (g != NULL)
+		segment_close_indexes(g);
+	bool changed = p->point.offset < p->end.offset;
+	lock_drop(&p->lock);
+	return changed ? partition_checkpoint(p) : 0;
+}
+
+static int
 stop_partitions(struct store *s)
 {
 	size_t n;
 	int err = 0;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
-		int e = partition_flush(v[i]);
+		int e = stop_partition(v[i]);
 		lock_take(&v[i]->lock);
 		if (v[i]->state != LOG_ONLINE && v[i]->journaled.offset > v[i]->synced.offset)
 			e = ERR_IO; /* the journal holds what the segments lack */
@@ -351,13 +370,13 @@ store_close(struct store **store)
 	maintain_stop(s);
 	workers_destroy(&s->readers);
 	int err = journal_error(s->journal);
-	journal_close(&s->journal);
 	writer_stop(s);
+	journal_close(&s->journal);
+	writer_drain(s);
 	int e = stop_partitions(s);
 	err = err != 0 ? err : e;
-	if (err == 0)
-		err = store_write_checkpoint(s);
-	if (err == 0) {
+	int c = store_write_checkpoint(s);
+	if (err == 0 && c == 0) {
 		char *mark = store_file(s, "clean-stop");
 		fs_replace(mark, "", 0);
 		mem_free(mark);

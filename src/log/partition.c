@@ -486,6 +486,7 @@ cut_segments(struct partition *p)
 		}
 		g->size -= excess;
 		g->end = p->durable.offset;
+		indexes_cut(&g->indexes, g->size, (int32_t)(g->end - g->base));
 		if (g->written > g->size) {
 			g->written = g->size;
 			g->written_end = g->end;
@@ -509,7 +510,6 @@ partition_cut(struct partition *p, int err)
 		p->end = p->durable;
 		p->generation++;
 		sequence_cut(p);
-		p->stale = true;
 	}
 	p->fail_err = err;
 	fire_all(&p->durable_waiters, err);
@@ -532,11 +532,23 @@ partition_close(struct partition *p, int err)
 	p->generation++;
 	fire_all(&p->durable_waiters, err);
 	fire_all(&p->data_waiters, err);
+	partition_drop_tail(p);
+}
+
+void
+partition_drop_tail(struct partition *p)
+{
 	LIST_FOREACH(h, &p->tail) {
 		struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
 		atomic_fetch_sub(&p->store->dirty, (int64_t)(c->used - c->written));
 		drop_chunk(c);
 	}
+}
+
+void
+partition_wake_readers(struct partition *p)
+{
+	fire_all(&p->data_waiters, 0);
 }
 
 void

@@ -15,7 +15,10 @@
 #include "log/checkpoint.h"
 #include "log/impl.h"
 #include "log/journal.h"
+#include "log/producers.h"
 #include "log/room.h"
+#include "log/seal.h"
+#include "log/sequence.h"
 
 #define FULL_LOOK_MS 1000u
 
@@ -38,10 +41,20 @@ store_note_written(struct store *s, int64_t bytes)
 	lock_drop(&s->wlock);
 }
 
+void
+store_hungry(void *arg)
+{
+	struct store *s = arg;
+	lock_take(&s->wlock);
+	s->journal_hungry = true;
+	pthread_cond_signal(&s->fwake);
+	lock_drop(&s->wlock);
+}
+
 unsigned
 store_pass_wait(struct store *s, uint64_t now)
 {
-	uint64_t next = s->pass_due;
+	uint64_t next = s->journal_hungry ? 0 : s->pass_due;
 	if (atomic_load(&s->full) && s->look_due < next)
 		next = s->look_due;
 	if (next == UINT64_MAX)
@@ -57,9 +70,11 @@ row_of(struct partition *p, struct ckpt_row *row)
 	lock_take(&p->lock);
 	row->topic = p->topic;
 	row->log_start = p->log_start;
-	row->base = p->synced_base;
-	row->at = p->synced_at;
-	row->offset = p->synced.offset;
+	row->base = p->point.base;
+	row->at = p->point.at;
+	row->offset = p->point.offset;
+	row->producers = p->point.producers;
+	row->epoch = p->point.epoch;
 	lock_drop(&p->lock);
 }
 
@@ -91,6 +106,105 @@ store_write_checkpoint(struct store *s)
 	return err;
 }
 
+/* ---- one partition ---- */
+
+struct gate {
+	struct log_waiter w;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool open;
+};
+
+static void
+gate_open(struct log_waiter *w, int err)
+{
+	struct gate *g = CONTAINER_OF(w, struct gate, w);
+	(void)err;
+	pthread_mutex_lock(&g->mutex);
+	g->open = true;
+	pthread_cond_signal(&g->cond);
+	pthread_mutex_unlock(&g->mutex);
+}
+
+/* Until offset is durable, or never will be. */
+static void
+wait_durable(struct partition *p, int64_t offset)
+{
+	struct gate g = { .w = { .fire = gate_open }, .open = false };
+	pthread_mutex_init(&g.mutex, NULL);
+	pthread_cond_init(&g.cond, NULL);
+	list_init(&g.w.hook);
+	if (partition_wait_durable(p, &g.w, offset) == 0) {
+		pthread_mutex_lock(&g.mutex);
+		while (!g.open)
+			pthread_cond_wait(&g.cond, &g.mutex);
+		pthread_mutex_unlock(&g.mutex);
+	}
+	partition_wait_cancel(p, &g.w); /* fire has returned */
+	pthread_cond_destroy(&g.cond);
+	pthread_mutex_destroy(&g.mutex);
+}
+
+/* The state at p->end, to be true once all before it is synced. */
+static struct log_point
+point_now(struct partition *p, struct sequence_saving *saving, uint32_t *ret_generation)
+{
+	struct log_point pt = { p->end.offset, 0, 0, 0, sequence_epoch(p) };
+	const struct segment *g = partition_active(p);
+	if (g != NULL) {
+		pt.base = g->base;
+		pt.at = g->size;
+	}
+	pt.producers = (uint32_t)producers_count(p->producers);
+	sequence_save_begin(p, saving);
+	*ret_generation = p->generation;
+	return pt;
+}
+
+/* The snapshot of a point that is not the newest any more. */
+static void
+drop_snapshot(struct partition *p, const struct log_point *old)
+{
+	if (old->producers == 0)
+		return;
+	char *path = segment_path(p->dir, old->offset, "snapshot");
+	fs_unlink(path);
+	mem_free(path);
+}
+
+int
+partition_checkpoint(struct partition *p)
+{
+	struct sequence_saving saving;
+	uint32_t generation;
+	lock_take(&p->lock);
+	struct log_point old = p->point, pt = point_now(p, &saving, &generation);
+	lock_drop(&p->lock);
+	if (p->store->threads)
+		wait_durable(p, pt.offset);
+	int err = partition_flush(p);
+	lock_take(&p->io);
+	partition_save_indexes(p, true);
+	lock_take(&p->lock);
+	bool good = err == 0 && p->generation == generation && p->synced.offset >= pt.offset &&
+	    p->state != LOG_DELETED && p->state != LOG_CORRUPT;
+	lock_drop(&p->lock);
+	if (good)
+		err = sequence_save_write(p, &saving, pt.offset);
+	else
+		sequence_save_drop(&saving);
+	lock_take(&p->lock);
+	if (good && err == 0)
+		p->point = pt;
+	else
+		p->epochs.dirty = true;
+	lock_drop(&p->lock);
+	lock_drop(&p->io);
+	if (good && err == 0 && old.offset != pt.offset)
+		p->old_point = old;
+	return err == 0 && !good ? ERR_AGAIN : err;
+}
+
 /* Whether the journal has batches of it that cannot get into its segments now: then
  * nothing is trimmed, or a restart could not bring them back. */
 static bool
@@ -104,39 +218,52 @@ pins(struct partition *p)
 }
 
 static bool
-unsettled_work(struct partition *p)
+has_news(struct partition *p)
 {
 	lock_take(&p->lock);
-	bool yes = p->synced.bytes < p->end.bytes;
+	bool yes = p->point.offset < p->end.offset && p->state != LOG_CORRUPT;
 	lock_drop(&p->lock);
 	return yes;
+}
+
+static int
+pass(struct store *s, struct partition **v, size_t n)
+{
+	int err = 0;
+	bool all = true;
+	uint64_t mark = journal_mark(s->journal);
+	for (size_t i = 0; i < n; i++) {
+		int e = has_news(v[i]) ? partition_checkpoint(v[i]) : 0;
+		err = err == 0 ? e : err;
+	}
+	int e = store_write_checkpoint(s);
+	for (size_t i = 0; i < n; i++) {
+		all = all && !pins(v[i]);
+		if (e == 0) {
+			drop_snapshot(v[i], &v[i]->old_point);
+			v[i]->old_point.producers = 0;
+		}
+	}
+	err = err == 0 ? e : err;
+	if (all && err == 0)
+		journal_trim(s->journal, mark);
+	return err;
 }
 
 int
 store_pass(struct store *s)
 {
 	size_t n;
-	int err = 0;
-	bool all = true;
-	uint64_t mark = journal_mark(s->journal);
+	lock_take(&s->pass);
 	lock_take(&s->wlock);
 	s->pass_due = UINT64_MAX;
 	s->unsynced_bytes = 0;
 	lock_drop(&s->wlock);
 	struct partition **v = store_collect(s, &n);
-	for (size_t i = 0; i < n; i++) {
-		if (unsettled_work(v[i])) {
-			int e = partition_flush(v[i]);
-			err = err == 0 ? e : err;
-		}
-	}
-	int e = store_write_checkpoint(s);
-	for (size_t i = 0; i < n && all; i++)
-		all = !pins(v[i]);
+	int err = pass(s, v, n);
 	store_release(v, n);
-	if (all && err == 0 && e == 0)
-		journal_trim(s->journal, mark);
-	return err == 0 ? e : err;
+	lock_drop(&s->pass);
+	return err == ERR_AGAIN ? 0 : err;
 }
 
 void
@@ -144,13 +271,14 @@ store_pass_turn(struct store *s)
 {
 	uint64_t now = clock_mono_ns();
 	lock_take(&s->wlock);
-	bool due = s->pass_due <= now;
+	bool due = s->pass_due <= now, hungry = s->journal_hungry;
+	s->journal_hungry = false;
 	s->look_due = now + FULL_LOOK_MS * NS_PER_MS;
 	lock_drop(&s->wlock);
-	if (due) {
-		store_pass(s);
+	if (hungry)
 		journal_prepare(s->journal);
-	}
+	if (due)
+		store_pass(s);
 	store_check_room(s);
 }
 

@@ -164,7 +164,7 @@ find_batch(int fd, int64_t *at, int64_t limit, int64_t offset, uint32_t *ret_siz
 {
 	enum { STEP = 16 * 1024 };
 	uint8_t *window = mem_alloc(STEP);
-	int64_t window_at = 0;
+	int64_t window_at = 0, from = *at;
 	size_t have = 0;
 	int err = ERR_NOTFOUND;
 	while (limit - *at >= HEAD_BYTES) {
@@ -182,8 +182,9 @@ find_batch(int fd, int64_t *at, int64_t limit, int64_t offset, uint32_t *ret_siz
 			break;
 		}
 		if (head_end(b) > offset) {
+			/* An index that leads behind the batch is a bad one. */
+			err = *at == from && from > 0 && head_base(b) > offset ? ERR_CORRUPT : 0;
 			*ret_size = (uint32_t)head_size(b);
-			err = 0;
 			break;
 		}
 		*at += head_size(b);
@@ -220,7 +221,7 @@ static int
 read_file(int fd, const struct cold *c, struct log_buf **ret)
 {
 	int64_t at = c->from;
-	uint32_t size, good;
+	uint32_t size, good = 0;
 	int err = find_batch(fd, &at, c->limit, c->offset, &size);
 	if (err != 0)
 		return err;
@@ -278,6 +279,10 @@ partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
 		err = fd_pin(&p->store->fds, &g->file, g->path, false, &fd);
 		if (err == 0) {
 			err = read_file(fd, c, ret);
+			if (err == ERR_CORRUPT && c->from > 0) {
+				c->from = 0;	/* the index may be what is wrong */
+				err = read_file(fd, c, ret);
+			}
 			fd_unpin(&p->store->fds, &g->file);
 		}
 		int64_t next = g->end;

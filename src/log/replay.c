@@ -43,8 +43,8 @@ lies_there(struct store *s, struct segment *g, const uint8_t *b, bool *ret_same,
 	return err;
 }
 
-static int
-append_file(struct partition *p, const uint8_t *b, uint32_t n)
+int
+partition_append_file(struct partition *p, const uint8_t *b, uint32_t n)
 {
 	struct segment *g = partition_active(p);
 	struct fd_cache *fds = &p->store->fds;
@@ -77,7 +77,7 @@ replace_from(struct partition *p, struct segment *g, int64_t at, const struct jo
 	int err = partition_cut_files(p, g, at);
 	g->end = p->end.offset;
 	sequence_cut(p);
-	return err != 0 ? err : append_file(p, e->batch, e->n);
+	return err != 0 ? err : partition_append_file(p, e->batch, e->n);
 }
 
 static int
@@ -97,7 +97,7 @@ apply(struct partition *p, const struct journal_entry *e)
 		return 0;
 	}
 	if (base == p->end.offset)
-		return append_file(p, e->batch, e->n);
+		return partition_append_file(p, e->batch, e->n);
 	struct segment *g = partition_segment(p, base);
 	if (base < g->replay_next)
 		g->replay_at = 0;

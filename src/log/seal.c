@@ -1,28 +1,202 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Indexes of segments: kept in memory while a segment is active, on disk after. */
+/*
+ * The index files of segments. While a segment is active its new entries are in
+ * memory; a checkpoint pass and the roll append them to the files. Files are never
+ * synced and always checked: without them a read only walks farther.
+ */
 #include "log/seal.h"
 
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
 #include "log/impl.h"
+
+/* "<...>.log" with another suffix. */
+static char *
+sibling(const struct segment *g, const char *suffix)
+{
+	size_t stem = strlen(g->path) - 3, n = strlen(suffix) + 1;
+	char *path = mem_alloc(stem + n);
+	memcpy(path, g->path, stem);
+	memcpy(path + stem, suffix, n);
+	return path;
+}
+
+/* What is to be saved of one segment, copied under the lock. */
+struct saving {
+	struct segment *segment;
+	struct index_at *ats;
+	struct index_time *times;
+	size_t ats_n, times_n, keep;
+	bool closed;
+};
+
+/* Locked. False: nothing to save. */
+static bool
+saving_take(struct partition *p, struct segment *g, struct saving *s)
+{
+	struct indexes *x = &g->indexes;
+	bool closed = g->hook.next != &p->segments && g->written == g->size;
+	if (closed && !g->sealed)
+		segment_close_indexes(g);
+	size_t ats = x->ats_n - x->ats_saved, times = x->times_n - x->times_saved;
+	if (ats == 0 && times == 0 && !(closed && !g->sealed))
+		return false;
+	*s = (struct saving){ segment_get(g), NULL, NULL, ats, times,
+		x->file_ats + x->ats_saved, closed };
+	if (ats > 0)
+		s->ats = mem_dup(x->ats + x->ats_saved, ats * sizeof(*s->ats));
+	if (times > 0)
+		s->times = mem_dup(x->times + x->times_saved, times * sizeof(*s->times));
+	return true;
+}
+
+static int
+saving_write(const struct saving *s)
+{
+	char *index = sibling(s->segment, "index"), *times = sibling(s->segment, "timeindex");
+	int err = index_file_save(index, s->keep, s->ats, s->ats_n);
+	if (err == 0 && s->times_n > 0)
+		err = index_file_save_times(times, s->times[0].time, s->times, s->times_n);
+	mem_free(index);
+	mem_free(times);
+	return err;
+}
+
+/* Locked. */
+static void
+saving_done(struct saving *s, int err)
+{
+	struct segment *g = s->segment;
+	struct indexes *x = &g->indexes;
+	if (err == 0) {
+		/* A cut may have taken entries away meanwhile. */
+		x->ats_saved = x->ats_saved + s->ats_n < x->ats_n ? x->ats_saved + s->ats_n : x->ats_n;
+		x->times_saved = x->times_saved + s->times_n < x->times_n ?
+		    x->times_saved + s->times_n : x->times_n;
+	}
+	if (s->closed) {
+		size_t count = x->file_ats + x->ats_saved;
+		indexes_free(x);
+		x->file_ats = count;
+		g->sealed = true;
+	}
+}
+
+void
+partition_save_indexes(struct partition *p, bool all)
+{
+	for (;;) {
+		struct saving s;
+		bool found = false;
+		lock_take(&p->lock);
+		for (struct list *h = p->segments.next; h != &p->segments && !found; h = h->next) {
+			struct segment *g = CONTAINER_OF(h, struct segment, hook);
+			bool active = h->next == &p->segments;
+			if (g->on_disk && !g->sealed && (!active || all))
+				found = saving_take(p, g, &s);
+		}
+		lock_drop(&p->lock);
+		if (!found)
+			return;
+		int err = saving_write(&s);
+		lock_take(&p->lock);
+		saving_done(&s, err);
+		lock_drop(&p->lock);
+		mem_free(s.ats);
+		mem_free(s.times);
+		segment_put(s.segment);
+		if (err != 0)
+			return; /* a hint less */
+	}
+}
 
 void
 partition_seal_closed(struct partition *p)
 {
-	(void)p;
+	lock_take(&p->lock);
+	struct segment *last = partition_active(p);
+	bool any = false;
+	for (struct list *h = last == NULL ? NULL : last->hook.prev; h != NULL && h != &p->segments;
+	     h = h->prev) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (g->sealed)
+			break;
+		any = any || g->written == g->size;
+	}
+	lock_drop(&p->lock);
+	if (any)
+		partition_save_indexes(p, false);
 }
 
 int64_t
 segment_locate(struct partition *p, struct segment *g, int64_t offset)
 {
-	(void)p;
-	(void)g;
-	(void)offset;
-	return 0;
+	int32_t at = 0, relative = offset - g->base > INT32_MAX ? INT32_MAX :
+	    (int32_t)(offset - g->base);
+	if (offset <= g->base)
+		return 0;
+	lock_take(&p->lock);
+	bool found = indexes_find(&g->indexes, relative, &at);
+	int64_t limit = g->written;
+	bool file = g->indexes.file_ats + g->indexes.ats_saved > 0;
+	lock_drop(&p->lock);
+	if (!found && file) {
+		char *path = sibling(g, "index");
+		if (index_file_find(path, relative, limit, &at) != 0)
+			at = 0;
+		mem_free(path);
+	}
+	return at;
+}
+
+int64_t
+segment_locate_time(struct partition *p, struct segment *g, int64_t time)
+{
+	int32_t offset = 0;
+	lock_take(&p->lock);
+	bool found = indexes_find_time(&g->indexes, time, &offset);
+	lock_drop(&p->lock);
+	if (!found) {
+		char *path = sibling(g, "timeindex");
+		if (index_file_find_time(path, time, &offset) != 0)
+			offset = 0;
+		mem_free(path);
+	}
+	return g->base + offset;
+}
+
+void
+segment_close_indexes(struct segment *g)
+{
+	if (g->max_time >= 0)
+		indexes_close(&g->indexes, g->max_time, (int32_t)(g->max_time_offset - g->base));
+}
+
+void
+segment_learn(const struct segment *g, int64_t *ret_time, int64_t *ret_offset)
+{
+	struct index_time last;
+	char *path = sibling(g, "timeindex");
+	*ret_time = *ret_offset = -1;
+	if (index_file_last_time(path, &last) == 0 && last.time >= 0 && last.offset >= 0) {
+		*ret_time = last.time;
+		*ret_offset = g->base + last.offset;
+	}
+	mem_free(path);
+}
+
+void
+segment_trust_index(struct segment *g, int64_t limit)
+{
+	char *path = sibling(g, "index");
+	g->indexes.file_ats = index_file_count(path, limit);
+	mem_free(path);
 }
 
 bool
 segment_index_full(const struct segment *g, int32_t index_bytes)
 {
-	(void)g;
-	(void)index_bytes;
-	return false;
+	return indexes_bytes(&g->indexes) + 8 > (size_t)index_bytes;
 }

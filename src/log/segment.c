@@ -54,6 +54,7 @@ segment_put(struct segment *g)
 	if (g == NULL || !ref_put(&g->ref))
 		return;
 	fd_drop(&g->file);
+	indexes_free(&g->indexes);
 	mem_free(g->path);
 	mem_free(g);
 }
@@ -62,13 +63,14 @@ void
 segment_note(struct segment *g, const uint8_t *head, int32_t interval)
 {
 	int64_t time = head_max_time(head);
-	(void)interval;
 	if (g->size == 0)
 		g->first_time = time;
 	if (time > g->max_time) {
 		g->max_time = time;
 		g->max_time_offset = head_end(head) - 1;
 	}
+	indexes_note(&g->indexes, (int32_t)(head_end(head) - 1 - g->base), g->size, head_size(head),
+	    g->max_time, g->max_time_offset - g->base, interval);
 	g->size += head_size(head);
 	g->end = head_end(head);
 }

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/ref.h"
 #include "log/fdcache.h"
+#include "log/indexes.h"
 
 /*
  * One segment: "<20 digits>.log" and its indexes. Sizes and times change under the
@@ -14,7 +15,6 @@
  * beyond its removal from the partition.
  */
 struct partition;
-struct index;
 
 struct segment {
 	struct ref ref;
@@ -31,9 +31,10 @@ struct segment {
 	bool on_disk;			/* the .log file exists */
 	bool dir_synced;		/* and its directory entry is durable */
 	bool sealed;			/* closed: indexes are on disk */
+	bool learned;			/* its time index was asked for its greatest time */
 	bool removed;			/* its files are renamed or gone */
 	int64_t replay_at, replay_next;	/* replay.c: how far it was compared */
-	struct index *index;		/* of active segments; NULL: read on demand */
+	struct indexes indexes;
 	struct fd_slot file;
 	char *path;			/* of the .log file */
 };

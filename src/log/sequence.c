@@ -1,55 +1,247 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The glue between a partition and the modules that keep its producers and epochs. */
+/*
+ * The glue between a partition and its producers and epochs. Both are hints on disk:
+ * a snapshot belongs to a recovery point, whose row says whether there must be one; if
+ * it is missing the log is read from its beginning.
+ */
 #include "log/sequence.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "log/checkpoint.h"
 #include "log/head.h"
 #include "log/impl.h"
+#include "log/producers.h"
+#include "log/read.h"
+
+#define SNAPSHOT_MAX (UINT64_C(1) << 30)
 
 void
 sequence_init(struct partition *p)
 {
-	p->last_epoch = -1;
+	p->producers = producers_create();
 }
 
 void
 sequence_free(struct partition *p)
 {
-	(void)p;
+	producers_destroy(&p->producers);
+	epochs_free(&p->epochs);
 }
 
 int
 sequence_check(struct partition *p, const uint8_t *batch, struct append_result *ret)
 {
-	(void)p;
-	(void)batch;
-	ret->verdict = APPEND_NEW;
-	return 0;
+	return producers_check(p->producers, batch, ret);
 }
 
 void
 sequence_note(struct partition *p, const uint8_t *batch)
 {
-	p->last_epoch = head_epoch(batch);
+	producers_note(p->producers, batch);
+	epochs_note(&p->epochs, head_epoch(batch), head_base(batch));
 }
 
 void
 sequence_cut(struct partition *p)
 {
-	(void)p;
-}
-
-int
-sequence_rebuild(struct partition *p)
-{
-	lock_take(&p->lock);
-	p->stale = false;
-	lock_drop(&p->lock);
-	return 0;
+	epochs_cut_end(&p->epochs, p->end.offset);
+	p->stale = true;
 }
 
 int32_t
 sequence_epoch(const struct partition *p)
 {
-	return p->last_epoch;
+	return epochs_newest(&p->epochs);
+}
+
+void
+sequence_swap(struct partition *p, struct partition *fresh)
+{
+	struct producers *producers = p->producers;
+	struct epochs epochs = p->epochs;
+	p->producers = fresh->producers;
+	p->epochs = fresh->epochs;
+	fresh->producers = producers;
+	fresh->epochs = epochs;
+}
+
+/* ---- files ---- */
+
+static char *
+epochs_path(const struct partition *p)
+{
+	size_t n = strlen(p->dir) + sizeof("/leader-epoch-checkpoint");
+	char *path = mem_alloc(n);
+	snprintf(path, n, "%s/leader-epoch-checkpoint", p->dir);
+	return path;
+}
+
+static int
+read_epochs(const struct partition *p, struct epochs *ret)
+{
+	char *path = epochs_path(p), *text;
+	size_t n;
+	int err = fs_slurp(path, 16 << 20, &text, &n);
+	if (err == 0) {
+		err = epochs_decode(ret, (struct str){ text, n });
+		mem_free(text);
+	}
+	mem_free(path);
+	return err;
+}
+
+static int
+read_snapshot(const struct partition *p, int64_t offset, struct producers *ret)
+{
+	char *path = segment_path(p->dir, offset, "snapshot"), *data;
+	size_t n;
+	int err = fs_slurp(path, SNAPSHOT_MAX, &data, &n);
+	if (err == 0) {
+		err = producers_decode(ret, data, n);
+		mem_free(data);
+	}
+	mem_free(path);
+	return err;
+}
+
+bool
+sequence_load(struct partition *p, const struct ckpt_row *row)
+{
+	struct epochs epochs = { NULL, 0, 0, false };
+	struct producers *producers = producers_create();
+	bool good = true;
+	if (row->epoch >= 0) {
+		good = read_epochs(p, &epochs) == 0;
+		epochs_cut_end(&epochs, row->offset);
+		good = good && epochs_newest(&epochs) == row->epoch;
+	}
+	if (good && row->producers > 0)
+		good = read_snapshot(p, row->offset, producers) == 0;
+	if (good) {
+		sequence_free(p);
+		p->producers = producers;
+		p->epochs = epochs;
+	} else {
+		producers_destroy(&producers);
+		epochs_free(&epochs);
+	}
+	return good;
+}
+
+void
+sequence_save_begin(struct partition *p, struct sequence_saving *s)
+{
+	buf_init(&s->snapshot, SNAPSHOT_MAX);
+	buf_init(&s->epochs, SNAPSHOT_MAX);
+	s->with_snapshot = producers_count(p->producers) > 0;
+	s->with_epochs = p->epochs.dirty;
+	if (s->with_snapshot)
+		producers_encode(p->producers, &s->snapshot);
+	if (s->with_epochs)
+		epochs_encode(&p->epochs, &s->epochs);
+	p->epochs.dirty = false;
+}
+
+void
+sequence_save_drop(struct sequence_saving *s)
+{
+	buf_free(&s->snapshot);
+	buf_free(&s->epochs);
+}
+
+int
+sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset)
+{
+	int err = 0;
+	if (s->with_snapshot) {
+		char *path = segment_path(p->dir, offset, "snapshot");
+		err = fs_replace(path, s->snapshot.p, s->snapshot.n);
+		mem_free(path);
+	}
+	if (err == 0 && s->with_epochs) {
+		char *path = epochs_path(p);
+		err = fs_replace(path, s->epochs.p, s->epochs.n);
+		mem_free(path);
+	}
+	if (err != 0 && s->with_epochs) {
+		lock_take(&p->lock);
+		p->epochs.dirty = true;
+		lock_drop(&p->lock);
+	}
+	sequence_save_drop(s);
+	return err;
+}
+
+/* ---- rebuilding ---- */
+
+static int
+see(const uint8_t *batch, void *arg)
+{
+	producers_note(arg, batch);
+	return 0;
+}
+
+int
+sequence_rebuild(struct partition *p)
+{
+	struct producers *fresh = producers_create();
+	lock_take(&p->lock);
+	bool stale = p->stale;
+	int64_t from = p->point.offset;
+	uint32_t count = p->point.producers;
+	if (from < p->log_start || from > p->durable.offset)
+		from = p->log_start;
+	else if (count > 0)
+		count = UINT32_MAX;
+	lock_drop(&p->lock);
+	int err = 0;
+	if (stale && count == UINT32_MAX && read_snapshot(p, from, fresh) != 0)
+		from = 0;
+	if (stale)
+		err = partition_walk(p, from, see, fresh);
+	if (stale && err == 0) {
+		lock_take(&p->lock);
+		struct producers *old = p->producers;
+		p->producers = fresh;
+		fresh = old;
+		p->stale = false;
+		lock_drop(&p->lock);
+	}
+	producers_destroy(&fresh);
+	return err;
+}
+
+/* ---- what others ask ---- */
+
+void
+partition_epoch_end(struct partition *p, int32_t epoch, int32_t *ret_epoch, int64_t *ret_end)
+{
+	lock_take(&p->lock);
+	*ret_epoch = -1;
+	*ret_end = -1;
+	epochs_end(&p->epochs, epoch, p->end.offset, ret_epoch, ret_end);
+	lock_drop(&p->lock);
+}
+
+int32_t
+partition_epoch_at(struct partition *p, int64_t offset)
+{
+	lock_take(&p->lock);
+	int32_t epoch = offset < p->end.offset ? epochs_at(&p->epochs, offset) : -1;
+	lock_drop(&p->lock);
+	return epoch;
+}
+
+size_t
+partition_producers(struct partition *p)
+{
+	lock_take(&p->lock);
+	size_t n = producers_count(p->producers);
+	lock_drop(&p->lock);
+	return n;
 }

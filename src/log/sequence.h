@@ -4,10 +4,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "log/partition.h"
 
 /* What a partition derives from its batches: the producers' sequences and the
  * leader epochs. All with the partition's lock held, unless it says otherwise. */
+struct ckpt_row;
+
 void sequence_init(struct partition *p);
 void sequence_free(struct partition *p);
 
@@ -18,12 +21,29 @@ int sequence_check(struct partition *p, const uint8_t *batch, struct append_resu
 /* Takes note of a batch that is in the log now. */
 void sequence_note(struct partition *p, const uint8_t *batch);
 
-/* The log was cut to p->end: epochs follow; producers are rebuilt from the log. */
+/* The log was cut to p->end: epochs follow; producers must be rebuilt (p->stale). */
 void sequence_cut(struct partition *p);
 
-/* After a cut: makes the producers what the log says. Reads the disk; called with
- * p->io held and p->lock not. Clears p->stale when it has worked. */
+/* Makes the producers what the log says, from the snapshot of the last checkpoint on.
+ * Reads the disk; p->lock not held. Clears p->stale when it has worked. */
 int sequence_rebuild(struct partition *p);
 
 /* The newest epoch in the log, -1 in an empty one. */
 int32_t sequence_epoch(const struct partition *p);
+
+/* Gives each one the other's. Only p is locked. */
+void sequence_swap(struct partition *p, struct partition *fresh);
+
+/* At start, no lock: reads what belongs to the row's offset. False where it is not
+ * there as the row says; then everything is as of an empty log. */
+bool sequence_load(struct partition *p, const struct ckpt_row *row);
+
+/* A copy of the state for a checkpoint at p->end. */
+struct sequence_saving {
+	struct buf snapshot, epochs;
+	bool with_snapshot, with_epochs;
+};
+void sequence_save_begin(struct partition *p, struct sequence_saving *s);
+/* Writes it, durably; no lock held. Frees s. */
+int sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset);
+void sequence_save_drop(struct sequence_saving *s);

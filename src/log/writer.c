@@ -314,23 +314,27 @@ note_synced(struct partition *p, const struct mark *m)
 {
 	m->segment->synced = m->at;
 	m->segment->dir_synced = true;
-	if (m->segment->base >= p->synced_base) {
-		p->synced_base = m->segment->base;
-		p->synced_at = m->at;
-	}
 	if (m->end.offset <= p->synced.offset)
 		return;
 	p->synced = m->end;
 	partition_advance(p);
-	if (p->mode == MODE_SYNC && p->synced.offset == p->end.offset)
+	if (p->mode == MODE_SYNC && p->synced.offset == p->end.offset &&
+	    journal_error(p->store->journal) == 0)
 		p->mode = MODE_JOURNAL;
 }
 
 int
 partition_flush(struct partition *p)
 {
-	struct mark m;
 	int err = partition_write_out(p);
+	return err != 0 ? err : partition_sync_files(p);
+}
+
+int
+partition_sync_files(struct partition *p)
+{
+	struct mark m;
+	int err = 0;
 	while (err == 0 && unsynced(p, &m)) {
 		err = sync_segment(p, m.segment);
 		lock_take(&p->lock);
@@ -522,9 +526,14 @@ writer_stop(struct store *s)
 	lock_drop(&s->wlock);
 	pthread_join(s->writer, NULL);
 	pthread_join(s->flusher, NULL);
+	s->threads = false;
+}
+
+void
+writer_drain(struct store *s)
+{
 	drop_timers(s);
 	drain(&s->write_urgent, offsetof(struct partition, write_hook));
 	drain(&s->write_lazy, offsetof(struct partition, write_hook));
 	drain(&s->sync_queue, offsetof(struct partition, sync_hook));
-	s->threads = false;
 }

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is done to a partition by hand: deleting records, recovering.
+ *
+ * Recovery reads the files again, past the page cache, because after a failed sync
+ * the cache may show what the disk does not have. What is missing up to the durable
+ * end is put back from the tail where that still has it. Only then the partition gets
+ * the new view, all at once; readers keep their references to the old one.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "log/checkpoint.h"
+#include "log/head.h"
+#include "log/impl.h"
+#include "log/journal.h"
+#include "log/sequence.h"
+
+int
+partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_log_start)
+{
+	int err = 0;
+	lock_take(&p->lock);
+	if (offset == -1)
+		offset = p->durable.offset;
+	if (!log_state_reads(p->state))
+		err = ERR_CLOSED;
+	else if (offset < 0 || offset > p->durable.offset)
+		err = ERR_NOTFOUND;
+	else if (offset > p->log_start) {
+		p->log_start = offset;
+		partition_wake_readers(p);
+	}
+	int64_t start = p->log_start;
+	lock_drop(&p->lock);
+	if (err == 0)
+		err = store_write_checkpoint(p->store);
+	if (err == 0)
+		*ret_log_start = start;
+	return err;
+}
+
+static int
+drop_caches(struct partition *p)
+{
+	int err = 0;
+	for (struct list *h = p->segments.next; h != &p->segments && err == 0; h = h->next) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		int fd;
+		if (!g->on_disk || fs_open(g->path, O_RDONLY, &fd) != 0)
+			continue;
+		err = fs_drop_cache(fd);
+		fs_close(&fd);
+	}
+	return err;
+}
+
+/* Appends to the fresh view what the tail has between its end and `to`. */
+static int
+put_back(struct partition *fresh, const struct partition *p, int64_t to)
+{
+	int err = 0;
+	LIST_FOREACH(h, &p->tail) {
+		const struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
+		for (uint32_t at = 0; at < c->used && err == 0;) {
+			const uint8_t *b = c->data + at;
+			at += (uint32_t)head_size(b);
+			if (head_base(b) == fresh->end.offset && head_end(b) <= to)
+				err = partition_append_file(fresh, b, (uint32_t)head_size(b));
+		}
+	}
+	return err;
+}
+
+/* The fresh view becomes the partition's. Locked. */
+static void
+take_over(struct partition *p, struct partition *fresh)
+{
+	struct list old;
+	list_init(&old);
+	list_splice(&old, &p->segments);
+	list_splice(&p->segments, &fresh->segments);
+	list_splice(&fresh->segments, &old);	/* freed with it */
+	partition_drop_tail(p);
+	sequence_swap(p, fresh);
+	p->end = fresh->end;
+	p->log_start = fresh->log_start;
+	p->journaled = p->written = p->synced = p->durable = p->end;
+	p->point = fresh->point;
+	p->generation++;
+	p->trim = p->stale = false;
+	p->fail_err = 0;
+	p->mode = p->config.flush == LOG_FLUSH_ACK ? MODE_SYNC : MODE_WRITTEN;
+	if (p->mode == MODE_SYNC && journal_error(p->store->journal) == 0)
+		p->mode = MODE_JOURNAL;
+	partition_move(p, LOG_ONLINE);
+}
+
+static struct partition *
+fresh_view(struct partition *p, struct ckpt_row *row)
+{
+	struct partition *fresh = partition_create(p->store, &p->topic, p->index, p->internal,
+	    p->label, &p->config);
+	memset(row, 0, sizeof(*row));
+	row->topic = p->topic;
+	row->log_start = p->log_start;
+	row->base = p->point.base;
+	row->at = p->point.at;
+	row->offset = p->point.offset;
+	row->producers = p->point.producers;
+	row->epoch = p->point.epoch;
+	return fresh;
+}
+
+static int
+recover_locked(struct partition *p, bool force)
+{
+	struct ckpt_row row;
+	lock_take(&p->lock);
+	enum log_state state = p->state;
+	int64_t durable = p->durable.offset;
+	struct partition *fresh = fresh_view(p, &row);
+	lock_drop(&p->lock);
+	int err = state == LOG_DELETED ? ERR_CLOSED : drop_caches(p);
+	if (err == 0)
+		err = partition_load(fresh, &row, false);
+	if (err == 0)
+		err = put_back(fresh, p, durable);
+	if (err == 0 && fresh->end.offset < durable && !force) {
+		ev_err(&p->ev, "offsets %" PRId64 " to %" PRId64 " cannot be recovered: a restart may "
+		    "find them in the journal, or force it", fresh->end.offset, durable - 1);
+		err = ERR_CORRUPT;
+	}
+	if (err == 0) {
+		fresh->state = LOG_ONLINE;
+		partition_settle(fresh);
+		err = partition_sync_files(fresh);
+	}
+	if (err == 0) {
+		lock_take(&p->lock);
+		take_over(p, fresh);
+		lock_drop(&p->lock);
+	}
+	partition_put(&fresh);
+	return err;
+}
+
+int
+partition_recover(struct partition *p, bool force)
+{
+	lock_take(&p->lock);
+	bool sick = p->state == LOG_OFFLINE || p->state == LOG_CORRUPT;
+	bool closed = p->state == LOG_DELETED;
+	lock_drop(&p->lock);
+	if (!sick)
+		return closed ? ERR_CLOSED : 0;
+	lock_take(&p->io);
+	int err = recover_locked(p, force);
+	lock_drop(&p->io);
+	if (err == 0)
+		err = store_write_checkpoint(p->store);
+	return err;
+}
