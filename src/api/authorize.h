@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/request.h"
+
+/*
+ * What may the caller of this request do? Handlers ask here, by the row of their
+ * API (api.def); each answer is made from the image that is current now, and a
+ * denial is logged (folded). Errors are the resource type's own (29, 30, 31, 53).
+ */
+
+/* The row's operation on one topic, group or transactional id. */
+enum kerr may_topic(struct request *rq, struct name topic);
+enum kerr may_group(struct request *rq, struct name group);
+enum kerr may_txn(struct request *rq, struct name txn);
+/* The row's operation on its cluster node. */
+enum kerr may_cluster(struct request *rq);
+
+/* Whether the topic or group exists for the caller (DESCRIBE); never logged:
+ * filtering a list is no denial. */
+bool sees_topic(struct request *rq, struct name topic);
+bool sees_group(struct request *rq, struct name group, const struct group_owner *owner);
+
+/* Any operation on any object, logged when denied. */
+bool may(struct request *rq, enum acl_op op, const struct acl_object *object);
+/* The same without a trace. */
+bool may_quietly(struct request *rq, enum acl_op op, const struct acl_object *object);
+
+/* The authorized_operations field for a topic, a group, or the tenant. */
+int32_t operations_on(struct request *rq, enum acl_type type, struct name name);
+
+/* A group's owner as made by use, copied into the request's arena; NULL where
+ * there is none. To be handed to acl in the object's node. */
+const struct acl_node *group_node(struct request *rq, struct name group);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/event.h"
+#include "base/rcu.h"
+#include "base/worker.h"
+#include "coord/coord.h"
+#include "log/store.h"
+#include "security/sasl.h"
+#include "tenant/quota.h"
+
+struct acl_denials;
+struct controller;
+struct image;
+struct loop;
+
+/* One address that clients are told to come to. */
+struct core_endpoint {
+	struct str host;
+	uint16_t port;
+};
+
+/* A listener, as far as requests look at it. Immutable while connections of it live. */
+struct core_listener {
+	struct str name;
+	struct core_endpoint told;	/* what Metadata and FindCoordinator answer */
+	bool tls, sasl;
+	bool anonymous;			/* neither SASL nor a required certificate */
+	struct sasl_listener login;
+};
+
+/* Settings that handlers look at; a reload swaps the whole struct. */
+struct core_settings {
+	int32_t node_id;
+	bool auto_create_topics;
+	int64_t max_reauth_ms;
+	uint64_t arena_max;		/* bytes that decoding one request may take */
+	int32_t fetch_max_bytes;
+};
+
+/*
+ * What all requests share: made and owned by src/broker, in the order of its
+ * start table; handed to every request. The image is read once a turn of the
+ * loop (rcu_read), so one request sees one image.
+ */
+struct broker_core {
+	struct rcu *rcu;
+	struct image *_Atomic image;
+	struct core_settings settings;
+	struct store *store;
+	struct controller *controller;
+	struct coord *coord;
+	struct quota *quota;
+	struct acl_denials *denials;
+	struct workers *workers;
+	struct sasl_shared sasl;
+	struct event *log;
+};

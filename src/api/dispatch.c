@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a request, read from top to bottom. A step may answer and stop;
+ * nothing reaches a handler except through all of them.
+ *
+ * Failures: a frame that is no request, a request that is not legal in the
+ * connection's phase, and a message that cannot be decoded close the
+ * connection, as Kafka does: the peer is broken or hostile and there is no field
+ * for an error. A name of another tenant in a response closes it too, with an alarm.
+ */
+#include "api/dispatch.h"
+
+#include "api/answer.h"
+#include "api/request.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+/* ---- the steps ---- */
+
+static enum api_turn
+read_header(struct request *rq)
+{
+	struct reader r = reader_of(rq->frame, rq->frame_n);
+	if (wire_header_decode(&r, &rq->header) != 0)
+		return API_CLOSE;
+	if (rq->header.supported) {
+		rq->frame = r.p;
+		rq->frame_n = reader_left(&r);
+	}
+	return API_NEXT;
+}
+
+static enum api_turn
+find_api(struct request *rq)
+{
+	rq->row = api_find(rq->header.key);
+	if (rq->row == NULL)
+		return API_CLOSE;
+	if (rq->header.supported)
+		return API_NEXT;
+	return answer_unsupported(rq);
+}
+
+/* Which rows are legal in which phase of the connection. */
+static enum api_turn
+check_phase(struct request *rq)
+{
+	enum session_phase phase = rq->session->phase;
+	switch (rq->row->phase) {
+	case API_PHASE_ANY:
+		return phase == SESSION_RAW ? API_CLOSE : API_NEXT;
+	case API_PHASE_LOGIN:
+		return session_may_login(rq->session) ? API_NEXT : API_CLOSE;
+	case API_PHASE_READY:
+		break;
+	}
+	return session_may_work(rq->session) ? API_NEXT : API_CLOSE;
+}
+
+static enum api_turn
+decode(struct request *rq)
+{
+	const struct wire_api *api = rq->row->wire;
+	struct reader r = reader_of(rq->frame, rq->frame_n);
+	rq->in = arena_zalloc(rq->arena, api->req->type->size);
+	int err = wire_decode(api->req, rq->header.version, &r, rq->arena, request_tenant(rq), rq->in);
+	if (err == 0)
+		err = reader_end(&r);
+	if (err != 0) {
+		ev_info(conn_event(rq->session->conn), "%s version %d: %s", api->name,
+		    rq->header.version, err_text(err));
+		return API_CLOSE;
+	}
+	rq->out = arena_zalloc(rq->arena, api->rsp->type->size);
+	wire_defaults(api->rsp, rq->out);
+	return API_NEXT;
+}
+
+static enum api_turn
+handle(struct request *rq)
+{
+	return rq->row->handler(rq, rq->in, rq->out);
+}
+
+static enum api_turn (*const pipeline[])(struct request *rq) = {
+	read_header,		/* what do they ask */
+	find_api,		/* is there such a thing, in this version */
+	check_phase,		/* is it legal now */
+	decode,			/* names get the connection's tenant here */
+	handle,			/* authorize by the row, then do it */
+};
+
+/* ---- after the handler ---- */
+
+static void
+settle(struct request *rq, enum api_turn turn)
+{
+	struct session *s = rq->session;
+	switch (turn) {
+	case API_NEXT:
+	case API_ANSWER:
+		answer_send(rq);
+		break;
+	case API_SILENT:
+		answer_none(rq);
+		break;
+	case API_WAIT:
+		rq->parked = true;
+		rq->frame = NULL;
+		if (!rq->overtake)
+			conn_hold(s->conn);
+		break;
+	case API_CLOSE:
+		request_end(rq);
+		session_close(s);
+		break;
+	}
+}
+
+void
+dispatch(struct session *s, const uint8_t *frame, size_t n)
+{
+	struct request *rq = request_make(s, frame, n);
+	enum api_turn turn = API_NEXT;
+	uint64_t start = clock_mono_ns();
+
+	rq->reply = conn_reply_begin(s->conn);
+	for (size_t i = 0; turn == API_NEXT && i < sizeof(pipeline) / sizeof(pipeline[0]); i++)
+		turn = pipeline[i](rq);
+	rq->cpu_ns = clock_mono_ns() - start;
+	settle(rq, turn);
+}
+
+void
+dispatch_resume(struct request *rq)
+{
+	struct session *s = rq->session;
+	bool held = !rq->overtake;
+	uint64_t start = clock_mono_ns();
+
+	timer_cancel(loop_timers(rq->loop), &rq->deadline);
+	rq->parked = false;
+	rq->image = rcu_read(rq->core->image);
+	enum api_turn turn = rq->resume(rq);
+	rq->cpu_ns += clock_mono_ns() - start;
+	if (held && turn != API_WAIT && turn != API_CLOSE)
+		conn_resume(s->conn);
+	settle(rq, turn);
+}

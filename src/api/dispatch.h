@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct request;
+struct session;
+
+/* One complete request of a connection, without its length. On the loop of the
+ * connection. The bytes are the caller's again when it returns. */
+void dispatch(struct session *session, const uint8_t *frame, size_t n);
+
+/* A parked request goes on: woken, or its deadline has come. */
+void dispatch_resume(struct request *rq);

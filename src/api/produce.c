@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Produce: check each batch, append it to its partition, answer when all of
+ * them are durable.
+ *
+ * A batch is validated before any lock is taken. Appending returns at once;
+ * what follows is waiting: first, where too much is unwritten, for room (the
+ * connection reads nothing meanwhile: that is the back-pressure), then for
+ * durability. acks=0 is not answered; where it fails the connection is closed,
+ * which is all that the protocol has for it.
+ */
+#include "api/authorize.h"
+#include "api/batches.h"
+#include "api/request.h"
+#include "api/topics.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+enum stage {
+	STAGE_DONE,		/* answered, well or badly */
+	STAGE_ROOM,		/* to be appended, once there is room */
+	STAGE_DURABLE,		/* appended, waits for the disk */
+};
+
+struct item {
+	struct log_waiter waiter;
+	struct request *rq;
+	enum stage stage;
+	int err;			/* of the wait */
+	bool queued;			/* the waiter is, or was, in the partition's list */
+	struct partition *p;
+	const uint8_t *batch;
+	size_t n;
+	struct produce_rsp_partition *answer;
+};
+
+struct produce {
+	ARRAY(struct item) items;
+	_Atomic int waiting;		/* waiters not fired, and one while they are set up */
+	int16_t acks;
+	uint64_t deadline;
+	bool failed;
+};
+
+static void
+fired(struct log_waiter *w, int err)
+{
+	struct item *it = CONTAINER_OF(w, struct item, waiter);
+	struct produce *s = it->rq->state;
+	it->err = err;
+	if (atomic_fetch_sub(&s->waiting, 1) == 1)
+		request_wake(it->rq);
+}
+
+static void
+fail(struct produce *s, struct item *it, enum kerr err)
+{
+	it->stage = STAGE_DONE;
+	it->answer->error_code = err;
+	s->failed = true;
+}
+
+static enum kerr
+kerr_of_verdict(enum append_verdict v)
+{
+	switch (v) {
+	case APPEND_OLD_DUPLICATE:	return KERR_DUPLICATE_SEQUENCE_NUMBER;
+	case APPEND_OUT_OF_ORDER:	return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	case APPEND_OLD_EPOCH:		return KERR_INVALID_PRODUCER_EPOCH;
+	case APPEND_NEW:
+	case APPEND_DUPLICATE:
+		break;
+	}
+	return KERR_NOT_LEADER_OR_FOLLOWER;
+}
+
+/* Storage errors as the version knows them; never 45, which clients take as a
+ * reason to begin a new sequence and write twice. */
+static enum kerr
+kerr_of_append(struct request *rq, int err)
+{
+	if (err == ERR_CLOSED)
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	return request_flag(rq, FLAG_produce_storage_error) ? KERR_KAFKA_STORAGE_ERROR
+	    : KERR_NOT_LEADER_OR_FOLLOWER;
+}
+
+static void
+append_item(struct request *rq, struct produce *s, struct item *it)
+{
+	struct append_result res;
+	int err = partition_append(it->p, &(struct append){ it->batch, it->n, -1 }, &res);
+	if (err == ERR_AGAIN) {
+		it->stage = STAGE_ROOM;
+		return;
+	}
+	if (err != 0) {
+		fail(s, it, err == ERR_CONFLICT ? kerr_of_verdict(res.verdict) : kerr_of_append(rq, err));
+		return;
+	}
+	it->answer->base_offset = res.base;
+	it->answer->log_start_offset = res.log_start;
+	if (batch_is_append_time(it->batch) || res.append_ms >= 0)
+		it->answer->log_append_time_ms = res.append_ms >= 0 ? res.append_ms
+		    : batch_max_timestamp(it->batch);
+	it->stage = s->acks == 0 ? STAGE_DONE : STAGE_DURABLE;
+	it->waiter.target = res.end;
+}
+
+/* Asks the partition to fire the item's waiter; false where there is nothing to
+ * wait for (any more). */
+static bool
+queue_item(struct produce *s, struct item *it)
+{
+	list_init(&it->waiter.hook);
+	it->waiter.fire = fired;
+	it->err = 0;
+	atomic_fetch_add(&s->waiting, 1);
+	int err = it->stage == STAGE_ROOM ? partition_wait_room(it->p, &it->waiter)
+	    : partition_wait_durable(it->p, &it->waiter, it->waiter.target);
+	it->queued = err == 0;
+	if (err != 0)
+		atomic_fetch_sub(&s->waiting, 1);
+	return err == 0;
+}
+
+/* What became of an item that waited for durability. */
+static void
+finish_item(struct request *rq, struct produce *s, struct item *it)
+{
+	struct log_ends ends;
+	partition_ends(it->p, &ends);
+	if (it->err != 0)
+		fail(s, it, it->err == ERR_CLOSED ? KERR_UNKNOWN_TOPIC_OR_PARTITION
+		    : KERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+	else if (ends.high_watermark >= it->waiter.target)
+		it->stage = STAGE_DONE;
+	else if (rq->by_deadline)
+		fail(s, it, KERR_REQUEST_TIMED_OUT);
+}
+
+static void
+drop_waiters(struct request *rq)
+{
+	struct produce *s = rq->state;
+	ARRAY_FOREACH(struct item, it, s->items)
+		if (it->queued)
+			partition_wait_cancel(it->p, &it->waiter);
+}
+
+static enum api_turn go_on(struct request *rq);
+
+/* Waits for everything that is not done. A batch lies in the frame, which is gone
+ * when the handler returns: what is still to be appended is copied. */
+static enum api_turn
+wait_for_rest(struct request *rq, struct produce *s)
+{
+	bool appended = true;
+	atomic_store(&s->waiting, 1);
+	ARRAY_FOREACH(struct item, it, s->items) {
+		if (it->stage == STAGE_ROOM && rq->frame != NULL) {
+			uint8_t *copy = arena_alloc(rq->arena, it->n);
+			memcpy(copy, it->batch, it->n);
+			it->batch = copy;
+		}
+		appended = appended && it->stage != STAGE_ROOM;
+		if (it->stage != STAGE_DONE && !it->queued)
+			(void)queue_item(s, it);
+	}
+	/* The one that was counted for ourselves: if all have fired by now, the
+	 * last of them found it there and left the waking to us. */
+	if (atomic_fetch_sub(&s->waiting, 1) == 1)
+		request_wake(rq);
+	return request_park(rq, go_on, drop_waiters, s->deadline, appended);
+}
+
+static enum api_turn
+answer(struct produce *s)
+{
+	if (s->acks != 0)
+		return API_ANSWER;
+	return s->failed ? API_CLOSE : API_SILENT;
+}
+
+static enum api_turn
+go_on(struct request *rq)
+{
+	struct produce *s = rq->state;
+	bool done = true;
+	drop_waiters(rq);
+	ARRAY_FOREACH(struct item, it, s->items) {
+		it->queued = false;
+		if (it->stage == STAGE_ROOM && rq->by_deadline)
+			fail(s, it, KERR_REQUEST_TIMED_OUT);
+		else if (it->stage == STAGE_ROOM)
+			append_item(rq, s, it);
+		else if (it->stage == STAGE_DURABLE)
+			finish_item(rq, s, it);
+		done = done && it->stage == STAGE_DONE;
+	}
+	return done ? answer(s) : wait_for_rest(rq, s);
+}
+
+static void
+add_item(struct request *rq, struct produce *s, const struct image_topic *topic,
+    const struct produce_req_partition *in, struct produce_rsp_partition *out, enum kerr err)
+{
+	struct partition *p = topic == NULL ? NULL : find_partition(rq, topic, in->index, -1, &err);
+	struct item it = { .rq = rq, .p = p, .answer = out };
+	out->index = in->index;
+	if (p == NULL) {
+		out->error_code = err;
+		s->failed = true;
+		return;
+	}
+	err = batches_accept(rq, topic, &in->records, &it.batch, &it.n, out);
+	if (err != KERR_NONE) {
+		out->error_code = err;
+		s->failed = true;
+		return;
+	}
+	*ARRAY_ADD(rq->arena, s->items) = it;
+}
+
+static void
+add_topic(struct request *rq, struct produce *s, const struct produce_req_topic *t,
+    struct produce_rsp *out)
+{
+	enum kerr err;
+	const struct image_topic *topic = find_topic(rq, t->name, NULL, &err);
+	struct produce_rsp_topic *rt = WIRE_ADD(rq->arena, out->responses, produce_rsp_topic);
+	rt->name = t->name;
+	ARRAY_SIZE(rq->arena, rt->partition_responses, t->partition_data.n < 0 ? 0 : t->partition_data.n);
+	for (int32_t i = 0; i < rt->partition_responses.n; i++) {
+		struct produce_rsp_partition *a = &rt->partition_responses.v[i];
+		wire_defaults_of(&produce_rsp_partition_type, a);
+		a->base_offset = -1;
+		add_item(rq, s, topic, &t->partition_data.v[i], a, err);
+	}
+}
+
+/* An error of the whole request, which the response has no field for. */
+static enum api_turn
+refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out, enum kerr err)
+{
+	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data) {
+		struct produce_rsp_topic *rt = WIRE_ADD(rq->arena, out->responses, produce_rsp_topic);
+		rt->name = t->name;
+		ARRAY_FOREACH(const struct produce_req_partition, p, t->partition_data) {
+			struct produce_rsp_partition *a = WIRE_ADD(rq->arena, rt->partition_responses,
+			    produce_rsp_partition);
+			a->index = p->index;
+			a->base_offset = -1;
+			a->error_code = err;
+		}
+	}
+	return in->acks == 0 ? API_CLOSE : API_ANSWER;
+}
+
+enum api_turn
+api_produce(struct request *rq, const void *vin, void *vout)
+{
+	const struct produce_req *in = vin;
+	struct produce_rsp *out = vout;
+	struct produce *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
+	enum kerr err = KERR_NONE;
+
+	s->acks = in->acks;
+	s->deadline = request_now(rq) + (uint64_t)(in->timeout_ms < 0 ? 0 : in->timeout_ms) * NS_PER_MS;
+	if (request_flag(rq, FLAG_produce_too_old))
+		err = KERR_UNSUPPORTED_VERSION;
+	else if (in->acks < -1 || in->acks > 1)
+		err = KERR_INVALID_REQUIRED_ACKS;
+	else if (in->transactional_id.s.p != NULL)
+		err = may_txn(rq, in->transactional_id);
+	if (err != KERR_NONE)
+		return refuse(rq, in, out, err);
+	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data)
+		add_topic(rq, s, t, out);
+	ARRAY_FOREACH(struct item, it, s->items)
+		append_item(rq, s, it);
+	ARRAY_FOREACH(const struct item, it, s->items)
+		if (it->stage != STAGE_DONE)
+			return wait_for_rest(rq, s);
+	return answer(s);
+}

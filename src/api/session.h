@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/core.h"
+#include "api/request.h"
+#include "base/principal.h"
+#include "net/conn.h"
+
+/*
+ * What the protocol knows of one connection: who logged in, by what, and which
+ * requests are under way. Lives on the connection's loop.
+ */
+enum session_phase {
+	SESSION_START,		/* nothing but ApiVersions and SaslHandshake */
+	SESSION_TOKENS,		/* a mechanism is chosen; SaslAuthenticate */
+	SESSION_RAW,		/* as TOKENS, after SaslHandshake v0: frames are tokens */
+	SESSION_READY,		/* logged in */
+	SESSION_RENEW,		/* READY, and a new login under way (KIP-368) */
+	SESSION_PHASES
+};
+
+struct session {
+	struct list hook;		/* of the loop's sessions */
+	struct conn *conn;
+	struct broker_core *core;
+	const struct core_listener *listener;
+	enum session_phase phase;
+	struct sasl_login *login;	/* while one is under way */
+	struct principal principal;	/* from READY on; user's bytes are owned below */
+	char user[256];
+	struct quota_link *quota;	/* from READY on */
+	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
+	int64_t login_expires_ms;	/* wall; 0: never */
+	uint64_t login_until;		/* monotonic ns; a session past it must renew; 0: never */
+	char software[96];		/* "name version" of the client, as it says */
+	struct list requests;		/* all that are not finished */
+	unsigned login_requests;	/* before READY: bounded */
+	bool closing;
+};
+
+/* conn_ops of net/conn.h, for every listener. */
+extern const struct conn_ops session_ops;
+
+/* A legal move of the phase table, or the process stops. */
+void session_move(struct session *s, enum session_phase to);
+
+/* The login is complete: who it is, what it is billed to, larger frames. */
+void session_ready(struct session *s, const struct principal *p, int64_t expires_ms);
+
+/* Whether the user of this session may still be here in the current image: not
+ * deleted, locked, expired or re-keyed. */
+bool session_user_stays(const struct session *s);

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A queue, a thread, and for each change: plan, commit, carry out, publish,
+ * report. The new image is the old one with the planned nodes applied, by the
+ * same code that loads them, so what is published is what a restart would find.
+ *
+ * A commit whose outcome is unknown stops nothing but itself: its nodes are
+ * looked up no further, the image stays, and the next start finds out. (The
+ * embedded engine gives that answer only where the disk is failing.)
+ */
+#include "meta/controller.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/array.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/worker.h"
+#include "meta/meta_sqlite.h"
+#include "meta/record.h"
+
+struct controller {
+	struct controller_config config;
+	struct lock lock;
+	pthread_cond_t wake;
+	struct change *head, **tail;
+	bool stop;
+	uint64_t generation;
+	pthread_t thread;
+};
+
+struct plan {
+	struct controller *controller;
+	struct arena *arena;
+	struct image *image;
+	ARRAY(struct meta_op) ops;
+	int err;
+	struct why why;
+};
+
+int
+change_code(enum change_result result)
+{
+	static const int codes[] = {
+#define X(name, code, text) code,
+#include "meta/results.def"
+#undef X
+	};
+	return codes[result];
+}
+
+static const char *
+change_text(enum change_result result)
+{
+	static const char *const texts[] = {
+#define X(name, code, text) text,
+#include "meta/results.def"
+#undef X
+	};
+	return texts[result];
+}
+
+/* ---- plans ---- */
+
+const struct image *
+plan_image(const struct plan *p)
+{
+	return p->image;
+}
+
+const struct controller_config *
+plan_config(const struct plan *p)
+{
+	return &p->controller->config;
+}
+
+struct arena *
+plan_arena(struct plan *p)
+{
+	return p->arena;
+}
+
+static void
+plan_op(struct plan *p, struct str path, struct str value)
+{
+	struct meta_op *op = ARRAY_ADD(p->arena, p->ops);
+	op->kind = value.p == NULL ? META_DELETE : META_PUT;
+	op->path = path;
+	op->value = value;
+	int err = image_apply(&p->image, path, value, &p->why);
+	if (p->err == 0)
+		p->err = err;
+}
+
+static struct str
+path_of(struct plan *p, const char *fmt, va_list ap)
+{
+	char path[8192];
+	int n = vsnprintf(path, sizeof(path), fmt, ap);
+	if (n < 0 || (size_t)n >= sizeof(path)) {
+		p->err = why_set(&p->why, ERR_LIMIT, "a name is too long");
+		return STR("/");
+	}
+	return arena_str(p->arena, str_from(path));
+}
+
+void
+plan_put(struct plan *p, struct buf *value, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct str path = path_of(p, fmt, ap);
+	va_end(ap);
+	if (p->err == 0)
+		plan_op(p, path, arena_str(p->arena, buf_str(value)));
+	buf_free(value);
+}
+
+void
+plan_delete(struct plan *p, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct str path = path_of(p, fmt, ap);
+	va_end(ap);
+	if (p->err == 0)
+		plan_op(p, path, STR_NULL);
+}
+
+/* ---- one change ---- */
+
+static enum change_result
+result_of(int err)
+{
+	return err == ERR_UNKNOWN ? CHANGE_UNKNOWN_OUTCOME : err == ERR_INVAL || err == ERR_CORRUPT ||
+	    err == ERR_LIMIT ? CHANGE_BAD_REQUEST : CHANGE_STORAGE;
+}
+
+static void
+image_release(void *object)
+{
+	struct image *im = object;
+	image_unref(&im);
+}
+
+static void
+publish(struct controller *c, struct image *next)
+{
+	image_set_generation(next, ++c->generation);
+	rcu_retire(c->config.rcu, image_release, rcu_publish(*c->config.image, next));
+	if (c->config.published != NULL)
+		c->config.published(c->config.arg, next);
+}
+
+/* A multi holds a bounded number of operations: a change with more (a topic's
+ * node is one) is committed in several, each whole. */
+static int
+commit(struct controller *c, const struct plan *p)
+{
+	int err = 0;
+	for (int32_t at = 0; at < p->ops.n && err == 0; at += META_OPS_MAX) {
+		int n = p->ops.n - at < META_OPS_MAX ? p->ops.n - at : META_OPS_MAX;
+		err = meta_multi_wait(c->config.meta, p->ops.v + at, n);
+	}
+	return err;
+}
+
+static void
+run(struct controller *c, struct change *change)
+{
+	struct plan p = { .controller = c, .arena = arena_create(SIZE_MAX),
+		.image = image_ref(atomic_load(c->config.image)) };
+	change->result = change->plan(change, &p);
+	if (change->result == CHANGE_OK && p.err != 0) {
+		change->result = result_of(p.err);
+		change->why = p.why;
+	}
+	if (change->result == CHANGE_OK && p.ops.n > 0) {
+		int err = commit(c, &p);
+		if (err != 0) {
+			change->result = result_of(err);
+			why_set(&change->why, err, "metadata: %s", err_text(err));
+			ev_err(c->config.ev, "metadata could not be written: %s", err_text(err));
+		}
+	}
+	if (change->result == CHANGE_OK && change->carry_out != NULL)
+		change->carry_out(change, &p);
+	if (change->result == CHANGE_OK && p.ops.n > 0) {
+		publish(c, p.image);
+		p.image = NULL;
+	}
+	if (change->result != CHANGE_OK && change->why.text[0] == '\0')
+		why_set(&change->why, 0, "%s", change_text(change->result));
+	image_unref(&p.image);
+	arena_destroy(&p.arena);
+	change->done(change);
+}
+
+static void *
+work(void *arg)
+{
+	struct controller *c = arg;
+	lock_take(&c->lock);
+	for (;;) {
+		while (c->head == NULL && !c->stop)
+			lock_wait(&c->lock, &c->wake);
+		struct change *change = c->head;
+		if (change == NULL)
+			break;
+		c->head = change->next;
+		if (c->head == NULL)
+			c->tail = &c->head;
+		lock_drop(&c->lock);
+		run(c, change);
+		lock_take(&c->lock);
+	}
+	lock_drop(&c->lock);
+	return NULL;
+}
+
+void
+controller_submit(struct controller *c, struct change *change)
+{
+	change->next = NULL;
+	change->result = CHANGE_OK;
+	change->why.text[0] = '\0';
+	lock_take(&c->lock);
+	*c->tail = change;
+	c->tail = &change->next;
+	pthread_cond_signal(&c->wake);
+	lock_drop(&c->lock);
+}
+
+/* ---- start and stop ---- */
+
+struct load {
+	struct image *image;
+	const struct event *ev;
+};
+
+static int
+load_node(struct str path, struct str value, int64_t version, void *arg)
+{
+	struct load *l = arg;
+	struct why why = { "" };
+	(void)version;
+	int err = image_apply(&l->image, path, value, &why);
+	if (err != 0 && l->ev != NULL)
+		ev_err(l->ev, "metadata node %.*s is passed over: %s", STR_ARG(path),
+		    why.text[0] != '\0' ? why.text : err_text(err));
+	return 0;
+}
+
+/* Partitions of topics that were committed but not made before a crash. */
+static int
+make_missing(struct controller *c, const struct image *im, struct why *why)
+{
+	const struct image_tenant *tenant = NULL;
+	while ((tenant = image_next_tenant(im, tenant)) != NULL) {
+		const struct image_topic *t = image_next_topic(im, tenant->number, STR_NULL);
+		for (; t != NULL; t = image_next_topic(im, tenant->number, t->name.s)) {
+			struct store_topic st = { t->id, t->name, t->internal, t->config.log };
+			int err = store_create_partitions(c->config.store, &st, 0, t->partitions, why);
+			if (err != 0)
+				return err;
+		}
+	}
+	return 0;
+}
+
+int
+controller_create(const struct controller_config *config, struct controller **ret, struct why *why)
+{
+	struct load l = { image_create(config->defaults), config->ev };
+	int err = meta_walk(config->meta, load_node, &l, why);
+	struct controller *c = MEM_NEW(struct controller);
+	c->config = *config;
+	if (err == 0 && image_tenant(l.image, 0) == NULL)
+		err = why_set(why, ERR_CORRUPT, "the metadata has no tenant main (was the directory made by schlossd init?)");
+	if (err == 0)
+		err = make_missing(c, l.image, why);
+	if (err != 0) {
+		image_unref(&l.image);
+		mem_free(c);
+		return err;
+	}
+	image_set_generation(l.image, ++c->generation);
+	atomic_store(config->image, l.image);
+	lock_init(&c->lock, LOCK_CONTROLLER);
+	lock_cond_init(&c->wake);
+	c->tail = &c->head;
+	c->thread = thread_start("controller", work, c);
+	*ret = c;
+	return 0;
+}
+
+void
+controller_destroy(struct controller **controller)
+{
+	struct controller *c = *controller;
+	if (c == NULL)
+		return;
+	lock_take(&c->lock);
+	c->stop = true;
+	pthread_cond_signal(&c->wake);
+	lock_drop(&c->lock);
+	pthread_join(c->thread, NULL);
+	rcu_retire(c->config.rcu, image_release, rcu_publish(*c->config.image, NULL));
+	pthread_cond_destroy(&c->wake);
+	lock_free(&c->lock);
+	mem_free(c);
+	*controller = NULL;
+}
+
+/* ---- waiting for one change ---- */
+
+struct waited {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool over;
+};
+
+static void
+wake_waiter(struct change *change)
+{
+	struct waited *w = change->arg;
+	pthread_mutex_lock(&w->mutex);
+	w->over = true;
+	pthread_cond_signal(&w->cond);
+	pthread_mutex_unlock(&w->mutex);
+}
+
+enum change_result
+controller_run(struct controller *c, struct change *change)
+{
+	struct waited w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+	change->done = wake_waiter;
+	change->arg = &w;
+	controller_submit(c, change);
+	pthread_mutex_lock(&w.mutex);
+	while (!w.over)
+		pthread_cond_wait(&w.cond, &w.mutex);
+	pthread_mutex_unlock(&w.mutex);
+	return change->result;
+}

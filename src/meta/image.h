@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "acl/image.h"
+#include "base/pmap.h"
+#include "base/ref.h"
+#include "base/uuid.h"
+#include "meta/topic_config.h"
+#include "security/cred.h"
+#include "tenant/quota.h"
+
+/*
+ * All metadata as every thread sees it: immutable, counted, published through
+ * rcu by the controller. A new version shares what did not change, so topic
+ * 100,000 costs to make what topic 1,000 did. Readers take no lock and hold no
+ * reference: they are inside rcu for as long as they look.
+ */
+struct image;
+
+struct image_topic {
+	struct ref ref;
+	struct str key;			/* private: tenant and name, the order of the map */
+	struct name name;
+	struct uuid id;
+	int32_t partitions;
+	bool internal;
+	struct topic_overrides set;	/* what was set on it, as text */
+	struct topic_config config;	/* what holds */
+};
+
+struct image_tenant {
+	struct ref ref;
+	struct str key;			/* private */
+	uint32_t number;
+	struct str name;
+	char cluster_id[UUID_TEXT];
+	uint32_t topics;		/* how many, for limits */
+	uint64_t partitions;
+};
+
+/* An empty installation; defaults (copied) are the broker's for all topics. */
+struct image *image_create(const struct topic_overrides *defaults);
+struct image *image_ref(const struct image *image);
+void image_unref(struct image **image);
+/* Counts publications. */
+uint64_t image_generation(const struct image *image);
+
+const struct acl_image *image_acl(const struct image *image);
+struct quota_image *image_quotas(const struct image *image);
+
+/* Borrowed; NULL where there is none. */
+const struct image_topic *image_topic(const struct image *image, struct name name);
+const struct image_topic *image_topic_by_id(const struct image *image, const struct uuid *id);
+/* The next of a tenant's topics in bytewise order; begin with STR_NULL. */
+const struct image_topic *image_next_topic(const struct image *image, uint32_t tenant, struct str after);
+size_t image_topic_count(const struct image *image);
+
+const struct image_tenant *image_tenant(const struct image *image, uint32_t number);
+const struct image_tenant *image_next_tenant(const struct image *image, const struct image_tenant *after);
+
+/* The keys and flags of a user, for logins: exists is false where there is none. */
+void image_cred(const struct image *image, struct name user, int64_t wall_ms, struct cred *ret);
+
+/* The broker's defaults for topics, settings changed at run time included. */
+const struct topic_overrides *image_defaults(const struct image *image);
+/* Options of the broker that were set at run time; STR_NULL: not. */
+struct str image_broker_option(const struct image *image, struct str name);
+struct str image_next_broker_option(const struct image *image, struct str after, struct str *ret_value);
+
+/* Numbers that are given out once: of tenants, of users' generations, and the first
+ * producer id that is free. */
+uint32_t image_next_tenant_number(const struct image *image);
+uint64_t image_next_generation(const struct image *image);
+int64_t image_next_producer_id(const struct image *image);
+
+/*
+ * A new version with one node put (value set) or deleted (value null): the only
+ * way an image changes, at run time as when loading, so that a reload cannot
+ * differ from what was published. Takes over the reference to image and always
+ * gives one back. ERR_CORRUPT, ERR_UNSUPPORTED: the node was passed over.
+ */
+int image_apply(struct image **image, struct str path, struct str value, struct why *why);
+/* One more publication. Takes over and gives back the reference. */
+void image_set_generation(struct image *image, uint64_t generation);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tree in one SQLite table, path -> (value, version). A multi is one
+ * transaction, synced before it is answered (WAL, synchronous=FULL); a thread of
+ * our own runs them in the order they came. A commit that fails leaves the
+ * outcome unknown (ERR_UNKNOWN) unless SQLite says that it rolled back.
+ */
+#include "meta/meta_sqlite.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/worker.h"
+
+struct sqlite {
+	struct meta meta;
+	sqlite3 *db;
+	sqlite3_stmt *put, *del, *get;
+	struct lock lock;
+	pthread_cond_t wake;
+	struct meta_multi *head, **tail;
+	bool stop;
+	pthread_t thread;
+};
+
+static int
+sql(sqlite3 *db, const char *text)
+{
+	return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : ERR_IO;
+}
+
+static int
+refuse(struct sqlite *s, const char *file, struct why *why)
+{
+	return why_set(why, ERR_IO, "%s: %s", file, s->db == NULL ? "cannot be opened" : sqlite3_errmsg(s->db));
+}
+
+static int
+format_of(sqlite3 *db)
+{
+	sqlite3_stmt *st;
+	int version = 0;
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		version = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return version;
+}
+
+static int
+check_format(struct sqlite *s, const char *file, struct why *why)
+{
+	int version = format_of(s->db);
+	char text[64];
+	if (version > META_FORMAT)
+		return why_set(why, ERR_UNSUPPORTED, "%s has format %d, this schlossd knows %d: "
+		    "install the newer version that wrote it", file, version, META_FORMAT);
+	if (version == META_FORMAT)
+		return 0;
+	/* Format 0 is a new file. */
+	snprintf(text, sizeof(text), "PRAGMA user_version=%d", META_FORMAT);
+	return sql(s->db, text) == 0 ? 0 : refuse(s, file, why);
+}
+
+static int
+prepare(struct sqlite *s, const char *file, struct why *why)
+{
+	if (sql(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA locking_mode=EXCLUSIVE;"
+	    "CREATE TABLE IF NOT EXISTS node (path TEXT PRIMARY KEY, value BLOB NOT NULL,"
+	    " version INTEGER NOT NULL) WITHOUT ROWID") != 0)
+		return refuse(s, file, why);
+	if (sqlite3_prepare_v2(s->db, "INSERT INTO node VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE "
+	    "SET value=?2, version=version+1", -1, &s->put, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(s->db, "DELETE FROM node WHERE path=?1", -1, &s->del, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(s->db, "SELECT version FROM node WHERE path=?1", -1, &s->get, NULL) != SQLITE_OK)
+		return refuse(s, file, why);
+	return check_format(s, file, why);
+}
+
+static int
+run_op(struct sqlite *s, const struct meta_op *op)
+{
+	sqlite3_stmt *st = op->kind == META_PUT ? s->put : op->kind == META_DELETE ? s->del : s->get;
+	int64_t version = -1;
+	sqlite3_bind_text(st, 1, op->path.p, (int)op->path.n, SQLITE_STATIC);
+	if (op->kind == META_PUT)
+		sqlite3_bind_blob(st, 2, op->value.n == 0 ? "" : op->value.p, (int)op->value.n, SQLITE_STATIC);
+	int rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		version = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return rc == SQLITE_FULL ? ERR_NOSPACE : ERR_IO;
+	return op->kind == META_CHECK && version != op->version ? ERR_CONFLICT : 0;
+}
+
+static int
+run_multi(struct sqlite *s, const struct meta_multi *m)
+{
+	int err = m->n > META_OPS_MAX ? ERR_LIMIT : 0;
+	for (int i = 0; i < m->n && err == 0; i++)
+		if (m->ops[i].value.n > META_NODE_MAX)
+			err = ERR_LIMIT;
+	if (err != 0 || (err = sql(s->db, "BEGIN IMMEDIATE")) != 0)
+		return err;
+	for (int i = 0; i < m->n && err == 0; i++)
+		err = run_op(s, &m->ops[i]);
+	if (err == 0 && sql(s->db, "COMMIT") == 0)
+		return 0;
+	if (err == 0)
+		err = ERR_UNKNOWN;
+	if (sqlite3_get_autocommit(s->db) == 0 && sql(s->db, "ROLLBACK") == 0 && err == ERR_UNKNOWN)
+		err = ERR_IO; /* rolled back: it certainly did not happen */
+	return err;
+}
+
+static void *
+writer(void *arg)
+{
+	struct sqlite *s = arg;
+	lock_take(&s->lock);
+	for (;;) {
+		while (s->head == NULL && !s->stop)
+			lock_wait(&s->lock, &s->wake);
+		struct meta_multi *m = s->head;
+		if (m == NULL)
+			break;
+		s->head = m->next;
+		if (s->head == NULL)
+			s->tail = &s->head;
+		lock_drop(&s->lock);
+		m->done(m, run_multi(s, m));
+		lock_take(&s->lock);
+	}
+	lock_drop(&s->lock);
+	return NULL;
+}
+
+static void
+sqlite_multi(struct meta *meta, struct meta_multi *m)
+{
+	struct sqlite *s = (struct sqlite *)meta;
+	m->next = NULL;
+	lock_take(&s->lock);
+	*s->tail = m;
+	s->tail = &m->next;
+	pthread_cond_signal(&s->wake);
+	lock_drop(&s->lock);
+}
+
+static int
+sqlite_walk(struct meta *meta, int (*each)(struct str path, struct str value, int64_t version, void *arg),
+    void *arg, struct why *why)
+{
+	struct sqlite *s = (struct sqlite *)meta;
+	sqlite3_stmt *st;
+	int err = 0, rc;
+	if (sqlite3_prepare_v2(s->db, "SELECT path, value, version FROM node ORDER BY path", -1, &st, NULL) != SQLITE_OK)
+		return why_set(why, ERR_IO, "metadata: %s", sqlite3_errmsg(s->db));
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && err == 0) {
+		struct str path = { (const char *)sqlite3_column_text(st, 0), (size_t)sqlite3_column_bytes(st, 0) };
+		const char *value = sqlite3_column_blob(st, 1);
+		err = each(path, (struct str){ value == NULL ? "" : value, (size_t)sqlite3_column_bytes(st, 1) },
+		    sqlite3_column_int64(st, 2), arg);
+	}
+	if (err == 0 && rc != SQLITE_DONE)
+		err = why_set(why, ERR_IO, "metadata: %s", sqlite3_errmsg(s->db));
+	sqlite3_finalize(st);
+	return err;
+}
+
+static void
+sqlite_watch(struct meta *meta, struct str prefix, void (*fired)(void *arg), void *arg)
+{
+	(void)meta;
+	(void)prefix;
+	(void)fired;
+	(void)arg;
+}
+
+static void
+sqlite_free(struct sqlite *s)
+{
+	sqlite3_finalize(s->put);
+	sqlite3_finalize(s->del);
+	sqlite3_finalize(s->get);
+	sqlite3_close(s->db);
+	pthread_cond_destroy(&s->wake);
+	lock_free(&s->lock);
+	mem_free(s);
+}
+
+static void
+sqlite_close(struct meta **meta)
+{
+	struct sqlite *s = (struct sqlite *)*meta;
+	*meta = NULL;
+	lock_take(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	lock_drop(&s->lock);
+	pthread_join(s->thread, NULL);
+	sqlite_free(s);
+}
+
+static const struct meta_engine engine = { sqlite_multi, sqlite_walk, sqlite_watch, sqlite_close };
+
+int
+meta_sqlite_open(const char *file, struct meta **ret, struct why *why)
+{
+	struct sqlite *s = MEM_NEW(struct sqlite);
+	int fd = -1;
+	s->meta.engine = &engine;
+	s->tail = &s->head;
+	lock_init(&s->lock, LOCK_META);
+	lock_cond_init(&s->wake);
+	/* Made by us first, so that it is private; SQLite's other files take after it. */
+	int err = fs_open(file, O_CREAT | O_RDWR, &fd);
+	fs_close(&fd);
+	if (err != 0)
+		err = why_set(why, err, "%s: %s", file, err_text(err));
+	else if (sqlite3_open_v2(file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL) != SQLITE_OK)
+		err = refuse(s, file, why);
+	if (err == 0)
+		err = prepare(s, file, why);
+	if (err != 0) {
+		sqlite_free(s);
+		return err;
+	}
+	s->thread = thread_start("meta", writer, s);
+	*ret = &s->meta;
+	return 0;
+}
+
+struct waiting {
+	struct meta_multi multi;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool done;
+	int err;
+};
+
+static void
+wait_done(struct meta_multi *multi, int err)
+{
+	struct waiting *w = (struct waiting *)multi;
+	pthread_mutex_lock(&w->mutex);
+	w->done = true;
+	w->err = err;
+	pthread_cond_signal(&w->cond);
+	pthread_mutex_unlock(&w->mutex);
+}
+
+int
+meta_multi_wait(struct meta *m, const struct meta_op *ops, int n)
+{
+	struct waiting w = { .multi = { .ops = ops, .n = n, .done = wait_done },
+		.mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+	meta_multi(m, &w.multi);
+	pthread_mutex_lock(&w.mutex);
+	while (!w.done)
+		pthread_cond_wait(&w.cond, &w.mutex);
+	pthread_mutex_unlock(&w.mutex);
+	return w.err;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Nodes that more than one kind of change writes. */
+
+#include "acl/rule.h"
+#include "meta/controller.h"
+
+/* The node of a topic, group, transactional id, directory or the tenant. */
+void tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct str name,
+    const struct acl_node *node);
+void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner);
+void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
+void rules_delete_all(struct plan *p, uint32_t tenant);
+void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Permissions, rules, quotas, options of the broker, producer ids. A rule's
+ * path is the rule itself, so that adding one twice is one rule; a quota's path
+ * is its entity.
+ */
+#include "meta/tree.h"
+
+#include <stdio.h>
+
+#include "meta/plan.h"
+#include "meta/record.h"
+
+#define PRODUCER_BLOCK 1000
+
+/* ---- nodes ---- */
+
+static void
+record_node(struct buf *b, const struct acl_node *node)
+{
+	record_begin(b);
+	record_add(b, "owner", node->owner);
+	record_add(b, "team", node->team);
+	record_add_int(b, "mode", node->mode);
+	record_add_int(b, "create", node->create_mode);
+}
+
+/* A topic's node is part of its own record: everything else of it is kept. */
+static void
+put_topic_node(struct plan *p, struct name name, const struct acl_node *node)
+{
+	const struct image_topic *t = image_topic(plan_image(p), name);
+	struct buf b;
+	char text[UUID_TEXT];
+	if (t == NULL)
+		return;
+	buf_init(&b, META_NODE_MAX);
+	record_begin(&b);
+	record_add(&b, "id", str_from(uuid_format(&t->id, text)));
+	record_add_int(&b, "partitions", t->partitions);
+	if (t->internal)
+		record_add_int(&b, "internal", 1);
+	record_add(&b, "owner", node->owner);
+	record_add(&b, "team", node->team);
+	record_add_int(&b, "mode", node->mode);
+	for (int i = 0; i < TOPIC_KEYS; i++) {
+		char key[96];
+		snprintf(key, sizeof(key), "config.%s", topic_keys[i].name);
+		if (t->set.v[i] != NULL)
+			record_add(&b, key, str_from(t->set.v[i]));
+	}
+	plan_put(p, &b, "/tenants/%u/topics/%.*s", name.tenant, STR_ARG(name.s));
+}
+
+void
+tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct str name,
+    const struct acl_node *node)
+{
+	static const struct { enum acl_type type; const char *dir, *name; } places[] = {
+		{ ACL_GROUP, "groups", NULL }, { ACL_TXN, "txns", NULL }, { ACL_TENANT, "dirs", "tenant" },
+		{ ACL_TOPICS, "dirs", "topics" }, { ACL_GROUPS, "dirs", "groups" }, { ACL_TXNS, "dirs", "txns" },
+	};
+	struct buf b;
+	if (type == ACL_TOPIC) {
+		put_topic_node(p, NAME(tenant, name), node);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (places[i].type != type)
+			continue;
+		struct str part = places[i].name != NULL ? str_from(places[i].name)
+		    : record_path_part(plan_arena(p), name);
+		buf_init(&b, META_NODE_MAX);
+		record_node(&b, node);
+		plan_put(p, &b, "/tenants/%u/%s/%.*s", tenant, places[i].dir, STR_ARG(part));
+	}
+}
+
+static enum change_result
+plan_node(struct plan *p, struct node_change *n)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), n->name.tenant);
+	if (t == NULL)
+		return CHANGE_RESOURCE_NOT_FOUND;
+	if (n->type == ACL_TOPIC && image_topic(plan_image(p), n->name) == NULL)
+		return CHANGE_NOT_FOUND;
+	if (n->node.owner.n > 0 && acl_tenant_user(t, n->node.owner) == NULL) {
+		why_set(&n->why, 0, "there is no user '%.*s'", STR_ARG(n->node.owner));
+		return CHANGE_RESOURCE_NOT_FOUND;
+	}
+	if (n->node.team.n > 0 && !acl_tenant_has_team(t, n->node.team)) {
+		why_set(&n->why, 0, "there is no team '%.*s'", STR_ARG(n->node.team));
+		return CHANGE_RESOURCE_NOT_FOUND;
+	}
+	tree_put_node(p, n->name.tenant, n->type, n->name.s, &n->node);
+	return CHANGE_OK;
+}
+
+/* All nodes or none: a recursive chmod that fails half-way would leave a tree
+ * that nobody asked for. */
+static enum change_result
+nodes_plan(struct change *change, struct plan *p)
+{
+	struct nodes_change *c = CONTAINER_OF(change, struct nodes_change, change);
+	for (int32_t i = 0; i < c->n; i++) {
+		c->nodes[i].result = plan_node(p, &c->nodes[i]);
+		if (c->nodes[i].result != CHANGE_OK) {
+			change->why = c->nodes[i].why;
+			return c->nodes[i].result;
+		}
+	}
+	return CHANGE_OK;
+}
+
+void
+nodes_change_init(struct nodes_change *c)
+{
+	c->change.plan = nodes_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- rules ---- */
+
+/* The parts of a rule's address, '/' between them escaped once more as one part. */
+static struct str
+rule_part(struct plan *p, const struct acl_binding *b)
+{
+	struct arena *a = plan_arena(p);
+	struct str name = record_path_part(a, b->name), who = record_path_part(a, b->principal);
+	struct str host = record_path_part(a, b->host);
+	return record_path_part(a, arena_printf(a, "%d/%d/%d/%d/%.*s/%.*s/%.*s", b->type, b->pattern,
+	    b->op, b->permission, STR_ARG(name), STR_ARG(who), STR_ARG(host)));
+}
+
+void
+rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *binding, bool by_owner)
+{
+	struct buf b;
+	struct str part = rule_part(p, binding);
+	buf_init(&b, 64);
+	record_begin(&b);
+	if (by_owner)
+		record_add_int(&b, "by.owner", 1);
+	plan_put(p, &b, "/tenants/%u/rules/%.*s", tenant, STR_ARG(part));
+}
+
+void
+rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b)
+{
+	struct str part = rule_part(p, b);
+	plan_delete(p, "/tenants/%u/rules/%.*s", tenant, STR_ARG(part));
+}
+
+struct all_rules {
+	struct plan *plan;
+	ARRAY(struct acl_binding) found;
+};
+
+static int
+collect_rule(const struct acl_rule *rule, void *arg)
+{
+	struct all_rules *all = arg;
+	struct arena *a = plan_arena(all->plan);
+	struct acl_binding *b = ARRAY_ADD(a, all->found);
+	*b = rule->b;
+	b->name = arena_str(a, b->name);
+	b->principal = arena_str(a, b->principal);
+	b->host = arena_str(a, b->host);
+	return 0;
+}
+
+void
+rules_delete_all(struct plan *p, uint32_t tenant)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
+	struct all_rules all = { .plan = p };
+	(void)acl_tenant_rules(t, NULL, collect_rule, &all);
+	ARRAY_FOREACH(const struct acl_binding, b, all.found)
+		rules_delete_one(p, tenant, b);
+}
+
+static enum change_result
+rules_add_plan(struct change *change, struct plan *p)
+{
+	struct rules_add *c = CONTAINER_OF(change, struct rules_add, change);
+	for (int32_t i = 0; i < c->n; i++) {
+		struct rule_change *r = &c->rules[i];
+		struct acl_rule *rule;
+		if (r->result != CHANGE_OK)
+			continue;
+		if (acl_rule_create(&r->binding, r->by_owner, &rule, &r->why) != 0) {
+			r->result = CHANGE_BAD_REQUEST;
+			continue;
+		}
+		rules_put_one(p, c->tenant, &rule->b, r->by_owner);
+		acl_rule_unref(&rule);
+	}
+	return CHANGE_OK;
+}
+
+void
+rules_add_init(struct rules_add *c)
+{
+	c->change.plan = rules_add_plan;
+	c->change.carry_out = NULL;
+}
+
+static enum change_result
+rules_delete_plan(struct change *change, struct plan *p)
+{
+	struct rules_delete *c = CONTAINER_OF(change, struct rules_delete, change);
+	for (int32_t i = 0; i < c->n; i++)
+		rules_delete_one(p, c->tenant, &c->rules[i]);
+	return CHANGE_OK;
+}
+
+void
+rules_delete_init(struct rules_delete *c)
+{
+	c->change.plan = rules_delete_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- quotas ---- */
+
+static struct str
+entity_part(struct plan *p, const struct quota_entity *e)
+{
+	struct arena *a = plan_arena(p);
+	struct str user = record_path_part(a, e->user), client = record_path_part(a, e->client);
+	struct str ip = record_path_part(a, e->ip);
+	return record_path_part(a, arena_printf(a, "%s%.*s%s%s%.*s%s%.*s", e->has_user ? "u" : "",
+	    STR_ARG(user), e->has_user && e->has_client ? "/" : "", e->has_client ? "c" : "", STR_ARG(client),
+	    e->has_ip ? "i" : "", STR_ARG(ip)));
+}
+
+static enum change_result
+plan_quota(struct plan *p, struct quota_set *s, bool validate_only)
+{
+	struct quota_values v = { 0 };
+	struct buf b;
+	char text[64];
+	bool any = false;
+	(void)quota_image_get(image_quotas(plan_image(p)), &s->entity, &v);
+	for (int i = 0; i < QUOTA_KEYS; i++) {
+		if (!s->named[i])
+			continue;
+		if (s->values.v[i] != 0 &&
+		    quota_entity_check(&s->entity, (enum quota_key)i, s->values.v[i], &s->why) != 0)
+			return CHANGE_BAD_REQUEST;
+		v.v[i] = s->values.v[i];
+	}
+	if (validate_only)
+		return CHANGE_OK;
+	buf_init(&b, 4096);
+	record_begin(&b);
+	for (int i = 0; i < QUOTA_KEYS; i++) {
+		if (v.v[i] == 0)
+			continue;
+		any = true;
+		snprintf(text, sizeof(text), "%.17g", v.v[i]);
+		record_add(&b, quota_key_name((enum quota_key)i), str_from(text));
+	}
+	/* A tenant's own limits have an empty entity: its part is a lone '-'. */
+	struct str part = entity_part(p, &s->entity);
+	if (part.n == 0)
+		part = STR("-");
+	if (any)
+		plan_put(p, &b, "/tenants/%u/quotas/%.*s", s->entity.tenant, STR_ARG(part));
+	else {
+		plan_delete(p, "/tenants/%u/quotas/%.*s", s->entity.tenant, STR_ARG(part));
+		buf_free(&b);
+	}
+	return CHANGE_OK;
+}
+
+static enum change_result
+quotas_plan(struct change *change, struct plan *p)
+{
+	struct quotas_change *c = CONTAINER_OF(change, struct quotas_change, change);
+	for (int32_t i = 0; i < c->n; i++)
+		if (c->sets[i].result == CHANGE_OK)
+			c->sets[i].result = plan_quota(p, &c->sets[i], c->validate_only);
+	return CHANGE_OK;
+}
+
+void
+quotas_change_init(struct quotas_change *c)
+{
+	c->change.plan = quotas_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- options of the broker ---- */
+
+static enum change_result
+options_plan(struct change *change, struct plan *p)
+{
+	struct options_change *c = CONTAINER_OF(change, struct options_change, change);
+	for (int32_t i = 0; i < c->n; i++) {
+		const struct option_set *o = &c->options[i];
+		struct str part = record_path_part(plan_arena(p), o->name);
+		struct buf b;
+		if (o->value.p == NULL) {
+			plan_delete(p, "/broker/%.*s", STR_ARG(part));
+			continue;
+		}
+		buf_init(&b, META_NODE_MAX);
+		record_begin(&b);
+		record_add(&b, "value", o->value);
+		plan_put(p, &b, "/broker/%.*s", STR_ARG(part));
+	}
+	return CHANGE_OK;
+}
+
+void
+options_change_init(struct options_change *c)
+{
+	c->change.plan = options_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- producer ids ---- */
+
+static enum change_result
+block_plan(struct change *change, struct plan *p)
+{
+	struct producer_block *c = CONTAINER_OF(change, struct producer_block, change);
+	const struct image *im = plan_image(p);
+	c->ret_first = image_next_producer_id(im);
+	c->ret_count = PRODUCER_BLOCK;
+	if (c->ret_first > INT64_MAX - PRODUCER_BLOCK)
+		return CHANGE_POLICY;
+	plan_counters(p, image_next_tenant_number(im), c->ret_first + PRODUCER_BLOCK);
+	return CHANGE_OK;
+}
+
+void
+producer_block_init(struct producer_block *c)
+{
+	c->change.plan = block_plan;
+	c->change.carry_out = NULL;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/array.h"
+#include "meta/controller.h"
+
+/* Changes of permissions, rules and quotas; form and duties as in topics.h. */
+
+/* chmod, chown, chgrp of one node. Groups and transactional ids get a node here that
+ * stays until it is deleted. */
+struct node_change {
+	enum acl_type type;
+	struct name name;
+	struct acl_node node;		/* what it is to be, whole */
+	enum change_result result;
+	struct why why;
+};
+
+struct nodes_change {
+	struct change change;
+	struct node_change *nodes;
+	int32_t n;
+};
+void nodes_change_init(struct nodes_change *c);
+
+struct rule_change {
+	struct acl_binding binding;
+	bool by_owner;			/* set by the right of ownership */
+	enum change_result result;
+	struct why why;
+};
+
+/* Adding rules. */
+struct rules_add {
+	struct change change;
+	uint32_t tenant;
+	struct rule_change *rules;
+	int32_t n;
+};
+void rules_add_init(struct rules_add *c);
+
+/* Deleting named rules (a filter's matches are listed by the caller, who asked
+ * for each whether it may go); one that is gone already is no error. */
+struct rules_delete {
+	struct change change;
+	uint32_t tenant;
+	const struct acl_binding *rules;
+	int32_t n;
+};
+void rules_delete_init(struct rules_delete *c);
+
+/* One entity's values: those named are set, or removed with a value of 0. */
+struct quota_set {
+	struct quota_entity entity;
+	bool named[QUOTA_KEYS];
+	struct quota_values values;
+	enum change_result result;
+	struct why why;
+};
+
+struct quotas_change {
+	struct change change;
+	struct quota_set *sets;
+	int32_t n;
+	bool validate_only;
+};
+void quotas_change_init(struct quotas_change *c);
+
+/* Options of the broker that are set at run time; value null: unset. The
+ * caller has checked name and value. */
+struct option_set {
+	struct str name, value;
+};
+
+struct options_change {
+	struct change change;
+	const struct option_set *options;
+	int32_t n;
+};
+void options_change_init(struct options_change *c);
+
+/* A block of producer ids that nobody was given before, also after a crash. */
+struct producer_block {
+	struct change change;
+	int64_t ret_first, ret_count;
+};
+void producer_block_init(struct producer_block *c);

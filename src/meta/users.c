@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Users, teams, tenants. A user's record has a generation that rises whenever
+ * what he logged in with is no longer what would let him in (new keys, a lock,
+ * other mechanisms): connections of an older generation are closed.
+ */
+#include "meta/users.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "meta/meta_sqlite.h"
+#include "meta/plan.h"
+#include "meta/record.h"
+#include "security/scram_keys.h"
+#include "tenant/tenant.h"
+
+/* A user's record in hand: what is written is read first, so nothing is lost. */
+struct draft {
+	struct acl_user u;
+	struct cred c;
+	struct str teams[ACL_TEAMS_MAX];
+};
+
+static struct str
+scram_text(struct arena *arena, enum scram_hash hash, const struct scram_key *k)
+{
+	size_t n = scram_hash_len(hash);
+	struct str salt = record_hex(arena, k->salt, k->salt_len);
+	struct str stored = record_hex(arena, k->stored, n), server = record_hex(arena, k->server, n);
+	return arena_printf(arena, "%u:%.*s:%.*s:%.*s", k->iterations, STR_ARG(salt), STR_ARG(stored),
+	    STR_ARG(server));
+}
+
+static void
+record_user(struct arena *arena, struct buf *b, const struct draft *d)
+{
+	static const char *const scram[SCRAM_HASHES] = { "scram-sha-256", "scram-sha-512" };
+	record_begin(b);
+	record_add_int(b, "generation", (int64_t)d->c.generation);
+	if (d->u.is_operator)
+		record_add_int(b, "operator", 1);
+	if (d->c.locked)
+		record_add_int(b, "locked", 1);
+	if (d->c.expires_ms != 0)
+		record_add_int(b, "expires", d->c.expires_ms);
+	for (int m = 0; m < MECH_COUNT; m++)
+		if (d->c.mechanisms & MECH_BIT(m))
+			record_add(b, "mechanism", str_from(mech_name((enum mech)m)));
+	if (d->u.team.n > 0)
+		record_add(b, "primary", d->u.team);
+	for (uint32_t i = 0; i < d->u.n_teams; i++)
+		record_add(b, "team", d->teams[i]);
+	for (int h = 0; h < SCRAM_HASHES; h++)
+		if (d->c.scram[h].iterations != 0)
+			record_add(b, scram[h], scram_text(arena, (enum scram_hash)h, &d->c.scram[h]));
+}
+
+static void
+put_user(struct plan *p, struct name user, const struct draft *d)
+{
+	struct buf b;
+	struct str part = record_path_part(plan_arena(p), user.s);
+	buf_init(&b, META_NODE_MAX);
+	record_user(plan_arena(p), &b, d);
+	plan_put(p, &b, "/tenants/%u/users/%.*s", user.tenant, STR_ARG(part));
+}
+
+/* False where there is no such user. */
+static bool
+read_user(struct plan *p, struct name user, struct draft *ret)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), user.tenant);
+	const struct acl_user *u = t == NULL ? NULL : acl_tenant_user(t, user.s);
+	memset(ret, 0, sizeof(*ret));
+	ret->u.team = STR("");
+	if (u == NULL)
+		return false;
+	image_cred(plan_image(p), user, 0, &ret->c);
+	ret->u = *u;
+	ret->u.team = arena_str(plan_arena(p), u->team);
+	for (uint32_t i = 0; i < u->n_teams; i++)
+		ret->teams[i] = arena_str(plan_arena(p), u->teams[i]);
+	return true;
+}
+
+static void
+new_generation(struct plan *p, struct draft *d)
+{
+	d->c.generation = image_next_generation(plan_image(p));
+}
+
+static bool
+in_team(const struct draft *d, struct str team)
+{
+	for (uint32_t i = 0; i < d->u.n_teams; i++)
+		if (str_eq(d->teams[i], team))
+			return true;
+	return false;
+}
+
+static void
+put_team(struct plan *p, uint32_t tenant, struct str team)
+{
+	struct buf b;
+	buf_init(&b, 64);
+	record_begin(&b);
+	plan_put(p, &b, "/tenants/%u/teams/%.*s", tenant, STR_ARG(team));
+}
+
+/* ---- what may happen to a user ---- */
+
+static enum change_result
+create_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
+{
+	if (exists) {
+		why_set(&x->why, 0, "user '%.*s' exists already", STR_ARG(x->user.s));
+		return CHANGE_DUPLICATE;
+	}
+	if (acl_user_name_check(x->user.s, &x->why) != 0 ||
+	    (x->team.n > 0 && acl_team_name_check(x->team, &x->why) != 0))
+		return CHANGE_BAD_REQUEST;
+	if (x->is_operator && x->user.tenant != 0) {
+		why_set(&x->why, 0, "operators are users of main");
+		return CHANGE_BAD_REQUEST;
+	}
+	d->c.mechanisms = x->mechanisms;
+	d->u.is_operator = x->is_operator;
+	for (int h = 0; h < SCRAM_HASHES; h++)
+		if (x->has_key[h])
+			d->c.scram[h] = x->keys[h];
+	if (x->team.n > 0) {
+		put_team(p, x->user.tenant, x->team);
+		d->u.team = d->teams[0] = x->team;
+		d->u.n_teams = 1;
+	}
+	new_generation(p, d);
+	put_user(p, x->user, d);
+	return CHANGE_OK;
+}
+
+static enum change_result
+set_keys(struct plan *p, struct user_change *x, struct draft *d, bool exists)
+{
+	if (!exists && !x->make)
+		return CHANGE_RESOURCE_NOT_FOUND;
+	if (!exists && acl_user_name_check(x->user.s, &x->why) != 0)
+		return CHANGE_BAD_CREDENTIAL;
+	for (int h = 0; h < SCRAM_HASHES; h++) {
+		if (!x->has_key[h])
+			continue;
+		d->c.scram[h] = x->keys[h];
+		d->c.mechanisms |= MECH_BIT(scram_hash_mech((enum scram_hash)h));
+	}
+	/* PLAIN is checked against the same keys; a listener that offers it decides. */
+	d->c.mechanisms |= MECH_BIT(MECH_PLAIN);
+	new_generation(p, d);
+	put_user(p, x->user, d);
+	return CHANGE_OK;
+}
+
+static enum change_result
+delete_key(struct plan *p, struct user_change *x, struct draft *d, bool exists)
+{
+	for (int h = 0; h < SCRAM_HASHES; h++) {
+		if (!x->has_key[h])
+			continue;
+		if (!exists || d->c.scram[h].iterations == 0) {
+			why_set(&x->why, 0, "the user has no such credential");
+			return CHANGE_RESOURCE_NOT_FOUND;
+		}
+		memset(&d->c.scram[h], 0, sizeof(d->c.scram[h]));
+		d->c.mechanisms &= ~MECH_BIT(scram_hash_mech((enum scram_hash)h));
+	}
+	new_generation(p, d);
+	put_user(p, x->user, d);
+	return CHANGE_OK;
+}
+
+static enum change_result
+lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
+{
+	if (!exists)
+		return CHANGE_RESOURCE_NOT_FOUND;
+	d->c.locked = x->kind == USER_LOCK;
+	if (x->kind == USER_SET_MECHANISMS)
+		d->c.mechanisms = x->mechanisms;
+	new_generation(p, d);
+	put_user(p, x->user, d);
+	return CHANGE_OK;
+}
+
+/* Nodes that he owns: they are given to another, or to nobody; true if there are any. */
+static bool
+give_nodes(struct plan *p, struct user_change *x, bool write)
+{
+	static const struct { enum acl_type type; const char *dir; } kinds[] = {
+		{ ACL_TOPIC, "topics" }, { ACL_GROUP, "groups" }, { ACL_TXN, "txns" },
+	};
+	const struct acl_image *acl = image_acl(plan_image(p));
+	bool any = false;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		struct str name = STR("");
+		const struct acl_tenant *t = acl_image_tenant(acl, x->user.tenant);
+		const struct acl_node *n = acl_tenant_next_node(t, kinds[k].type, name, &name);
+		for (; n != NULL; n = acl_tenant_next_node(t, kinds[k].type, name, &name)) {
+			if (!str_eq(n->owner, x->user.s))
+				continue;
+			any = true;
+			if (!write)
+				continue;
+			struct acl_node next = *n;
+			next.owner = x->chown_to.n > 0 ? x->chown_to : STR("");
+			tree_put_node(p, x->user.tenant, kinds[k].type, arena_str(plan_arena(p), name), &next);
+			t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
+		}
+	}
+	return any;
+}
+
+struct rules_of {
+	struct plan *plan;
+	uint32_t tenant;
+	struct str principal;
+	ARRAY(struct acl_binding) found;
+};
+
+static int
+find_rules(const struct acl_rule *rule, void *arg)
+{
+	struct rules_of *r = arg;
+	struct arena *a = plan_arena(r->plan);
+	if (!str_eq(rule->b.principal, r->principal))
+		return 0;
+	struct acl_binding *b = ARRAY_ADD(a, r->found);
+	*b = rule->b;
+	b->name = arena_str(a, b->name);
+	b->principal = arena_str(a, b->principal);
+	b->host = arena_str(a, b->host);
+	return 0;
+}
+
+static enum change_result
+delete_user(struct plan *p, struct user_change *x, bool exists)
+{
+	if (!exists)
+		return CHANGE_RESOURCE_NOT_FOUND;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
+	struct rules_of r = { .plan = p, .tenant = x->user.tenant,
+		.principal = arena_printf(plan_arena(p), "User:%.*s", STR_ARG(x->user.s)) };
+	(void)acl_tenant_rules(t, NULL, find_rules, &r);
+	if (x->chown_to.n > 0 && acl_tenant_user(t, x->chown_to) == NULL) {
+		why_set(&x->why, 0, "there is no user '%.*s' to give them to", STR_ARG(x->chown_to));
+		return CHANGE_RESOURCE_NOT_FOUND;
+	}
+	bool owns = give_nodes(p, x, false);
+	if ((owns && !x->purge && x->chown_to.n == 0) || (r.found.n > 0 && !x->purge && x->chown_to.n == 0)) {
+		why_set(&x->why, 0, "'%.*s' %s: say --chown-to USER or --purge", STR_ARG(x->user.s),
+		    owns ? "owns topics or groups" : "stands in rules");
+		return CHANGE_POLICY;
+	}
+	if (owns)
+		give_nodes(p, x, true);
+	ARRAY_FOREACH(const struct acl_binding, b, r.found)
+		rules_delete_one(p, x->user.tenant, b);
+	struct str part = record_path_part(plan_arena(p), x->user.s);
+	plan_delete(p, "/tenants/%u/users/%.*s", x->user.tenant, STR_ARG(part));
+	return CHANGE_OK;
+}
+
+static enum change_result
+plan_user(struct plan *p, struct user_change *x)
+{
+	struct draft d;
+	bool exists = read_user(p, x->user, &d);
+	enum change_result r = CHANGE_BAD_REQUEST;
+	switch (x->kind) {
+	case USER_CREATE:	r = create_user(p, x, &d, exists); break;
+	case USER_DELETE:	r = delete_user(p, x, exists); break;
+	case USER_SET_KEYS:	r = set_keys(p, x, &d, exists); break;
+	case USER_DELETE_KEY:	r = delete_key(p, x, &d, exists); break;
+	case USER_LOCK:
+	case USER_UNLOCK:
+	case USER_SET_MECHANISMS: r = lock_user(p, x, &d, exists); break;
+	}
+	mem_cleanse(&d.c, sizeof(d.c));
+	return r;
+}
+
+static enum change_result
+users_plan(struct change *change, struct plan *p)
+{
+	struct users_change *c = CONTAINER_OF(change, struct users_change, change);
+	for (int32_t i = 0; i < c->n; i++)
+		if (c->users[i].result == CHANGE_OK)
+			c->users[i].result = plan_user(p, &c->users[i]);
+	return CHANGE_OK;
+}
+
+void
+users_change_init(struct users_change *c)
+{
+	c->change.plan = users_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- teams ---- */
+
+static enum change_result
+team_member(struct plan *p, struct team_change *c, bool add)
+{
+	struct draft d;
+	struct name user = NAME(c->tenant, c->user);
+	if (!read_user(p, user, &d)) {
+		why_set(&c->change.why, 0, "there is no user '%.*s'", STR_ARG(c->user));
+		return CHANGE_RESOURCE_NOT_FOUND;
+	}
+	bool in = in_team(&d, c->team);
+	if (add && !in && d.u.n_teams == ACL_TEAMS_MAX)
+		return CHANGE_POLICY;
+	if (add && !in) {
+		d.teams[d.u.n_teams++] = c->team;
+		if (d.u.team.n == 0)
+			d.u.team = c->team;
+	}
+	for (uint32_t i = 0; !add && i < d.u.n_teams; i++)
+		if (str_eq(d.teams[i], c->team))
+			d.teams[i--] = d.teams[--d.u.n_teams];
+	if (!add && str_eq(d.u.team, c->team))
+		d.u.team = d.u.n_teams > 0 ? d.teams[0] : STR("");
+	if (add)
+		put_team(p, c->tenant, c->team);
+	put_user(p, user, &d);
+	mem_cleanse(&d.c, sizeof(d.c));
+	return CHANGE_OK;
+}
+
+static enum change_result
+team_delete(struct plan *p, struct team_change *c)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), c->tenant);
+	struct str user = STR("");
+	if (t == NULL || !acl_tenant_has_team(t, c->team))
+		return CHANGE_RESOURCE_NOT_FOUND;
+	for (const struct acl_user *u; (u = acl_tenant_next_user(t, user)) != NULL;) {
+		user = arena_str(plan_arena(p), u->name);
+		if (!acl_user_in(u, c->team))
+			continue;
+		c->user = user;
+		enum change_result r = team_member(p, c, false);
+		if (r != CHANGE_OK)
+			return r;
+		t = acl_image_tenant(image_acl(plan_image(p)), c->tenant);
+	}
+	plan_delete(p, "/tenants/%u/teams/%.*s", c->tenant, STR_ARG(c->team));
+	return CHANGE_OK;
+}
+
+static enum change_result
+team_plan(struct change *change, struct plan *p)
+{
+	struct team_change *c = CONTAINER_OF(change, struct team_change, change);
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), c->tenant);
+	if (t == NULL || acl_team_name_check(c->team, &change->why) != 0)
+		return CHANGE_BAD_REQUEST;
+	switch (c->kind) {
+	case TEAM_CREATE:
+		if (acl_tenant_has_team(t, c->team)) {
+			why_set(&change->why, 0, "team '%.*s' exists already", STR_ARG(c->team));
+			return CHANGE_DUPLICATE;
+		}
+		put_team(p, c->tenant, c->team);
+		return CHANGE_OK;
+	case TEAM_DELETE:
+		return team_delete(p, c);
+	case TEAM_ADD:
+	case TEAM_REMOVE:
+		break;
+	}
+	return team_member(p, c, c->kind == TEAM_ADD);
+}
+
+void
+team_change_init(struct team_change *c)
+{
+	c->change.plan = team_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- tenants ---- */
+
+static void
+put_tenant(struct plan *p, uint32_t number, struct str name, struct str owner)
+{
+	struct buf b;
+	struct uuid id = uuid_make();
+	char text[UUID_TEXT];
+	buf_init(&b, 4096);
+	record_begin(&b);
+	record_add(&b, "name", name);
+	record_add(&b, "owner", owner);
+	record_add(&b, "cluster.id", str_from(uuid_format(&id, text)));
+	plan_put(p, &b, "/tenants/%u", number);
+}
+
+void
+plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id)
+{
+	struct buf b;
+	buf_init(&b, 256);
+	record_begin(&b);
+	record_add_int(&b, "tenant", tenant);
+	record_add_int(&b, "producer.id", producer_id);
+	record_add_int(&b, "generation", (int64_t)image_next_generation(plan_image(p)));
+	plan_put(p, &b, "/next");
+}
+
+static enum change_result
+tenant_create_plan(struct change *change, struct plan *p)
+{
+	struct tenant_create *c = CONTAINER_OF(change, struct tenant_create, change);
+	const struct image *im = plan_image(p);
+	if (tenant_name_check(c->name, &change->why) != 0)
+		return CHANGE_BAD_REQUEST;
+	if (acl_image_tenant_named(image_acl(im), c->name) != NULL) {
+		why_set(&change->why, 0, "tenant '%.*s' exists already", STR_ARG(c->name));
+		return CHANGE_DUPLICATE;
+	}
+	c->ret_number = image_next_tenant_number(im);
+	plan_counters(p, c->ret_number + 1, image_next_producer_id(im));
+	put_tenant(p, c->ret_number, c->name, c->admin.user.s);
+	c->admin.user.tenant = c->ret_number;
+	c->admin.kind = USER_CREATE;
+	c->admin.team = STR("admins");
+	enum change_result r = plan_user(p, &c->admin);
+	if (r != CHANGE_OK)
+		change->why = c->admin.why;
+	return r;
+}
+
+void
+tenant_create_init(struct tenant_create *c)
+{
+	c->change.plan = tenant_create_plan;
+	c->change.carry_out = NULL;
+}
+
+/* Only what is empty is deleted here: topics go first, by their own deletion. */
+static enum change_result
+tenant_delete_plan(struct change *change, struct plan *p)
+{
+	struct tenant_delete *c = CONTAINER_OF(change, struct tenant_delete, change);
+	const struct acl_tenant *t = acl_image_tenant_named(image_acl(plan_image(p)), c->name);
+	if (t == NULL)
+		return CHANGE_RESOURCE_NOT_FOUND;
+	uint32_t number = acl_tenant_number(t);
+	if (number == 0) {
+		why_set(&change->why, 0, "main cannot be deleted");
+		return CHANGE_BAD_REQUEST;
+	}
+	if (image_next_topic(plan_image(p), number, STR_NULL) != NULL) {
+		why_set(&change->why, 0, "tenant '%.*s' still has topics: delete them first", STR_ARG(c->name));
+		return CHANGE_POLICY;
+	}
+	struct str user = STR(""), team = STR("");
+	for (const struct acl_user *u; (u = acl_tenant_next_user(t, user)) != NULL;) {
+		user = arena_str(plan_arena(p), u->name);
+		struct str part = record_path_part(plan_arena(p), user);
+		plan_delete(p, "/tenants/%u/users/%.*s", number, STR_ARG(part));
+		t = acl_image_tenant(image_acl(plan_image(p)), number);
+	}
+	while ((team = acl_tenant_next_team(t, team)).p != NULL) {
+		team = arena_str(plan_arena(p), team);
+		plan_delete(p, "/tenants/%u/teams/%.*s", number, STR_ARG(team));
+		t = acl_image_tenant(image_acl(plan_image(p)), number);
+	}
+	rules_delete_all(p, number);
+	plan_delete(p, "/tenants/%u", number);
+	return CHANGE_OK;
+}
+
+void
+tenant_delete_init(struct tenant_delete *c)
+{
+	c->change.plan = tenant_delete_plan;
+	c->change.carry_out = NULL;
+}
+
+/* ---- the first user, and a lost password: without a running broker ---- */
+
+struct offline {
+	struct buf b[8];
+	struct meta_op ops[8];
+	int n;
+};
+
+static void
+offline_put(struct offline *o, const char *path)
+{
+	o->ops[o->n] = (struct meta_op){ .kind = META_PUT, .path = str_from(path),
+		.value = buf_str(&o->b[o->n]) };
+	o->n++;
+}
+
+static struct buf *
+offline_begin(struct offline *o)
+{
+	struct buf *b = &o->b[o->n];
+	buf_init(b, META_NODE_MAX);
+	record_begin(b);
+	return b;
+}
+
+static int
+offline_write(const char *file, struct offline *o, struct why *why)
+{
+	struct meta *meta;
+	int err = meta_sqlite_open(file, &meta, why);
+	if (err == 0) {
+		err = meta_multi_wait(meta, o->ops, o->n);
+		if (err != 0)
+			why_set(why, err, "%s: %s", file, err_text(err));
+		meta_close(&meta);
+	}
+	for (int i = 0; i < o->n; i++)
+		buf_free_secret(&o->b[i]);
+	return err;
+}
+
+int
+meta_init(const char *file, const struct meta_first_user *admin, struct why *why)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct offline o = { .n = 0 };
+	struct uuid id = uuid_make();
+	char text[UUID_TEXT];
+	struct buf *b = offline_begin(&o);
+	record_add(b, "name", STR("main"));
+	record_add(b, "owner", admin->name);
+	record_add(b, "cluster.id", str_from(uuid_format(&id, text)));
+	offline_put(&o, "/tenants/0");
+	b = offline_begin(&o);
+	record_add_int(b, "tenant", 1);
+	offline_put(&o, "/next");
+	offline_begin(&o);
+	offline_put(&o, "/tenants/0/teams/admins");
+	struct draft d = { .u = { .is_operator = true, .team = STR("admins"), .n_teams = 1 },
+		.c = { .mechanisms = admin->mechanisms, .generation = 1 }, .teams = { STR("admins") } };
+	memcpy(d.c.scram, admin->scram, sizeof(d.c.scram));
+	record_user(arena, offline_begin(&o), &d);
+	struct str part = record_path_part(arena, admin->name);
+	offline_put(&o, arena_printf(arena, "/tenants/0/users/%.*s", STR_ARG(part)).p);
+	int err = offline_write(file, &o, why);
+	mem_cleanse(&d, sizeof(d));
+	arena_destroy(&arena);
+	return err;
+}
+
+struct offline_load {
+	struct image *image;
+};
+
+static int
+offline_node(struct str path, struct str value, int64_t version, void *arg)
+{
+	struct offline_load *l = arg;
+	(void)version;
+	(void)image_apply(&l->image, path, value, NULL);
+	return 0;
+}
+
+int
+meta_set_keys(const char *file, struct name user, const struct scram_key keys[SCRAM_HASHES],
+    struct why *why)
+{
+	struct meta *meta;
+	struct offline_load l = { image_create(NULL) };
+	struct offline o = { .n = 0 };
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct draft d = { .u = { .team = STR("") } };
+	int err = meta_sqlite_open(file, &meta, why);
+	if (err == 0) {
+		err = meta_walk(meta, offline_node, &l, why);
+		meta_close(&meta);
+	}
+	const struct acl_tenant *t = acl_image_tenant(image_acl(l.image), user.tenant);
+	const struct acl_user *u = t == NULL ? NULL : acl_tenant_user(t, user.s);
+	if (err == 0 && u == NULL)
+		err = why_set(why, ERR_NOTFOUND, "there is no user '%.*s'", STR_ARG(user.s));
+	if (err == 0) {
+		image_cred(l.image, user, 0, &d.c);
+		d.u = *u;
+		for (uint32_t i = 0; i < u->n_teams; i++)
+			d.teams[i] = u->teams[i];
+		memcpy(d.c.scram, keys, sizeof(d.c.scram));
+		d.c.mechanisms |= MECH_BIT(MECH_SCRAM_SHA_256) | MECH_BIT(MECH_SCRAM_SHA_512) | MECH_BIT(MECH_PLAIN);
+		d.c.locked = false;
+		d.c.generation = image_next_generation(l.image);
+		record_user(arena, offline_begin(&o), &d);
+		struct str part = record_path_part(arena, user.s);
+		offline_put(&o, arena_printf(arena, "/tenants/%u/users/%.*s", user.tenant, STR_ARG(part)).p);
+		err = offline_write(file, &o, why);
+	}
+	mem_cleanse(&d, sizeof(d));
+	image_unref(&l.image);
+	arena_destroy(&arena);
+	return err;
+}
