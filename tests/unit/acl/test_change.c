@@ -109,6 +109,8 @@ literal_rules_on_a_node_are_its_owners(void **state)
 	struct acl_binding g = { .type = ACL_GROUP, .pattern = ACL_LITERAL, .name = s("made-by-use") };
 	assert_true(acl_may_rule(c->image, &anna, 0, &g, &node, &by_owner, NULL));
 	assert_true(by_owner);
+	g.name = s("*");		/* the owner of a group of that name does not own all */
+	assert_false(acl_may_rule(c->image, &anna, 0, &g, &node, &by_owner, NULL));
 }
 
 static void

@@ -27,7 +27,15 @@ a_mapped_name_without_a_record_has_no_teams(void **state)
 	assert_false(who.gone);
 	assert_null(who.record);
 	assert_false(acl_visible(c->image, &who, &o));
+	p.user_generation = 1;		/* had a record, which was deleted since */
+	acl_who_of(c->image, &p, 0, &who);
+	assert_true(who.gone);
+	p.user_generation = 0;
 	p.unknown_ok = false;
+	acl_who_of(c->image, &p, 0, &who);
+	assert_true(who.gone);
+	p.user.s = s("anna");		/* got a record since: log in again */
+	p.unknown_ok = true;
 	acl_who_of(c->image, &p, 0, &who);
 	assert_true(who.gone);
 }
@@ -543,6 +551,11 @@ a_user_deleted_locked_expired_or_rekeyed_may_nothing(void **state)
 	assert_false(may(c, "anna", ACL_READ, ACL_TOPIC, "orders"));
 	CHANGE(c, 0, acl_tenant_del_user(t, s("anna")));
 	assert_false(may(c, "anna", ACL_READ, ACL_TOPIC, "orders"));
+	struct acl_user locked = { .name = s("admin"), .generation = 1, .is_operator = true,
+		.locked = true };
+	CHANGE(c, 0, acl_tenant_set_user(t, &locked));
+	assert_false(user(c, 0, "admin").is_operator);
+	assert_false(may(c, "admin", ACL_READ, ACL_TOPIC, "orders"));
 	CHANGE(c, 0, acl_tenant_del_user(t, s("admin")));
 	assert_false(may(c, "admin", ACL_READ, ACL_TOPIC, "orders"));
 }
