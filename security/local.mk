@@ -4,6 +4,7 @@ libsecurity_a_SOURCES = \
 	security/checks.c security/checks.h \
 	security/claim.c \
 	security/cred.c security/cred.h security/mechs.def \
+	security/drop.c security/drop.h \
 	security/gss.c security/gss.h \
 	security/mapping.h security/mapping_private.h \
 	security/mapping_krb.c security/mapping_ssl.c \

@@ -221,7 +221,7 @@ apply_rule(const struct krb_rule *rule, const struct str param[3], struct buf *r
 static bool
 is_simple(struct str s)
 {
-	return s.n > 0 && memchr(s.p, '/', s.n) == NULL && memchr(s.p, '@', s.n) == NULL;
+	return memchr(s.p, '/', s.n) == NULL && memchr(s.p, '@', s.n) == NULL;
 }
 
 int
@@ -246,7 +246,7 @@ krb_rules_map(const struct krb_rules *rules, struct str principal, struct buf *r
 		if (err != 0)
 			return err;
 		mapping_fold(ret, from, rule->fold);
-		if (!is_simple((struct str){ (char *)ret->p + from, ret->n - from }))
+		if (ret->n == from || !is_simple((struct str){ (char *)ret->p + from, ret->n - from }))
 			return ERR_INVAL;
 		return 0;
 	}

@@ -3,7 +3,8 @@ security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_k
 	tests/unit/security/test_names tests/unit/security/test_penalty \
 	tests/unit/security/test_checks tests/unit/security/test_rx \
 	tests/unit/security/test_mapping tests/unit/security/test_sasl \
-	tests/unit/security/test_interop tests/unit/security/test_gssapi
+	tests/unit/security/test_interop tests/unit/security/test_gssapi \
+	tests/unit/security/test_certificate tests/unit/security/test_drop
 EXTRA_DIST += tests/unit/security/kdc.sh
 check_PROGRAMS += $(security_tests)
 security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) \
@@ -32,3 +33,7 @@ tests_unit_security_test_interop_LDADD = $(security_test_libs)
 tests_unit_security_test_gssapi_SOURCES = tests/unit/security/test_gssapi.c \
 	tests/unit/security/cyrus_client.h tests/unit/security/sasl_fixture.h
 tests_unit_security_test_gssapi_LDADD = $(security_test_libs)
+tests_unit_security_test_certificate_SOURCES = tests/unit/security/test_certificate.c
+tests_unit_security_test_certificate_LDADD = $(security_test_libs)
+tests_unit_security_test_drop_SOURCES = tests/unit/security/test_drop.c
+tests_unit_security_test_drop_LDADD = $(security_test_libs)

@@ -127,6 +127,7 @@ tickets(void **state)
 		{ "RULE:[1:$1@$0],DEFAULT", "anna@REALM", "invalid argument" },
 		{ "RULE:[2:$1/$2],DEFAULT", "a/b@REALM", "invalid argument" },
 		{ "RULE:[1:$1]s/.*//,DEFAULT", "anna@REALM", "invalid argument" },
+		{ "RULE:[1:],DEFAULT", "anna@REALM", "invalid argument" },
 		{ "DEFAULT", "anna", "invalid argument" },
 		{ "DEFAULT", "anna@", "invalid argument" },
 		{ "DEFAULT", "@REALM", "invalid argument" },
