@@ -13,6 +13,7 @@ include tests/unit/meta/local.mk
 include tests/unit/coord/local.mk
 include tests/unit/api/local.mk
 include tests/unit/broker/local.mk
+include tests/unit/cli/local.mk
 endif
 include tests/fuzz/local.mk
 include tests/wire/local.mk

@@ -3,8 +3,16 @@ noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	src/cli/args.c src/cli/cli.c src/cli/cli.h \
 	src/cli/conn.c src/cli/conn.h \
+	src/cli/facl.c src/cli/group.c \
 	src/cli/login.c src/cli/login.h src/cli/scram.c \
 	src/cli/print.c src/cli/print.h \
 	src/cli/props.c src/cli/props.h \
-	src/cli/topic.c src/cli/tree.c src/cli/tree.h
+	src/cli/quota.c src/cli/secret.c src/cli/secret.h \
+	src/cli/team.c src/cli/tenant.c \
+	src/cli/topic.c src/cli/tree.c src/cli/tree.h \
+	src/cli/user.c
 EXTRA_DIST += src/cli/README.md
+
+bin_PROGRAMS += schlossctl
+schlossctl_SOURCES = src/cli/main.c
+schlossctl_LDADD = libcli.a libbroker.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)

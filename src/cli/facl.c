@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * getfacl and setfacl: a second notation for Kafka's ACL bindings. What the
+ * modes say already is left out of getfacl's rules (the broker shows it as
+ * bindings too), so that its output, given to setfacl --set-file, changes
+ * nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "acl/acl.h"
+#include "acl/describe.h"
+#include "acl/text.h"
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/tree.h"
+
+#define RULES_MAX (1024 * 1024)
+
+/* Rules on one path. */
+struct rules {
+	struct cli *cli;
+	struct str text;		/* the path */
+	struct acl_path path;
+	struct acl_binding on;		/* type, pattern and name, for parsing */
+	ARRAY(struct acl_binding) list;
+};
+
+static int
+rules_on(struct cli *cli, const char *text, bool prefixed, struct rules *ret)
+{
+	struct why why;
+	*ret = (struct rules){ .cli = cli };
+	int status = tree_path(cli, text, &ret->text);
+	if (status != 0)
+		return status;
+	if (acl_path_parse(cli->arena, ret->text, &ret->path, &why) != 0)
+		return cli_complain(CLI_USAGE, "%s: %s", text, why.text);
+	enum acl_type type = ret->path.type;
+	if (type != ACL_TOPIC && type != ACL_GROUP && type != ACL_TXN && type != ACL_TENANT)
+		return cli_complain(CLI_USAGE, "%s: rules stand on topics, groups, txns and on the tenant; for "
+		    "all topics write '/TENANT/topics/*', for a prefix add --prefixed", text);
+	ret->on = (struct acl_binding){ .type = (int8_t)type, .pattern = prefixed ? ACL_PREFIXED : ACL_LITERAL,
+	    .name = type == ACL_TENANT ? STR(ACL_CLUSTER_NAME) : ret->path.name };
+	return 0;
+}
+
+static int
+keep(const struct acl_binding *b, void *arg)
+{
+	struct rules *r = arg;
+	struct acl_binding *mine = ARRAY_ADD(r->cli->arena, r->list);
+	*mine = *b;
+	mine->name = arena_str(r->cli->arena, b->name);
+	mine->principal = arena_str(r->cli->arena, b->principal);
+	mine->host = arena_str(r->cli->arena, b->host);
+	return 0;
+}
+
+static bool
+same(const struct acl_binding *a, const struct acl_binding *b)
+{
+	return a->type == b->type && a->pattern == b->pattern && a->op == b->op &&
+	    a->permission == b->permission && str_eq(a->name, b->name) &&
+	    str_eq(a->principal, b->principal) && str_eq(a->host, b->host);
+}
+
+static bool
+has(const struct rules *r, const struct acl_binding *b)
+{
+	for (int32_t i = 0; i < r->list.n; i++)
+		if (same(&r->list.v[i], b))
+			return true;
+	return false;
+}
+
+/* The node of the path, if we may see it. */
+static int
+ask_node(struct cli *cli, const struct rules *r, struct tree_list_rsp_node *ret, bool *ret_found)
+{
+	struct tree_list_req in;
+	struct tree_list_rsp out;
+	wire_defaults(&tree_list_req_msg, &in);
+	in.tenant = cli_tenant_field(cli);
+	in.path = r->text;
+	in.limit = 10;
+	*ret_found = false;
+	int status = cli_call(cli, WIRE_KEY_TREE_LIST, &in, &out);
+	for (int32_t i = 0; status == 0 && out.error_code == 0 && i < out.nodes.n; i++) {
+		if (str_eq(out.nodes.v[i].path, r->text)) {
+			*ret = out.nodes.v[i];
+			*ret_found = true;
+		}
+	}
+	return status;
+}
+
+/* What the node's mode stands for, to be left out. */
+static int
+modes_of(struct cli *cli, const struct rules *r, const struct tree_list_rsp_node *node, struct rules *ret)
+{
+	struct acl_node n = { .owner = node->owner, .team = node->team, .mode = (uint16_t)node->mode };
+	*ret = (struct rules){ .cli = cli };
+	return acl_describe_node(r->path.type, r->on.name, &n, keep, ret);
+}
+
+static int
+ask_rules(struct cli *cli, struct rules *r)
+{
+	struct describe_acls_req in;
+	struct describe_acls_rsp out;
+	wire_defaults(&describe_acls_req_msg, &in);
+	in.resource_type_filter = r->on.type;
+	in.resource_name_filter = NAME(0, r->on.name);
+	in.pattern_type_filter = r->on.pattern;
+	in.operation = ACL_OP_ANY;
+	in.permission_type = ACL_PERMISSION_ANY;
+	int status = cli_open_in(cli, r->path.tenant);
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_DESCRIBE_ACLS, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, cli_escape(cli, r->text), out.error_code, out.error_message);
+	for (int32_t i = 0; status == 0 && i < out.resources.n; i++) {
+		const struct describe_acls_rsp_resource *res = &out.resources.v[i];
+		for (int32_t k = 0; k < res->acls.n; k++) {
+			struct acl_binding b = { res->resource_type, res->pattern_type, res->acls.v[k].operation,
+			    res->acls.v[k].permission_type, res->resource_name.s, res->acls.v[k].principal,
+			    res->acls.v[k].host };
+			keep(&b, r);
+		}
+	}
+	return status;
+}
+
+/* The rules proper: without those that modes stand for. */
+static int
+real_rules(struct cli *cli, struct rules *r, struct tree_list_rsp_node *ret_node, bool *ret_found)
+{
+	struct rules all = *r, modes = { .cli = cli };
+	int status = ask_node(cli, r, ret_node, ret_found);
+	if (status == 0 && *ret_found && r->on.pattern == ACL_LITERAL)
+		status = modes_of(cli, r, ret_node, &modes);
+	if (status == 0)
+		status = ask_rules(cli, &all);
+	for (int32_t i = 0; status == 0 && i < all.list.n; i++)
+		if (!has(&modes, &all.list.v[i]))
+			keep(&all.list.v[i], r);
+	return status;
+}
+
+static void
+print_head(struct cli *cli, const struct rules *r, const struct tree_list_rsp_node *node)
+{
+	char mode[ACL_MODE_TEXT];
+	printf("# path: %s\n", cli_escape(cli, r->text));
+	if (node != NULL)
+		printf("# owner: %s\n# team: %s\n# mode: %s\n", cli_escape(cli, node->owner),
+		    cli_escape(cli, node->team), acl_mode_format((unsigned)node->mode & 0777, mode));
+}
+
+static struct str
+rule_text(struct cli *cli, const struct acl_binding *b)
+{
+	struct buf line;
+	buf_init(&line, 65536);
+	struct str text = acl_rule_text_format(&line, b) == 0 ? arena_str(cli->arena, buf_str(&line)) :
+	    STR("# a rule that is too long to show");
+	buf_free(&line);
+	return text;
+}
+
+static void
+print_rules_json(struct cli *cli, const struct rules *r)
+{
+	static const struct print_column columns[] = {
+		{ "path", PRINT_TEXT }, { "prefixed", PRINT_BOOL }, { "rule", PRINT_TEXT },
+	};
+	struct print_table t;
+	print_table_init(&t, &cli->print, "rules", columns, 3);
+	for (int32_t i = 0; i < r->list.n; i++) {
+		struct str *cell = print_row(&t);
+		cell[0] = r->text;
+		cell[1] = print_bool(r->on.pattern == ACL_PREFIXED);
+		cell[2] = rule_text(cli, &r->list.v[i]);
+	}
+	print_table(&cli->print, &t);
+}
+
+static int
+run_getfacl(struct cli *cli, struct args *args)
+{
+	struct rules r;
+	struct tree_list_rsp_node node;
+	bool found, prefixed = args_flag(args, "--prefixed");
+	int status = args_end(args, 1, 1);
+	if (status == 0)
+		status = rules_on(cli, args->v[0], prefixed, &r);
+	if (status == 0)
+		status = real_rules(cli, &r, &node, &found);
+	if (status != 0)
+		return status;
+	if (cli->print.form == PRINT_JSON) {
+		print_rules_json(cli, &r);
+		return 0;
+	}
+	print_head(cli, &r, found ? &node : NULL);
+	for (int32_t i = 0; i < r.list.n; i++)
+		printf("%.*s\n", STR_ARG(rule_text(cli, &r.list.v[i])));
+	return 0;
+}
+
+static int
+add_rules(struct cli *cli, const struct rules *r)
+{
+	struct create_acls_req in;
+	struct create_acls_rsp out;
+	wire_defaults(&create_acls_req_msg, &in);
+	if (r->list.n == 0)
+		return 0;
+	for (int32_t i = 0; i < r->list.n; i++) {
+		const struct acl_binding *b = &r->list.v[i];
+		struct create_acls_req_creation *c = WIRE_ADD(cli->arena, in.creations, create_acls_req_creation);
+		c->resource_type = b->type;
+		c->resource_name = NAME(0, b->name);
+		c->resource_pattern_type = b->pattern;
+		c->principal = b->principal;
+		c->host = b->host;
+		c->operation = b->op;
+		c->permission_type = b->permission;
+	}
+	int status = cli_call(cli, WIRE_KEY_CREATE_ACLS, &in, &out);
+	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
+		status = cli_answer(cli, cli_escape(cli, r->text), out.results.v[i].error_code,
+		    out.results.v[i].error_message);
+	return status;
+}
+
+static int
+remove_rules(struct cli *cli, const struct rules *r)
+{
+	struct delete_acls_req in;
+	struct delete_acls_rsp out;
+	wire_defaults(&delete_acls_req_msg, &in);
+	if (r->list.n == 0)
+		return 0;
+	for (int32_t i = 0; i < r->list.n; i++) {
+		const struct acl_binding *b = &r->list.v[i];
+		struct delete_acls_req_filter *f = WIRE_ADD(cli->arena, in.filters, delete_acls_req_filter);
+		f->resource_type_filter = b->type;
+		f->resource_name_filter = NAME(0, b->name);
+		f->pattern_type_filter = b->pattern;
+		f->principal_filter = b->principal;
+		f->host_filter = b->host;
+		f->operation = b->op;
+		f->permission_type = b->permission;
+	}
+	int status = cli_call(cli, WIRE_KEY_DELETE_ACLS, &in, &out);
+	for (int32_t i = 0; status == 0 && i < out.filter_results.n; i++)
+		status = cli_answer(cli, cli_escape(cli, r->text), out.filter_results.v[i].error_code,
+		    out.filter_results.v[i].error_message);
+	return status;
+}
+
+/* Lines or words with ',' between; '#' begins a comment. */
+static int
+parse_rules(struct rules *r, struct str text, char separator)
+{
+	struct str line;
+	struct why why;
+	while (text.p != NULL) {
+		str_cut(&text, separator, &line);
+		line = str_trim(line);
+		if (line.n == 0 || line.p[0] == '#')
+			continue;
+		if (acl_rule_text_parse(r->cli->arena, line, &r->on, keep, r, &why) != 0)
+			return cli_complain(CLI_USAGE, "\"%s\": %s", cli_escape(r->cli, line), why.text);
+	}
+	return 0;
+}
+
+static int
+parse_file(struct rules *r, const char *file)
+{
+	struct buf text;
+	char block[4096];
+	size_t n;
+	FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	int err = 0;
+	if (in == NULL)
+		return cli_complain(CLI_USAGE, "%s: cannot be read", file);
+	buf_init(&text, RULES_MAX);
+	while (err == 0 && (n = fread(block, 1, sizeof(block), in)) > 0)
+		err = buf_add(&text, block, n);
+	if (in != stdin)
+		fclose(in);
+	int status = err != 0 ? cli_complain(CLI_USAGE, "%s: too large", file) :
+	    parse_rules(r, arena_str(r->cli->arena, buf_str(&text)), '\n');
+	buf_free(&text);
+	return status;
+}
+
+struct setfacl {
+	const char *add, *remove, *file;
+	bool clear;
+};
+
+/* Adds before it removes, so that nobody loses a right in between; but a deny
+ * rule that is to go, goes after what is to come. */
+static int
+apply(struct cli *cli, const struct setfacl *s, const struct rules *on)
+{
+	struct rules add = *on, gone = *on, now = *on;
+	struct tree_list_rsp_node node;
+	bool found;
+	int status = s->add != NULL ? parse_rules(&add, str_from(s->add), ',') : 0;
+	if (status == 0 && s->file != NULL)
+		status = parse_file(&add, s->file);
+	if (status == 0 && s->remove != NULL)
+		status = parse_rules(&gone, str_from(s->remove), ',');
+	if (status == 0 && (s->clear || s->file != NULL)) {
+		status = real_rules(cli, &now, &node, &found);
+		for (int32_t i = 0; status == 0 && i < now.list.n; i++)
+			if (!has(&add, &now.list.v[i]))
+				keep(&now.list.v[i], &gone);
+	}
+	if (status == 0)
+		status = cli_open_in(cli, on->path.tenant);
+	if (status == 0)
+		status = add_rules(cli, &add);
+	return status != 0 ? status : remove_rules(cli, &gone);
+}
+
+static int
+run_setfacl(struct cli *cli, struct args *args)
+{
+	struct setfacl s = { .add = NULL };
+	struct rules on;
+	args_option(args, "-m|--modify", &s.add);
+	args_option(args, "-x|--remove", &s.remove);
+	args_option(args, "--set-file", &s.file);
+	s.clear = args_flag(args, "-b|--remove-all");
+	bool prefixed = args_flag(args, "--prefixed");
+	int status = args_end(args, 1, 1000);
+	if (status == 0 && s.add == NULL && s.remove == NULL && s.file == NULL && !s.clear)
+		status = cli_complain(CLI_USAGE, "nothing to do: -m RULE adds, -x RULE removes, -b removes all, "
+		    "--set-file FILE replaces all; a rule is [deny:]user:NAME:OPS[@HOST] or team:NAME:OPS");
+	if (status == 0 && s.file != NULL && args->n > 1)
+		status = cli_complain(CLI_USAGE, "--set-file is for one path");
+	for (int i = 0; status == 0 && i < args->n; i++) {
+		status = rules_on(cli, args->v[i], prefixed, &on);
+		if (status == 0)
+			status = apply(cli, &s, &on);
+	}
+	return status;
+}
+
+const struct verb facl_verbs[] = {
+	{ NULL, "getfacl", run_getfacl, "[--prefixed] PATH", "the rules on a path; setfacl reads its output" },
+	{ NULL, "setfacl", run_setfacl,
+	    "[--prefixed] {-m RULE,... | -x RULE,... | -b | --set-file FILE} PATH ...",
+	    "add, remove, replace rules: [deny:]user:NAME:OPS[@HOST], team:NAME:OPS" },
+	{ .name = NULL },
+};

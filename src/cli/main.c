@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: options, then a noun and a verb (or a verb that stands
+ * alone), found in the tables that each file of nouns brings. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct verb *const tables[] = {
+	topic_verbs, group_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, tree_verbs, facl_verbs,
+};
+
+static const char intro[] =
+    "schlossctl - administer a Schloss broker\n\n"
+    "usage: schlossctl [-F FILE] [-o table|json] [--tenant TENANT] NOUN VERB [...]\n\n";
+
+static const char outro[] =
+    "\n-F names the client file (default: $SCHLOSSCTL_CONF, ~/.config/schloss/admin.conf).\n"
+    "Exit: 0 done or allowed, 1 denied (why), 2 wrong call, 3 no connection or login,\n"
+    "4 refused by the broker. See schlossctl(1); schlossctl help NOUN shows usages.\n\n"
+    "A first quarter of an hour:\n"
+    "  schlossctl topic create orders -p 3 --owner anna\n"
+    "  schlossctl user create anna --conf anna.conf\n"
+    "  schlossctl user create bert --conf bert.conf\n"
+    "  schlossctl why bert write topics/orders\n"
+    "  schlossctl setfacl -m user:bert:w topics/orders\n"
+    "  schlossctl getfacl topics/orders\n";
+
+static bool
+is_noun(const struct verb *v, const char *noun)
+{
+	return v->noun != NULL && strcmp(v->noun, noun) == 0;
+}
+
+/* All verbs, or those of one noun with their usage; how many. */
+static int
+print_verbs(FILE *out, const char *noun)
+{
+	int count = 0;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (const struct verb *v = tables[i]; v->name != NULL; v++) {
+			bool alone = v->noun == NULL;
+			if (noun != NULL && !is_noun(v, noun) && !(alone && strcmp(v->name, noun) == 0))
+				continue;
+			if (noun != NULL)
+				fprintf(out, "  schlossctl %s%s%s %s\n      %s\n", alone ? "" : v->noun,
+				    alone ? "" : " ", v->name, v->usage, v->help);
+			else
+				fprintf(out, "  %-7s%-9s %s\n", alone ? "" : v->noun, v->name, v->help);
+			count++;
+		}
+	}
+	return count;
+}
+
+static int
+help(const char *noun)
+{
+	if (noun != NULL && print_verbs(stdout, noun) > 0)
+		return CLI_OK;
+	if (noun != NULL)
+		return cli_complain(CLI_USAGE, "there is no %s: schlossctl help", noun);
+	fputs(intro, stdout);
+	print_verbs(stdout, NULL);
+	fputs(outro, stdout);
+	return CLI_OK;
+}
+
+/* words: how many of argv are the noun and the verb. */
+static const struct verb *
+find_verb(char **argv, int argc, int *ret_words)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (const struct verb *v = tables[i]; v->name != NULL; v++) {
+			bool alone = v->noun == NULL;
+			if (alone ? strcmp(v->name, argv[0]) != 0 :
+			    argc < 2 || !is_noun(v, argv[0]) || strcmp(v->name, argv[1]) != 0)
+				continue;
+			*ret_words = alone ? 1 : 2;
+			return v;
+		}
+	}
+	return NULL;
+}
+
+static int
+unknown_verb(char **argv, int argc)
+{
+	if (print_verbs(stderr, argv[0]) == 0)
+		return cli_complain(CLI_USAGE, "there is no %s: schlossctl help shows what there is", argv[0]);
+	return argc < 2 ? cli_complain(CLI_USAGE, "%s: a verb is missing, one of those above", argv[0]) :
+	    cli_complain(CLI_USAGE, "%s has no verb %s, but those above", argv[0], argv[1]);
+}
+
+/* The options that every verb has; they may stand anywhere. */
+static int
+global_options(struct cli *cli, struct args *args)
+{
+	const char *form = NULL;
+	args_option(args, "-F", &cli->file);
+	args_option(args, "--tenant", &cli->tenant);
+	args_option(args, "-o|--output", &form);
+	if (form == NULL || strcmp(form, "table") == 0)
+		cli->print.form = PRINT_TABLE;
+	else if (strcmp(form, "json") == 0)
+		cli->print.form = PRINT_JSON;
+	else
+		return cli_complain(CLI_USAGE, "-o: \"%s\" is neither table nor json", form);
+	return 0;
+}
+
+static int
+run(struct cli *cli, struct args *args)
+{
+	int words;
+	if (args->n == 0) {
+		fputs(intro, stderr);
+		return cli_complain(CLI_USAGE, "schlossctl help shows nouns and verbs");
+	}
+	if (strcmp(args->v[0], "help") == 0)
+		return help(args->n > 1 ? args->v[1] : NULL);
+	const struct verb *verb = find_verb(args->v, args->n, &words);
+	if (verb == NULL)
+		return unknown_verb(args->v, args->n);
+	if (args_flag(args, "-h|--help"))
+		return help(verb->noun != NULL ? verb->noun : verb->name);
+	args->usage = arena_printf(cli->arena, "%s%s%s %s", verb->noun != NULL ? verb->noun : "",
+	    verb->noun != NULL ? " " : "", verb->name, verb->usage).p;
+	args->v += words;
+	args->n -= words;
+	return verb->run(cli, args);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { .arena = arena_create(SIZE_MAX), .print = { .out = stdout } };
+	struct args args = { argv + 1, argc - 1, "" };
+	signal(SIGPIPE, SIG_IGN);
+	cli.print.arena = cli.arena;
+	int status;
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		status = help(NULL);
+	else if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		status = printf("schlossctl %s\n", PACKAGE_VERSION) > 0 ? CLI_OK : CLI_REFUSED;
+	else {
+		status = global_options(&cli, &args);
+		if (status == 0)
+			status = run(&cli, &args);
+	}
+	conn_close(&cli.conn);
+	if (fflush(stdout) != 0)
+		status = cli_complain(CLI_REFUSED, "the output could not be written");
+	arena_destroy(&cli.arena);
+	return status;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Quotas by Kafka's own requests. Whose they are is said by a path: the tenant,
+ * one of its users, or every user that has none of his own ('*'). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acl/text.h"
+#include "cli/cli.h"
+#include "cli/tree.h"
+
+enum { MATCH_EXACT = 0, MATCH_DEFAULT = 1, MATCH_ANY = 2 };
+
+/* Whose quotas: the entity of Kafka's requests. */
+struct whose {
+	struct str tenant;
+	struct str user;		/* null: the tenant itself, or the default of users */
+	bool users;			/* the path names users */
+	const char *client;		/* --client-id, or NULL */
+};
+
+static int
+whose_path(struct cli *cli, const char *text, struct whose *ret)
+{
+	static const char star[] = "/users/*";
+	struct acl_path path;
+	struct why why;
+	struct str whole = str_from(text);
+	if (whole.n > sizeof(star) - 1 && strcmp(text + whole.n - (sizeof(star) - 1), star) == 0) {
+		whole.n -= sizeof(star) - 1;
+		ret->users = true;
+	}
+	if (acl_path_parse(cli->arena, whole, &path, &why) != 0)
+		return cli_complain(CLI_USAGE, "%s: %s", cli_escape(cli, str_from(text)), why.text);
+	if (path.type == ACL_USER && !ret->users) {
+		ret->users = true;
+		ret->user = path.name;
+	} else if (path.type != ACL_TENANT)
+		return cli_complain(CLI_USAGE, "%s: quotas are on /TENANT, /TENANT/users/USER and "
+		    "'/TENANT/users/*'", cli_escape(cli, str_from(text)));
+	ret->tenant = path.tenant;
+	return 0;
+}
+
+static int
+open_whose(struct cli *cli, const struct whose *w)
+{
+	/* The tenant's own are the installation's to give: asked from where we are. */
+	return w->users || w->client != NULL ? cli_open_in(cli, w->tenant) : cli_open(cli);
+}
+
+/* "key=value"; nothing behind '=' removes. */
+static int
+take_value(const char *text, struct alter_client_quotas_req_op *op)
+{
+	struct str value = str_from(text);
+	char *end;
+	if (!str_cut(&value, '=', &op->key) || op->key.n == 0)
+		return cli_complain(CLI_USAGE, "\"%s\" is not QUOTA=VALUE", text);
+	op->remove = value.n == 0;
+	op->value = op->remove ? 0 : strtod(value.p, &end);
+	if (!op->remove && (*end != '\0' || !(op->value >= 0)))
+		return cli_complain(CLI_USAGE, "\"%s\": a number is expected behind =, or nothing to remove the "
+		    "quota", text);
+	return 0;
+}
+
+static void
+add_entity(struct cli *cli, struct alter_client_quotas_req_entry *entry, const char *type,
+    struct str name)
+{
+	struct alter_client_quotas_req_entity *e =
+	    WIRE_ADD(cli->arena, entry->entity, alter_client_quotas_req_entity);
+	e->entity_type = str_from(type);
+	e->entity_name = NAME(0, name);
+}
+
+static int
+quota_set(struct cli *cli, struct args *args)
+{
+	struct alter_client_quotas_req in;
+	struct alter_client_quotas_rsp out;
+	struct whose w = { .user = STR_NULL };
+	args_option(args, "--client-id", &w.client);
+	int status = args_end(args, 2, 100);
+	if (status == 0)
+		status = whose_path(cli, args->v[0], &w);
+	if (status != 0)
+		return status;
+	wire_defaults(&alter_client_quotas_req_msg, &in);
+	struct alter_client_quotas_req_entry *entry =
+	    WIRE_ADD(cli->arena, in.entries, alter_client_quotas_req_entry);
+	if (w.users)
+		add_entity(cli, entry, "user", w.user);
+	else if (w.client == NULL)
+		add_entity(cli, entry, "tenant", w.tenant);
+	if (w.client != NULL)
+		add_entity(cli, entry, "client-id",
+		    strcmp(w.client, "*") == 0 ? STR_NULL : str_from(w.client));
+	for (int i = 1; status == 0 && i < args->n; i++)
+		status = take_value(args->v[i], WIRE_ADD(cli->arena, entry->ops, alter_client_quotas_req_op));
+	if (status == 0)
+		status = open_whose(cli, &w);
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_ALTER_CLIENT_QUOTAS, &in, &out);
+	for (int32_t i = 0; status == 0 && i < out.entries.n; i++)
+		status = cli_answer(cli, cli_escape(cli, str_from(args->v[0])), out.entries.v[i].error_code,
+		    out.entries.v[i].error_message);
+	if (status == 0)
+		print_done(&cli->print, "The quotas of %s are set.", args->v[0]);
+	return status;
+}
+
+static void
+add_component(struct cli *cli, struct describe_client_quotas_req *in, const char *type, int match,
+    struct str name)
+{
+	struct describe_client_quotas_req_component *c =
+	    WIRE_ADD(cli->arena, in->components, describe_client_quotas_req_component);
+	c->entity_type = str_from(type);
+	c->match_type = (int8_t)match;
+	c->match = NAME(0, name);
+}
+
+static void
+add_components(struct cli *cli, struct describe_client_quotas_req *in, const struct whose *w)
+{
+	if (w->users)
+		add_component(cli, in, "user", w->user.p != NULL ? MATCH_EXACT : MATCH_DEFAULT, w->user);
+	else if (w->client == NULL)
+		add_component(cli, in, "tenant", MATCH_EXACT, w->tenant);
+	if (w->client != NULL && strcmp(w->client, "*") == 0)
+		add_component(cli, in, "client-id", MATCH_DEFAULT, STR_NULL);
+	else if (w->client != NULL)
+		add_component(cli, in, "client-id", MATCH_EXACT, str_from(w->client));
+}
+
+static struct str
+entity_text(const struct describe_client_quotas_rsp_entry *entry, const char *type)
+{
+	for (int32_t i = 0; i < entry->entity.n; i++)
+		if (str_is(entry->entity.v[i].entity_type, type))
+			return entry->entity.v[i].entity_name.s.p != NULL ? entry->entity.v[i].entity_name.s : STR("*");
+	return STR_NULL;
+}
+
+static void
+show_entry(struct cli *cli, struct print_table *t, const struct describe_client_quotas_rsp_entry *entry)
+{
+	for (int32_t i = 0; i < entry->values.n; i++) {
+		struct str *cell = print_row(t);
+		cell[0] = entity_text(entry, "tenant");
+		cell[1] = entity_text(entry, "user");
+		cell[2] = entity_text(entry, "client-id");
+		cell[3] = entry->values.v[i].key;
+		cell[4] = arena_printf(cli->arena, "%.15g", entry->values.v[i].value);
+	}
+}
+
+static int
+quota_show(struct cli *cli, struct args *args)
+{
+	static const struct print_column columns[] = {
+		{ "tenant", PRINT_TEXT }, { "user", PRINT_TEXT }, { "client_id", PRINT_TEXT },
+		{ "quota", PRINT_TEXT }, { "value", PRINT_NUMBER },
+	};
+	struct describe_client_quotas_req in;
+	struct describe_client_quotas_rsp out;
+	struct whose w = { .user = STR_NULL };
+	struct print_table t;
+	args_option(args, "--client-id", &w.client);
+	int status = args_end(args, 1, 1);
+	if (status == 0)
+		status = whose_path(cli, args->v[0], &w);
+	if (status == 0)
+		status = open_whose(cli, &w);
+	if (status != 0)
+		return status;
+	wire_defaults(&describe_client_quotas_req_msg, &in);
+	add_components(cli, &in, &w);
+	status = cli_call(cli, WIRE_KEY_DESCRIBE_CLIENT_QUOTAS, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, cli_escape(cli, str_from(args->v[0])), out.error_code, out.error_message);
+	if (status != 0)
+		return status;
+	print_table_init(&t, &cli->print, "quotas", columns, 5);
+	for (int32_t i = 0; i < out.entries.n; i++)
+		show_entry(cli, &t, &out.entries.v[i]);
+	print_table(&cli->print, &t);
+	return 0;
+}
+
+const struct verb quota_verbs[] = {
+	{ "quota", "set", quota_set,
+	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' [--client-id ID] QUOTA=VALUE ...",
+	    "set quotas: producer_byte_rate, consumer_byte_rate, request_percentage; QUOTA= removes one" },
+	{ "quota", "show", quota_show,
+	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' [--client-id ID]", "quotas that are set" },
+	{ .name = NULL },
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The broker never learns a password from here, only keys made of it. */
+#include "cli/secret.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "broker/client_file.h"
+
+void
+secret_options(struct args *args, struct secret *s)
+{
+	args_option(args, "--password", &s->given);
+	args_option(args, "--password-file", &s->file);
+	args_option(args, "--conf", &s->conf);
+}
+
+static void
+invent(struct secret *s)
+{
+	char text[PASSWORD_TEXT];
+	password_make(text);
+	snprintf(s->password, sizeof(s->password), "%s", text);
+	mem_cleanse(text, sizeof(text));
+	s->made = true;
+}
+
+int
+secret_get(struct cli *cli, struct secret *s)
+{
+	struct why why;
+	int err = 0;
+	(void)cli;
+	if (s->given != NULL && s->file != NULL)
+		return cli_complain(CLI_USAGE, "--password or --password-file, not both");
+	if (s->given != NULL) {
+		fprintf(stderr, "schlossctl: warning: everybody on this machine can see --password in the list "
+		    "of processes; --password-file - reads it from standard input\n");
+		if (s->given[0] == '\0' || strlen(s->given) >= sizeof(s->password))
+			return cli_complain(CLI_USAGE, "--password: 1 to %d bytes", ASK_MAX - 1);
+		snprintf(s->password, sizeof(s->password), "%s", s->given);
+	} else if (s->file != NULL)
+		err = ask_from_file(s->file, s->password, &why);
+	else if (s->conf != NULL || !isatty(STDIN_FILENO))
+		invent(s);
+	else
+		err = ask_new_password("Password", s->password, &why);
+	return err == 0 ? 0 : cli_complain(CLI_USAGE, "%s", why.text);
+}
+
+int
+secret_keys(const struct secret *s, struct scram_key ret[SCRAM_HASHES])
+{
+	for (int hash = 0; hash < SCRAM_HASHES; hash++)
+		if (scram_key_make((enum scram_hash)hash, str_from(s->password), SCRAM_ITERATIONS_DEFAULT,
+		    &ret[hash]) != 0)
+			return cli_complain(CLI_USAGE, "that cannot be a password: 1 to %d bytes of UTF-8", PASSWORD_MAX);
+	return 0;
+}
+
+/* What the user types as his name: with the tenant behind it where he logs in
+ * through a listener that takes it from there. */
+static const char *
+login_of(struct cli *cli, const char *user, struct str tenant)
+{
+	const char *at = cli->props.user != NULL ? strrchr(cli->props.user, '@') : NULL;
+	if (tenant.p == NULL && at != NULL && str_is(cli->own_tenant, at + 1))
+		tenant = str_from(at + 1);
+	if (tenant.p == NULL || str_is(tenant, "main"))
+		return user;
+	return arena_printf(cli->arena, "%s@%.*s", user, STR_ARG(tenant)).p;
+}
+
+static int
+write_conf(struct cli *cli, const struct secret *s, const char *login)
+{
+	const struct props *p = &cli->props;
+	bool scram = p->mechanism != NULL && strcmp(p->mechanism, "GSSAPI") != 0;
+	struct client_file cf = {
+		.bootstrap = p->bootstrap,
+		.protocol = p->tls ? "SASL_SSL" : "SASL_PLAINTEXT",
+		.mechanism = scram ? p->mechanism : "SCRAM-SHA-256",
+		.login = login,
+		.password = s->password,
+		.ca_path = p->ca,
+	};
+	struct why why;
+	char *pem = NULL;
+	size_t n = 0;
+	if (p->ca != NULL && fs_slurp(p->ca, 1 << 20, &pem, &n) == 0)
+		cf.ca_pem = (struct str){ pem, n };
+	int err = client_file_write(s->conf, &cf, &why);
+	mem_free(pem);
+	return err == 0 ? 0 : cli_complain(CLI_REFUSED, "%s", why.text);
+}
+
+int
+secret_deliver(struct cli *cli, const struct secret *s, const char *user, struct str tenant)
+{
+	int status = cli_own_tenant(cli);
+	if (status != 0)
+		return status;
+	const char *login = login_of(cli, user, tenant);
+	if (s->conf != NULL)
+		status = write_conf(cli, s, login);
+	if (status == 0 && s->conf != NULL)
+		print_done(&cli->print, "The client file of %s is %s.", login, s->conf);
+	else if (s->made)
+		print_done(&cli->print, "The password of %s is %s", login, s->password);
+	return status;
+}
+
+void
+secret_clear(struct secret *s)
+{
+	mem_cleanse(s->password, sizeof(s->password));
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Users' records go by our own request; a new password by Kafka's, so that
+ * there is one way to set one. */
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/secret.h"
+
+enum { USER_CREATE = 0, USER_ALTER = 1, USER_DELETE = 2 };
+
+static const char *const password_mechanisms[] = { "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN" };
+
+static const char *
+what(struct cli *cli, const char *name)
+{
+	return arena_printf(cli->arena, "user %s", cli_escape(cli, str_from(name))).p;
+}
+
+static struct user_alter_req_change *
+new_change(struct cli *cli, struct user_alter_req *in, int action)
+{
+	wire_defaults(&user_alter_req_msg, in);
+	in->tenant = cli_tenant_field(cli);
+	struct user_alter_req_change *c = WIRE_ADD(cli->arena, in->changes, user_alter_req_change);
+	c->action = (int8_t)action;
+	return c;
+}
+
+static int
+send_change(struct cli *cli, struct user_alter_req *in, const char *name)
+{
+	struct user_alter_rsp out;
+	in->changes.v[0].user = str_from(name);
+	int status = cli_call(cli, WIRE_KEY_USER_ALTER, in, &out);
+	if (status == 0)
+		status = cli_answer(cli, what(cli, name), out.error_code, out.error_message);
+	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
+		status = cli_answer(cli, what(cli, name), out.results.v[i].error_code,
+		    out.results.v[i].error_message);
+	return status;
+}
+
+static void
+add_keys(struct cli *cli, struct user_alter_req_change *c, const struct scram_key keys[SCRAM_HASHES])
+{
+	for (int i = 0; i < SCRAM_HASHES; i++) {
+		size_t n = scram_hash_len((enum scram_hash)i);
+		struct user_alter_req_key *k = WIRE_ADD(cli->arena, c->keys, user_alter_req_key);
+		k->mechanism = str_from(password_mechanisms[i]);
+		k->iterations = (int32_t)keys[i].iterations;
+		k->salt = (struct bytes){ keys[i].salt, keys[i].salt_len };
+		k->stored_key = (struct bytes){ keys[i].stored, n };
+		k->server_key = (struct bytes){ keys[i].server, n };
+	}
+}
+
+/* --mechanism, or all that a password is for; whether one of them needs one. */
+static bool
+take_mechanisms(struct cli *cli, struct args *args, struct user_alter_req_change *c)
+{
+	const char *word;
+	bool needs = false;
+	c->mechanisms.n = 0;
+	while (args_option(args, "--mechanism", &word))
+		*ARRAY_ADD(cli->arena, c->mechanisms) = str_from(word);
+	needs = c->mechanisms.n == 0;
+	for (size_t i = 0; i < 3 && needs; i++)
+		*ARRAY_ADD(cli->arena, c->mechanisms) = str_from(password_mechanisms[i]);
+	for (int32_t k = 0; k < c->mechanisms.n; k++)
+		for (size_t i = 0; i < 3; i++)
+			needs |= str_is(c->mechanisms.v[k], password_mechanisms[i]);
+	return needs;
+}
+
+static void
+take_teams(struct cli *cli, struct args *args, struct user_alter_req_change *c)
+{
+	const char *word;
+	while (args_option(args, "--team", &word)) {
+		if (c->teams.n < 0)
+			c->primary_team = str_from(word);
+		*ARRAY_ADD(cli->arena, c->teams) = str_from(word);
+	}
+}
+
+static int
+create_with(struct cli *cli, struct user_alter_req *in, struct secret *s, const char *name,
+    bool needs_password)
+{
+	struct scram_key keys[SCRAM_HASHES];
+	int status = 0;
+	if (needs_password) {
+		status = secret_get(cli, s);
+		if (status == 0)
+			status = secret_keys(s, keys);
+		if (status == 0)
+			add_keys(cli, &in->changes.v[0], keys);
+	} else if (s->conf != NULL)
+		status = cli_complain(CLI_USAGE, "--conf is for users with a password");
+	if (status == 0)
+		status = send_change(cli, in, name);
+	mem_cleanse(keys, sizeof(keys));
+	if (status == 0)
+		print_done(&cli->print, "User %s is made.", name);
+	return status != 0 || !needs_password ? status :
+	    secret_deliver(cli, s, name, str_from(cli->tenant));
+}
+
+static int
+user_create(struct cli *cli, struct args *args)
+{
+	struct user_alter_req in;
+	struct secret s = { .given = NULL };
+	struct user_alter_req_change *c = new_change(cli, &in, USER_CREATE);
+	secret_options(args, &s);
+	take_teams(cli, args, c);
+	bool needs_password = take_mechanisms(cli, args, c);
+	if (args_flag(args, "--operator"))
+		c->operator = 1;
+	int status = args_end(args, 1, 1);
+	if (status == 0)
+		status = cli_open(cli);
+	if (status == 0)
+		status = create_with(cli, &in, &s, args->v[0], needs_password);
+	secret_clear(&s);
+	return status;
+}
+
+/* Kafka's request for one hash: it carries the salted password. */
+static int
+send_scram(struct cli *cli, const struct secret *s, const char *name, int hash)
+{
+	struct alter_user_scram_credentials_req in;
+	struct alter_user_scram_credentials_rsp out;
+	struct scram_key key;
+	unsigned char salted[SCRAM_KEY_MAX];
+	int n = (int)scram_hash_len((enum scram_hash)hash);
+	/* A key of our own only for its salt, which must be random. */
+	if (scram_key_make((enum scram_hash)hash, str_from(s->password), SCRAM_ITERATIONS_DEFAULT, &key) != 0)
+		return cli_complain(CLI_USAGE, "that cannot be a password: 1 to %d bytes of UTF-8", PASSWORD_MAX);
+	PKCS5_PBKDF2_HMAC(s->password, (int)strlen(s->password), key.salt, key.salt_len,
+	    (int)key.iterations, hash == SCRAM_SHA_512 ? EVP_sha512() : EVP_sha256(), n, salted);
+	wire_defaults(&alter_user_scram_credentials_req_msg, &in);
+	struct alter_user_scram_credentials_req_upsertion *u =
+	    WIRE_ADD(cli->arena, in.upsertions, alter_user_scram_credentials_req_upsertion);
+	u->name = cli_name(name);
+	u->mechanism = (int8_t)(hash + 1);
+	u->iterations = (int32_t)key.iterations;
+	u->salt = (struct bytes){ key.salt, key.salt_len };
+	u->salted_password = (struct bytes){ salted, (size_t)n };
+	int status = cli_call(cli, WIRE_KEY_ALTER_USER_SCRAM_CREDENTIALS, &in, &out);
+	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
+		status = cli_answer(cli, what(cli, name), out.results.v[i].error_code,
+		    out.results.v[i].error_message);
+	mem_cleanse(salted, sizeof(salted));
+	mem_cleanse(&key, sizeof(key));
+	return status;
+}
+
+static int
+user_passwd(struct cli *cli, struct args *args)
+{
+	struct secret s = { .given = NULL };
+	secret_options(args, &s);
+	int status = args_end(args, 1, 1);
+	if (status == 0)
+		status = cli_open_in(cli, STR_NULL);
+	if (status == 0)
+		status = secret_get(cli, &s);
+	for (int hash = SCRAM_HASHES - 1; status == 0 && hash >= 0; hash--)
+		status = send_scram(cli, &s, args->v[0], hash);
+	if (status == 0) {
+		print_done(&cli->print, "The password of %s is changed.", args->v[0]);
+		status = secret_deliver(cli, &s, args->v[0], str_from(cli->tenant));
+	}
+	secret_clear(&s);
+	return status;
+}
+
+static int
+set_locked(struct cli *cli, struct args *args, bool locked)
+{
+	struct user_alter_req in;
+	int status = args_end(args, 1, 1);
+	if (status != 0)
+		return status;
+	new_change(cli, &in, USER_ALTER)->locked = locked;
+	status = send_change(cli, &in, args->v[0]);
+	if (status == 0)
+		print_done(&cli->print, "User %s is %s.", args->v[0], locked ? "locked" : "unlocked");
+	return status;
+}
+
+static int
+user_lock(struct cli *cli, struct args *args)
+{
+	return set_locked(cli, args, true);
+}
+
+static int
+user_unlock(struct cli *cli, struct args *args)
+{
+	return set_locked(cli, args, false);
+}
+
+static int
+user_delete(struct cli *cli, struct args *args)
+{
+	struct user_alter_req in;
+	const char *heir = NULL;
+	struct user_alter_req_change *c = new_change(cli, &in, USER_DELETE);
+	args_option(args, "--chown-to", &heir);
+	c->chown_to = str_from(heir);
+	c->purge = args_flag(args, "--purge");
+	int status = args_end(args, 1, 1);
+	if (status == 0 && heir != NULL && c->purge)
+		status = cli_complain(CLI_USAGE, "--chown-to or --purge, not both");
+	if (status == 0)
+		status = send_change(cli, &in, args->v[0]);
+	if (status == 0)
+		print_done(&cli->print, "User %s is deleted.", args->v[0]);
+	return status;
+}
+
+static struct str
+words(struct cli *cli, const struct str *v, int32_t n)
+{
+	struct str s = STR_NULL;
+	for (int32_t i = 0; i < n; i++)
+		s = arena_printf(cli->arena, "%.*s%s%.*s", STR_ARG(s), i > 0 ? "," : "", STR_ARG(v[i]));
+	return s;
+}
+
+static int
+user_list(struct cli *cli, struct args *args)
+{
+	static const struct print_column columns[] = {
+		{ "name", PRINT_TEXT }, { "primary_team", PRINT_TEXT }, { "teams", PRINT_LIST },
+		{ "operator", PRINT_BOOL }, { "locked", PRINT_BOOL }, { "mechanisms", PRINT_LIST },
+	};
+	struct user_list_req in;
+	struct user_list_rsp out;
+	struct print_table t;
+	wire_defaults(&user_list_req_msg, &in);
+	in.tenant = cli_tenant_field(cli);
+	in.users.n = -1;
+	int status = args_end(args, 0, 1000);
+	for (int i = 0; status == 0 && i < args->n; i++)
+		*ARRAY_ADD(cli->arena, in.users) = str_from(args->v[i]);
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_USER_LIST, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, "users", out.error_code, out.error_message);
+	if (status != 0)
+		return status;
+	print_table_init(&t, &cli->print, "users", columns, 6);
+	for (int32_t i = 0; i < out.users.n; i++) {
+		const struct user_list_rsp_user *u = &out.users.v[i];
+		struct str *cell = print_row(&t);
+		cell[0] = u->name;
+		cell[1] = u->primary_team;
+		cell[2] = words(cli, u->teams.v, u->teams.n);
+		cell[3] = print_bool(u->operator);
+		cell[4] = print_bool(u->locked);
+		cell[5] = words(cli, u->mechanisms.v, u->mechanisms.n);
+	}
+	print_table(&cli->print, &t);
+	return 0;
+}
+
+const struct verb user_verbs[] = {
+	{ "user", "create", user_create,
+	    "NAME [--team TEAM] ... [--password P | --password-file FILE] [--conf FILE] [--operator] "
+	    "[--mechanism M] ...", "make a user, and a client file for him" },
+	{ "user", "passwd", user_passwd, "NAME [--password P | --password-file FILE] [--conf FILE]",
+	    "set a new password; his connections end" },
+	{ "user", "lock", user_lock, "NAME", "let him log in no more; his connections end" },
+	{ "user", "unlock", user_unlock, "NAME", "let him log in again" },
+	{ "user", "delete", user_delete, "NAME [--chown-to USER | --purge]",
+	    "delete a user; what he owns goes to another, or to nobody" },
+	{ "user", "list", user_list, "[NAME ...]", "users with their teams" },
+	{ .name = NULL },
+};
