@@ -28,21 +28,16 @@ struct rules {
 };
 
 static int
-rules_on(struct cli *cli, const char *text, bool prefixed, struct rules *ret)
+rules_on(struct cli *cli, const char *text, struct rules *ret)
 {
 	struct why why;
 	*ret = (struct rules){ .cli = cli };
 	int status = tree_path(cli, text, &ret->text);
 	if (status != 0)
 		return status;
-	if (acl_path_parse(cli->arena, ret->text, &ret->path, &why) != 0)
+	if (acl_path_parse(cli->arena, ret->text, &ret->path, &why) != 0 ||
+	    acl_path_binding(&ret->path, &ret->on, &why) != 0)
 		return cli_complain(CLI_USAGE, "%s: %s", text, why.text);
-	enum acl_type type = ret->path.type;
-	if (type != ACL_TOPIC && type != ACL_GROUP && type != ACL_TXN && type != ACL_TENANT)
-		return cli_complain(CLI_USAGE, "%s: rules stand on topics, groups, txns and on the tenant; for "
-		    "all topics write '/TENANT/topics/*', for a prefix add --prefixed", text);
-	ret->on = (struct acl_binding){ .type = (int8_t)type, .pattern = prefixed ? ACL_PREFIXED : ACL_LITERAL,
-	    .name = type == ACL_TENANT ? STR(ACL_CLUSTER_NAME) : ret->path.name };
 	return 0;
 }
 
@@ -139,7 +134,7 @@ real_rules(struct cli *cli, struct rules *r, struct tree_list_rsp_node *ret_node
 {
 	struct rules all = *r, modes = { .cli = cli };
 	int status = ask_node(cli, r, ret_node, ret_found);
-	if (status == 0 && *ret_found && r->on.pattern == ACL_LITERAL)
+	if (status == 0 && *ret_found)
 		status = modes_of(cli, r, ret_node, &modes);
 	if (status == 0)
 		status = ask_rules(cli, &all);
@@ -159,12 +154,30 @@ print_head(struct cli *cli, const struct rules *r, const struct tree_list_rsp_no
 		    cli_escape(cli, node->team), acl_mode_format((unsigned)node->mode & 0777, mode));
 }
 
-static struct str
-rule_text(struct cli *cli, const struct acl_binding *b)
+static bool
+one_line(const struct acl_binding *a, const struct acl_binding *b)
 {
+	return a->permission == b->permission && str_eq(a->principal, b->principal) &&
+	    str_eq(a->host, b->host);
+}
+
+/* The line of the i-th rule and of all that differ only in the operation;
+ * null where an earlier one's line has it. */
+static struct str
+rule_text(struct cli *cli, const struct rules *r, int32_t i)
+{
+	const struct acl_binding *b = &r->list.v[i];
+	uint32_t ops = 0;
 	struct buf line;
+	for (int32_t k = 0; k < r->list.n; k++) {
+		if (!one_line(b, &r->list.v[k]))
+			continue;
+		if (k < i)
+			return STR_NULL;
+		ops |= UINT32_C(1) << r->list.v[k].op;
+	}
 	buf_init(&line, 65536);
-	struct str text = acl_rule_text_format(&line, b) == 0 ? arena_str(cli->arena, buf_str(&line)) :
+	struct str text = acl_rule_text_format(&line, b, ops) == 0 ? arena_str(cli->arena, buf_str(&line)) :
 	    STR("# a rule that is too long to show");
 	buf_free(&line);
 	return text;
@@ -174,15 +187,17 @@ static void
 print_rules_json(struct cli *cli, const struct rules *r)
 {
 	static const struct print_column columns[] = {
-		{ "path", PRINT_TEXT }, { "prefixed", PRINT_BOOL }, { "rule", PRINT_TEXT },
+		{ "path", PRINT_TEXT }, { "rule", PRINT_TEXT },
 	};
 	struct print_table t;
-	print_table_init(&t, &cli->print, "rules", columns, 3);
+	print_table_init(&t, &cli->print, "rules", columns, 2);
 	for (int32_t i = 0; i < r->list.n; i++) {
+		struct str text = rule_text(cli, r, i);
+		if (text.p == NULL)
+			continue;
 		struct str *cell = print_row(&t);
 		cell[0] = r->text;
-		cell[1] = print_bool(r->on.pattern == ACL_PREFIXED);
-		cell[2] = rule_text(cli, &r->list.v[i]);
+		cell[1] = text;
 	}
 	print_table(&cli->print, &t);
 }
@@ -192,10 +207,10 @@ run_getfacl(struct cli *cli, struct args *args)
 {
 	struct rules r;
 	struct tree_list_rsp_node node;
-	bool found, prefixed = args_flag(args, "--prefixed");
+	bool found;
 	int status = args_end(args, 1, 1);
 	if (status == 0)
-		status = rules_on(cli, args->v[0], prefixed, &r);
+		status = rules_on(cli, args->v[0], &r);
 	if (status == 0)
 		status = real_rules(cli, &r, &node, &found);
 	if (status != 0)
@@ -205,8 +220,11 @@ run_getfacl(struct cli *cli, struct args *args)
 		return 0;
 	}
 	print_head(cli, &r, found ? &node : NULL);
-	for (int32_t i = 0; i < r.list.n; i++)
-		printf("%.*s\n", STR_ARG(rule_text(cli, &r.list.v[i])));
+	for (int32_t i = 0; i < r.list.n; i++) {
+		struct str text = rule_text(cli, &r, i);
+		if (text.p != NULL)
+			printf("%.*s\n", STR_ARG(text));
+	}
 	return 0;
 }
 
@@ -340,7 +358,6 @@ run_setfacl(struct cli *cli, struct args *args)
 	args_option(args, "-x|--remove", &s.remove);
 	args_option(args, "--set-file", &s.file);
 	s.clear = args_flag(args, "-b|--remove-all");
-	bool prefixed = args_flag(args, "--prefixed");
 	int status = args_end(args, 1, 1000);
 	if (status == 0 && s.add == NULL && s.remove == NULL && s.file == NULL && !s.clear)
 		status = cli_complain(CLI_USAGE, "nothing to do: -m RULE adds, -x RULE removes, -b removes all, "
@@ -348,7 +365,7 @@ run_setfacl(struct cli *cli, struct args *args)
 	if (status == 0 && s.file != NULL && args->n > 1)
 		status = cli_complain(CLI_USAGE, "--set-file is for one path");
 	for (int i = 0; status == 0 && i < args->n; i++) {
-		status = rules_on(cli, args->v[i], prefixed, &on);
+		status = rules_on(cli, args->v[i], &on);
 		if (status == 0)
 			status = apply(cli, &s, &on);
 	}
@@ -356,9 +373,9 @@ run_setfacl(struct cli *cli, struct args *args)
 }
 
 const struct verb facl_verbs[] = {
-	{ NULL, "getfacl", run_getfacl, "[--prefixed] PATH", "the rules on a path; setfacl reads its output" },
+	{ NULL, "getfacl", run_getfacl, "PATH", "the rules on a path; setfacl reads its output" },
 	{ NULL, "setfacl", run_setfacl,
-	    "[--prefixed] {-m RULE,... | -x RULE,... | -b | --set-file FILE} PATH ...",
+	    "{-m RULE,... | -x RULE,... | -b | --set-file FILE} PATH ...",
 	    "add, remove, replace rules: [deny:]user:NAME:OPS[@HOST], team:NAME:OPS" },
 	{ .name = NULL },
 };

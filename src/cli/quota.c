@@ -23,22 +23,16 @@ struct whose {
 static int
 whose_path(struct cli *cli, const char *text, struct whose *ret)
 {
-	static const char star[] = "/users/*";
 	struct acl_path path;
 	struct why why;
-	struct str whole = str_from(text);
-	if (whole.n > sizeof(star) - 1 && strcmp(text + whole.n - (sizeof(star) - 1), star) == 0) {
-		whole.n -= sizeof(star) - 1;
-		ret->users = true;
-	}
-	if (acl_path_parse(cli->arena, whole, &path, &why) != 0)
+	if (acl_path_parse(cli->arena, str_from(text), &path, &why) != 0)
 		return cli_complain(CLI_USAGE, "%s: %s", cli_escape(cli, str_from(text)), why.text);
-	if (path.type == ACL_USER && !ret->users) {
-		ret->users = true;
-		ret->user = path.name;
-	} else if (path.type != ACL_TENANT)
+	bool every = path.star && path.name.n == 0;
+	if ((path.type != ACL_USER && path.type != ACL_TENANT) || (path.star && !every))
 		return cli_complain(CLI_USAGE, "%s: quotas are on /TENANT, /TENANT/users/USER and "
 		    "'/TENANT/users/*'", cli_escape(cli, str_from(text)));
+	ret->users = path.type == ACL_USER;
+	ret->user = ret->users && !every ? path.name : STR_NULL;
 	ret->tenant = path.tenant;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Paths of the permission tree: ls, chmod, chown, chgrp, id, why. A mode in any
- * notation becomes the bits that it clears and the bits that it sets, by
- * applying it to no bits and to all of them. */
+ * notation goes over the wire as the bits that it clears and those that it sets,
+ * so that one request changes many nodes. */
 #include "cli/tree.h"
 
 #include <stdio.h>
@@ -59,17 +59,15 @@ tree_path_of(struct cli *cli, const char *directory, const char *name, struct st
 	return status;
 }
 
-/* What the mode does to bits that are 0, and to bits that are 1. */
 static int
 mode_bits(const char *text, int16_t *ret_clear, int16_t *ret_set)
 {
 	struct why why;
-	unsigned from_none, from_all;
-	if (acl_mode_parse(str_from(text), 0, &from_none, &why) != 0 ||
-	    acl_mode_parse(str_from(text), 0777, &from_all, &why) != 0)
+	unsigned clear, set;
+	if (acl_mode_masks(str_from(text), &clear, &set, &why) != 0)
 		return cli_complain(CLI_USAGE, "mode %s: %s", text, why.text);
-	*ret_clear = (int16_t)(0777 & ~from_all);
-	*ret_set = (int16_t)from_none;
+	*ret_clear = (int16_t)clear;
+	*ret_set = (int16_t)set;
 	return 0;
 }
 

@@ -201,9 +201,9 @@ printing(void **state)
 	(void)state;
 	char *text = printed(PRINT_TABLE, false);
 	assert_string_equal(text,
-	    "NAME      NEXT-OFFSET  OK    WORDS\n"
+	    "NAME     NEXT-OFFSET  OK    WORDS\n"
 	    "a\\x0a\"b           17  true  x,y\n"
-	    "b\xc3\xa4                  -  -     -\n");
+	    "b\xc3\xa4                 -  -     -\n");
 	free(text);
 	text = printed(PRINT_JSON, false);
 	assert_string_equal(text, "[\n"
