@@ -20,4 +20,4 @@ libsecurity_a_SOURCES = \
 libsecurity_a_SOURCES += \
 	security/tls.c security/tls.h security/tls_context.c security/tls_context.h \
 	security/tls_name.c security/tls_name.h
-EXTRA_DIST += security/README.md
+EXTRA_DIST += security/README.md doc/THREATMODEL.md

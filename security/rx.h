@@ -14,7 +14,8 @@
  * Java's that such rules use: literals, . [] [^] \d \D \w \W \s \S and escaped
  * punctuation, ^ $, ( ) (?: ), |, * + ? {n} {n,} {n,m} greedy and lazy. Lookaround,
  * back references, possessive quantifiers, flags and \p are errors. Matching
- * is over code points, leftmost-first as in Java.
+ * is over code points, leftmost-first as in Java; only a repeated group that can
+ * match nothing may end up with other offsets than there.
  */
 #define RX_GROUPS 10			/* the whole match and nine groups */
 #define RX_INPUT_MAX 4096

@@ -196,9 +196,14 @@ static void
 work(struct check *check)
 {
 	struct sasl_login *l = CONTAINER_OF(check, struct sasl_login, check);
-	sasl_run(l);
+	/* Nothing is spent on a client that has gone while its login waited. */
 	lock_take(&l->lock);
 	bool abandoned = l->abandoned;
+	lock_drop(&l->lock);
+	if (!abandoned)
+		sasl_run(l);
+	lock_take(&l->lock);
+	abandoned = l->abandoned;
 	l->working = false;
 	if (!abandoned)
 		l->done(l->arg);

@@ -39,7 +39,7 @@ struct fix {
 	struct addr peer;
 	struct fix_user users[16];
 	unsigned n;
-	unsigned lookups;
+	_Atomic unsigned lookups;
 	_Atomic int done;
 	char log[65536];
 	int log_fd[2];
