@@ -12,3 +12,6 @@ tests_unit_wire_test_header_SOURCES = tests/unit/wire/test_header.c
 tests_unit_wire_test_header_LDADD = $(wire_test_libs)
 tests_unit_wire_test_codec_SOURCES = tests/unit/wire/test_codec.c
 tests_unit_wire_test_codec_LDADD = $(wire_test_libs)
+check_PROGRAMS += tests/unit/wire/test_batch
+tests_unit_wire_test_batch_SOURCES = tests/unit/wire/test_batch.c
+tests_unit_wire_test_batch_LDADD = libwire.a libbase.a $(system_libs) $(UNIT_LIBS)

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches as a client makes them, and every way to get one wrong; codecs with bounds. */
+#include "../test.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "wire/batch.h"
+#include "wire/compress.h"
+
+static const struct batch_rules easy = { .max_bytes = -1, .zstd = true, .before_max_ms = -1,
+	.after_max_ms = -1, .decompressed_max = 1 << 20 };
+
+static void
+put(uint8_t *p, int n, int64_t v)
+{
+	for (int i = 0; i < n; i++)
+		p[i] = (uint8_t)((uint64_t)v >> (8 * (n - 1 - i)));
+}
+
+static void
+zigzag(struct buf *b, int64_t v)
+{
+	uint64_t u = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	do {
+		uint8_t c = (uint8_t)((u & 0x7f) | (u > 0x7f ? 0x80 : 0));
+		buf_add(b, &c, 1);
+		u >>= 7;
+	} while (u > 0);
+}
+
+static void
+add_record(struct buf *out, int offset, int time, const char *key, const char *value)
+{
+	struct buf r;
+	buf_init(&r, 4096);
+	buf_add(&r, "", 1);
+	zigzag(&r, time);
+	zigzag(&r, offset);
+	zigzag(&r, key == NULL ? -1 : (int64_t)strlen(key));
+	buf_add(&r, key, key == NULL ? 0 : strlen(key));
+	zigzag(&r, (int64_t)strlen(value));
+	buf_add(&r, value, strlen(value));
+	zigzag(&r, 1);
+	zigzag(&r, 1);
+	buf_add(&r, "h", 1);
+	zigzag(&r, -1);
+	zigzag(out, (int64_t)r.n);
+	buf_add_str(out, buf_str(&r));
+	buf_free(&r);
+}
+
+static void
+seal(uint8_t *p, size_t n)
+{
+	put(p + 8, 4, (int64_t)n - 12);
+	put(p + 17, 4, crc32c(0, p + 21, n - 21));
+}
+
+/* A batch of records that was packed with a codec; the caller frees. */
+static size_t
+make(struct buf *records, int count, int64_t max_time, enum batch_codec codec, uint8_t **ret)
+{
+	struct buf b;
+	uint8_t head[BATCH_HEAD] = { 0 };
+	buf_init(&b, 8 << 20);
+	buf_add(&b, head, sizeof(head));
+	assert_ok(compress_to(codec, records->p, records->n, &b));
+	b.p[16] = 2;
+	put(b.p + 21, 2, codec);
+	put(b.p + 23, 4, count - 1);
+	put(b.p + 27, 8, 1000);
+	put(b.p + 35, 8, max_time);
+	put(b.p + 43, 8, -1);
+	put(b.p + 51, 2, -1);
+	put(b.p + 53, 4, -1);
+	put(b.p + 57, 4, count);
+	seal(b.p, b.n);
+	*ret = b.p;
+	return b.n;
+}
+
+static size_t
+two(enum batch_codec codec, uint8_t **ret)
+{
+	struct buf r;
+	buf_init(&r, 8 << 20);
+	add_record(&r, 0, 0, "key", "value");
+	add_record(&r, 1, 5, NULL, "no key");
+	size_t n = make(&r, 2, 1005, codec, ret);
+	buf_free(&r);
+	return n;
+}
+
+static void
+every_codec_is_read(void **state)
+{
+	(void)state;
+	for (int codec = 0; codec < BATCH_CODECS; codec++) {
+		uint8_t *p;
+		struct batch_info info;
+		struct batch_iter it;
+		struct batch_record rec;
+		size_t n = two((enum batch_codec)codec, &p);
+		assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
+		assert_int_equal(info.count, 2);
+		assert_int_equal(info.max_timestamp, 1005);
+		put(p, 8, 77);
+		assert_ok(batch_iter_begin(&it, p, n, 1 << 20));
+		assert_true(batch_iter_next(&it, &rec));
+		assert_str(rec.key, "key");
+		assert_str(rec.value, "value");
+		assert_int_equal(rec.offset, 77);
+		assert_int_equal(rec.headers, 1);
+		assert_true(batch_iter_next(&it, &rec));
+		assert_null(rec.key.p);
+		assert_int_equal(rec.timestamp, 1005);
+		assert_false(batch_iter_next(&it, &rec));
+		assert_int_equal(it.left, 0);
+		batch_iter_end(&it);
+		mem_free(p);
+	}
+}
+
+/* Breaks one field of a good batch, seals it again, and names the fault. */
+static enum batch_fault
+broken(int at, int bytes, int64_t v, bool reseal)
+{
+	uint8_t *p;
+	struct batch_info info;
+	size_t n = two(BATCH_NONE, &p);
+	put(p + at, bytes, v);
+	if (reseal)
+		put(p + 17, 4, crc32c(0, p + 21, n - 21));
+	enum batch_fault f = batch_check(p, n, &easy, &info);
+	mem_free(p);
+	return f;
+}
+
+static void
+every_field_is_held(void **state)
+{
+	(void)state;
+	assert_int_equal(broken(8, 4, -1, true), BATCH_FAULT_LENGTH);
+	assert_int_equal(broken(8, 4, 0, true), BATCH_FAULT_LENGTH);
+	assert_int_equal(broken(8, 4, INT32_MAX, true), BATCH_FAULT_LENGTH);
+	assert_int_equal(broken(16, 1, 0, true), BATCH_FAULT_OLD_MAGIC);
+	assert_int_equal(broken(16, 1, 1, true), BATCH_FAULT_OLD_MAGIC);
+	assert_int_equal(broken(16, 1, 3, true), BATCH_FAULT_MAGIC);
+	assert_int_equal(broken(16, 1, 127, true), BATCH_FAULT_MAGIC);
+	assert_int_equal(broken(17, 4, 12345, false), BATCH_FAULT_CRC);
+	assert_int_equal(broken(21, 2, 5, true), BATCH_FAULT_CODEC);
+	assert_int_equal(broken(21, 2, 0x20, true), BATCH_FAULT_CONTROL);
+	assert_int_equal(broken(21, 2, 0x10, true), BATCH_FAULT_SEQUENCE);
+	assert_int_equal(broken(21, 2, 0x80, true), BATCH_FAULT_ATTRIBUTES);
+	assert_int_equal(broken(23, 4, 7, true), BATCH_FAULT_COUNT);
+	assert_int_equal(broken(35, 8, 1006, true), BATCH_FAULT_MAX_TIME);
+	assert_int_equal(broken(43, 8, 9, true), BATCH_FAULT_SEQUENCE);
+	assert_int_equal(broken(57, 4, -1, true), BATCH_FAULT_COUNT);
+	assert_int_equal(broken(57, 4, 0, true), BATCH_FAULT_COUNT);
+	assert_int_equal(broken(57, 4, INT32_MAX, true), BATCH_FAULT_COUNT);
+	assert_int_equal(broken(61, 1, 0x7f, true), BATCH_FAULT_RECORD);
+}
+
+static void
+lies_about_the_count(void **state)
+{
+	(void)state;
+	static const int lies[] = { 1, 3, INT32_MAX };
+	for (int i = 0; i < 3; i++) {
+		uint8_t *p;
+		struct batch_info info;
+		size_t n = two(BATCH_NONE, &p);
+		put(p + 57, 4, lies[i]);
+		put(p + 23, 4, lies[i] - 1);
+		seal(p, n);
+		assert_int_not_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
+		mem_free(p);
+	}
+}
+
+static void
+rules_of_the_topic(void **state)
+{
+	(void)state;
+	uint8_t *p;
+	struct batch_info info;
+	size_t n = two(BATCH_ZSTD, &p);
+	struct batch_rules r = easy;
+	r.need_key = true;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FAULT_NO_KEY);
+	r = easy;
+	r.zstd = false;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FAULT_ZSTD_VERSION);
+	r = easy;
+	r.max_bytes = (int64_t)n - 1;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FAULT_TOO_LARGE);
+	r = easy;
+	r.now_ms = 1003;
+	r.after_max_ms = 1;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FAULT_TIMESTAMP);
+	r.after_max_ms = 2;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FINE);
+	r.before_max_ms = 2;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FAULT_TIMESTAMP);
+	r.before_max_ms = 3;
+	assert_int_equal(batch_check(p, n, &r, &info), BATCH_FINE);
+	mem_free(p);
+}
+
+static void
+append_time_is_set(void **state)
+{
+	(void)state;
+	uint8_t *p;
+	struct batch_info info;
+	size_t n = two(BATCH_NONE, &p);
+	batch_set_append_time(p, n, 4242);
+	assert_true(batch_is_append_time(p));
+	assert_int_equal(batch_max_timestamp(p), 4242);
+	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
+	mem_free(p);
+}
+
+static void
+bombs_are_bounded(void **state)
+{
+	(void)state;
+	struct buf zeros, packed, out;
+	buf_init(&zeros, 4 << 20);
+	assert_ok(buf_reserve(&zeros, 4 << 20));
+	memset(zeros.p, 0, 4 << 20);
+	zeros.n = 4 << 20;
+	for (int codec = BATCH_GZIP; codec < BATCH_CODECS; codec++) {
+		buf_init(&packed, 8 << 20);
+		assert_ok(compress_to((enum batch_codec)codec, zeros.p, zeros.n, &packed));
+		buf_init(&out, 100000);
+		assert_int_equal(decompress((enum batch_codec)codec, packed.p, packed.n, &out), ERR_LIMIT);
+		buf_free(&out);
+		buf_init(&out, 4 << 20);
+		assert_ok(decompress((enum batch_codec)codec, packed.p, packed.n, &out));
+		assert_int_equal(out.n, 4 << 20);
+		buf_free(&out);
+		/* Cut off anywhere, it is damaged, never more than damaged. */
+		for (size_t n = 0; n < packed.n; n += packed.n / 50 + 1) {
+			buf_init(&out, 8 << 20);
+			assert_int_not_equal(decompress((enum batch_codec)codec, packed.p, n, &out), 0);
+			buf_free(&out);
+		}
+		buf_free(&packed);
+	}
+	buf_free(&zeros);
+}
+
+static void
+codecs_round_trip(void **state)
+{
+	(void)state;
+	srand(7);
+	for (int round = 0; round < 60; round++) {
+		struct buf in, packed, out;
+		size_t n = (size_t)(rand() % 200000);
+		buf_init(&in, 1 << 20);
+		assert_ok(buf_reserve(&in, n + 1));
+		for (size_t i = 0; i < n; i++)
+			in.p[i] = (uint8_t)(round % 3 == 0 ? rand() : rand() % 3 == 0 ? rand() % 4 : (int)(i >> 5));
+		in.n = n;
+		for (int codec = 0; codec < BATCH_CODECS; codec++) {
+			buf_init(&packed, 4 << 20);
+			buf_init(&out, 1 << 20);
+			assert_ok(compress_to((enum batch_codec)codec, in.p, in.n, &packed));
+			assert_ok(decompress((enum batch_codec)codec, packed.p, packed.n, &out));
+			assert_int_equal(out.n, in.n);
+			if (n > 0)
+				assert_memory_equal(out.p, in.p, n);
+			buf_free(&packed);
+			buf_free(&out);
+		}
+		buf_free(&in);
+	}
+}
+
+static void
+framing_of_java_is_read(void **state)
+{
+	(void)state;
+	struct buf raw, framed, out;
+	uint8_t be4[4];
+	buf_init(&raw, 4096);
+	buf_init(&framed, 4096);
+	buf_init(&out, 4096);
+	assert_ok(compress_to(BATCH_SNAPPY, (const uint8_t *)"hello hello hello", 17, &raw));
+	assert_ok(buf_add(&framed, "\x82SNAPPY\0\0\0\0\1\0\0\0\1", 16));
+	for (int i = 0; i < 2; i++) {
+		put(be4, 4, (int64_t)raw.n);
+		assert_ok(buf_add(&framed, be4, 4));
+		assert_ok(buf_add_str(&framed, buf_str(&raw)));
+	}
+	assert_ok(decompress(BATCH_SNAPPY, framed.p, framed.n, &out));
+	assert_str(buf_str(&out), "hello hello hellohello hello hello");
+	put(framed.p + 16, 4, -1);
+	assert_int_equal(decompress(BATCH_SNAPPY, framed.p, framed.n, &out), ERR_CORRUPT);
+	buf_free(&raw);
+	buf_free(&framed);
+	buf_free(&out);
+}
+
+TEST_MAIN(T(every_codec_is_read), T(every_field_is_held), T(lies_about_the_count),
+    T(rules_of_the_topic), T(append_time_is_set), T(bombs_are_bounded), T(codecs_round_trip),
+    T(framing_of_java_is_read))
