@@ -11,6 +11,7 @@
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 #include <krb5.h>
+#include <stdbool.h>
 
 #include "base/mem.h"
 
@@ -35,8 +36,9 @@ explain(struct why *why, const char *keytab, OM_uint32 minor)
 int
 gss_keys_open(const char *keytab, const char *rcache, struct gss_keys **ret, struct why *why)
 {
-	gss_key_value_element_desc element[] = { { "keytab", keytab }, { "rcache", rcache } };
-	gss_key_value_set_desc store = { 2, element };
+	bool own = keytab != NULL && keytab[0] != '\0';
+	gss_key_value_element_desc element[] = { { "rcache", rcache }, { "keytab", keytab } };
+	gss_key_value_set_desc store = { own ? 2 : 1, element };
 	gss_OID_set_desc mechs = { 1, (gss_OID)(uintptr_t)gss_mech_krb5 };
 	gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
 	OM_uint32 minor;
@@ -44,7 +46,7 @@ gss_keys_open(const char *keytab, const char *rcache, struct gss_keys **ret, str
 	OM_uint32 major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &mechs,
 	    GSS_C_ACCEPT, &store, &cred, NULL, NULL);
 	if (major != GSS_S_COMPLETE)
-		return explain(why, keytab, minor);
+		return explain(why, own ? keytab : "of the system", minor);
 	*ret = MEM_NEW(struct gss_keys);
 	(*ret)->cred = cred;
 	return 0;

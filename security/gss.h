@@ -11,8 +11,9 @@
  */
 struct gss_keys;
 
-/* rcache: "none:" where TLS protects from replay, else "file2:PATH". ERR_IO
- * with Kerberos' own reason where the keytab is missing, unreadable or empty. */
+/* keytab: a file; NULL or "" for the system's (krb5.conf, KRB5_KTNAME). rcache:
+ * "none:" where TLS protects from replay, else "file2:PATH". ERR_IO with
+ * Kerberos' own reason where the keytab is missing, unreadable or empty. */
 int gss_keys_open(const char *keytab, const char *rcache, struct gss_keys **ret,
     struct why *why);
 void gss_keys_close(struct gss_keys **keys);

@@ -6,6 +6,7 @@ libsecurity_a_SOURCES = \
 	security/cred.c security/cred.h security/mechs.def \
 	security/drop.c security/drop.h \
 	security/gss.c security/gss.h \
+	security/listener.c security/listener.h \
 	security/mapping.h security/mapping_private.h \
 	security/mapping_krb.c security/mapping_ssl.c \
 	security/names.c security/names.h \

@@ -3,6 +3,7 @@
 #include "../test.h"
 
 #include "sasl_fixture.h"
+#include "security/listener.h"
 #include "security/mapping.h"
 #include "security/names.h"
 
@@ -107,6 +108,36 @@ a_certificate_names_no_tenant(void **state)
 	assert_string_equal(who("CN=anna@acme"), "0/anna@acme");
 }
 
+static int
+open_with(const char *mech, bool tls, const char *ssl, const char *krb, struct why *why)
+{
+	struct sasl_listener l;
+	struct sasl_setup setup = { .mechanisms = &mech, .mechanisms_n = 1, .tls = tls,
+		.ssl_rules = ssl, .krb_rules = krb };
+	int err = sasl_listener_open(f.lib, &setup, &l, why);
+	if (err == 0)
+		sasl_listener_close(&l);
+	return err;
+}
+
+static void
+configuration_errors(void **state)
+{
+	(void)state;
+	struct why why;
+	assert_ok(open_with("SCRAM-SHA-256", false, NULL, NULL, &why));
+	assert_ok(open_with("PLAIN", true, "DEFAULT", "DEFAULT", &why));
+	assert_int_equal(open_with("PLAIN", false, NULL, NULL, &why), ERR_INVAL);
+	assert_int_equal(open_with("plain", true, NULL, NULL, &why), ERR_INVAL);
+	assert_int_equal(open_with("TLS", true, NULL, NULL, &why), ERR_INVAL);
+	assert_non_null(strstr(why.text, "\"TLS\" is no SASL mechanism"));
+	assert_int_equal(open_with("PLAIN", true, "RULE:a", NULL, &why), ERR_INVAL);
+	assert_string_equal(why.text, "ssl.principal.mapping.rules: rule 1: expected a '/' behind "
+	    "pattern and replacement");
+	assert_int_equal(open_with("PLAIN", true, NULL, "RULE:", &why), ERR_INVAL);
+	assert_non_null(strstr(why.text, "sasl.kerberos.principal.to.local.rules: rule 1 (byte 1)"));
+}
+
 #define TS(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
 
 int
@@ -114,6 +145,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TS(a_record_is_needed), TS(names_are_checked), TS(a_certificate_names_no_tenant),
+		TS(configuration_errors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

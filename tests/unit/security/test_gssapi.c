@@ -9,6 +9,7 @@
 
 #include "cyrus_client.h"
 #include "security/gss.h"
+#include "security/listener.h"
 #include "security/mapping.h"
 #include "security/sasl_private.h"
 
@@ -291,6 +292,54 @@ t_s_replay_cache(void **state)
 	gss_keys_close(&k);
 }
 
+/* From the words of a configuration: opened, and closed again. */
+static void
+a_configured_listener(void **state)
+{
+	(void)state;
+	static const char *const mechs[] = { "GSSAPI", "PLAIN" };
+	char keytab[512], rcache[512];
+	struct why why;
+	struct sasl_listener l, old = f.listener;
+	snprintf(keytab, sizeof(keytab), "%s", path("kafka.keytab"));
+	snprintf(rcache, sizeof(rcache), "%s", path("own-rcache"));
+	struct sasl_setup setup = { .mechanisms = mechs, .mechanisms_n = 2, .tls = true,
+		.fqdn = "broker.example.test", .keytab = keytab, .krb_rules = "RULE:[1:$1]" };
+	kinit("anna", "anna");
+	assert_ok(sasl_listener_open(f.lib, &setup, &l, &why));
+	assert_string_equal(l.realm, "EXAMPLE.TEST");
+	f.listener = l;
+	assert_string_equal(login(NULL), "0/anna");
+	f.listener = old;
+	sasl_listener_close(&l);
+	assert_null(l.gss);
+	/* Without TLS tickets can be replayed: a cache of our own, or none of it. */
+	setup.tls = false;
+	setup.mechanisms_n = 1;
+	assert_int_equal(sasl_listener_open(f.lib, &setup, &l, &why), ERR_INVAL);
+	assert_non_null(strstr(why.text, "replay cache"));
+	setup.rcache = rcache;
+	assert_ok(sasl_listener_open(f.lib, &setup, &l, &why));
+	f.listener = l;
+	assert_string_equal(login(NULL), "0/anna");
+	f.listener = old;
+	sasl_listener_close(&l);
+	struct stat st;
+	assert_int_equal(stat(rcache, &st), 0);
+	setup.keytab = path("none.keytab");
+	assert_int_equal(sasl_listener_open(f.lib, &setup, &l, &why), ERR_IO);
+	/* Unset is the system's, which KRB5_KTNAME names. */
+	setup.keytab = "";
+	setenv("KRB5_KTNAME", keytab, 1);
+	assert_ok(sasl_listener_open(f.lib, &setup, &l, &why));
+	sasl_listener_close(&l);
+	unsetenv("KRB5_KTNAME");
+	/* A check of the file opens nothing. */
+	assert_ok(sasl_listener_open(NULL, &setup, &l, &why));
+	assert_null(l.gss);
+	sasl_listener_close(&l);
+}
+
 static void
 broken_tokens(void **state)
 {
@@ -344,7 +393,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TS(a_ticket_logs_in), TS(t_d_the_ticket_says_who), TS(t_e_realms_are_told_apart),
 		TS(a_record_is_needed), TS(tenant_of_a_ticket), TS(keytabs), TS(t_m_n_connection),
-		TS(t_o_no_security_layer), TS(t_s_replay_cache), TS(broken_tokens), TS(endless_tokens),
+		TS(t_o_no_security_layer), TS(t_s_replay_cache), TS(a_configured_listener),
+		TS(broken_tokens), TS(endless_tokens),
 	};
 	snprintf(dir, sizeof(dir), "/tmp/schloss-kdc-XXXXXX");
 	if (mkdtemp(dir) == NULL)
