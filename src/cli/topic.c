@@ -288,15 +288,15 @@ alter_partitions(struct cli *cli, const char *name, int64_t count)
 }
 
 static int
-topic_alter(struct cli *cli, struct args *args)
+alter_arguments(struct cli *cli, struct args *args, struct incremental_alter_configs_req *in,
+    int64_t *ret_count)
 {
-	struct incremental_alter_configs_req in;
 	const char *text;
-	int64_t count = 0;
 	int status = 0;
-	wire_defaults(&incremental_alter_configs_req_msg, &in);
+	wire_defaults(&incremental_alter_configs_req_msg, in);
 	struct incremental_alter_configs_req_resource *r =
-	    WIRE_ADD(cli->arena, in.resources, incremental_alter_configs_req_resource);
+	    WIRE_ADD(cli->arena, in->resources, incremental_alter_configs_req_resource);
+	r->resource_type = RESOURCE_TOPIC;
 	while (status == 0 && args_option(args, "-c|--config", &text)) {
 		struct incremental_alter_configs_req_config *c =
 		    WIRE_ADD(cli->arena, r->configs, incremental_alter_configs_req_config);
@@ -310,20 +310,27 @@ topic_alter(struct cli *cli, struct args *args)
 		c->name = str_from(text);
 	}
 	if (status == 0 && args_option(args, "-p|--partitions", &text))
-		status = args_number("-p", text, 1, INT32_MAX, &count);
+		status = args_number("-p", text, 1, INT32_MAX, ret_count);
 	if (status == 0)
 		status = args_end(args, 1, 1);
-	if (status == 0 && count == 0 && r->configs.n == 0)
+	if (status == 0 && *ret_count == 0 && r->configs.n == 0)
 		status = cli_complain(CLI_USAGE, "nothing to change: -c SETTING=VALUE, -d SETTING or -p N");
 	if (status == 0)
+		r->resource_name = cli_name(args->v[0]);
+	return status;
+}
+
+static int
+topic_alter(struct cli *cli, struct args *args)
+{
+	struct incremental_alter_configs_req in;
+	int64_t count = 0;
+	int status = alter_arguments(cli, args, &in, &count);
+	if (status == 0)
 		status = cli_open_in(cli, STR_NULL);
-	if (status != 0)
-		return status;
-	r->resource_type = RESOURCE_TOPIC;
-	r->resource_name = cli_name(args->v[0]);
-	if (count > 0)
+	if (status == 0 && count > 0)
 		status = alter_partitions(cli, args->v[0], count);
-	if (status == 0 && r->configs.n > 0)
+	if (status == 0 && in.resources.v[0].configs.n > 0)
 		status = alter_settings(cli, args->v[0], &in);
 	if (status == 0)
 		print_done(&cli->print, "Topic %s is changed.", args->v[0]);

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the options of src/broker/options.def into schlossd.yaml(5), between its marks.
+
+usage: man/options.py [--check]      --check changes nothing and exits 1 if the page differs
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TABLE = ROOT / "src/broker/options.def"
+PAGE = ROOT / "man/schlossd.yaml.5"
+BIG = {"INT32_MAX": str(2**31 - 1), "INT64_MAX": str(2**63 - 1)}
+
+
+def rows(text):
+    """(macro, [arguments]) for each row; strings without their quotes."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = "\n".join(line for line in text.split("\n") if not line.startswith("#"))
+    for m in re.finditer(r"^(OPTION_GROUP|OPTION|LISTENER)\(((?:\"(?:\\.|[^\"\\])*\"|[^\"()])*)\)",
+                         text, flags=re.M):
+        args = re.findall(r'\s*("(?:\\.|[^"\\])*"|[^,"]+)\s*(?:,|$)', m.group(2).strip())
+        yield m.group(1), [a.strip().strip('"') for a in args]
+
+
+def escape(text):
+    """Words of a sentence as they must stand in mdoc."""
+    return re.sub(r"\. (?=[A-Za-z])", ".\n", text.replace("\\", "\\e").replace("-1", "\\-1"))
+
+
+def describe(kind, low, high, unit):
+    if kind == "BOOL":
+        return "true or false"
+    if kind in ("ENUM", "LIST") and unit:
+        words = unit.replace("|", ", ")
+        return f"list of: {words}" if kind == "LIST" else f"one of: {words}" if "|" in unit else words
+    if kind == "INT":
+        low, high = BIG.get(low, low), BIG.get(high, high)
+        span = f"{low} to {high}" if high != BIG["INT64_MAX"] else f"{low} or more"
+        return f"{span} {unit}".strip()
+    if kind == "REAL":
+        return f"{low} to {high}"
+    return {"PATH": "path", "TEXT": unit or "text", "LIST": "list"}[kind]
+
+
+def item(args):
+    kind, _, name, default, low, high, unit, flags, help_text = args
+    out = [f".It Cm {name}", f"{describe(kind, low, high, unit)}".replace("-1", "\\-1")]
+    if "REQ" in flags:
+        out[-1] += "; must be set"
+    elif default:
+        out[-1] += f"; default {default}".replace(" -1", " \\-1")
+    out[-1] += "."
+    out.append(escape(help_text))
+    if "LIVE" in flags:
+        out.append("A reload takes it.")
+    return out
+
+
+def generate(macro):
+    out, open_list = [], False
+    for kind, args in rows(TABLE.read_text()):
+        if kind == "OPTION_GROUP" and macro == "OPTION":
+            if open_list:
+                out.append(".El")
+            out += [f".Ss {args[0]}", ".Bl -tag -width Ds"]
+            open_list = True
+        elif kind == macro:
+            if not open_list:
+                out.append(".Bl -tag -width Ds")
+                open_list = True
+            out += item(args)
+    return out + [".El"]
+
+
+def main():
+    page = PAGE.read_text()
+    made = page
+    for macro in ("OPTION", "LISTENER"):
+        first, last = f'.\\" {macro} BEGIN (man/options.py)\n', f'.\\" {macro} END\n'
+        head, rest = made.split(first)
+        made = head + first + "\n".join(generate(macro)) + "\n" + last + rest.split(last)[1]
+    if "--check" in sys.argv:
+        if made != page:
+            print("man/schlossd.yaml.5: differs from src/broker/options.def: run man/options.py")
+            return 1
+        return 0
+    PAGE.write_text(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
