@@ -1,1 +1,22 @@
 # Unit file, sysusers, tmpfiles, completion.
+EXTRA_DIST += contrib/need.sh contrib/schlossd.service.in contrib/schloss.sysusers \
+	contrib/schloss.tmpfiles contrib/schlossctl.bash
+systemdsystemunit_DATA = contrib/schlossd.service
+CLEANFILES += contrib/schlossd.service
+contrib/schlossd.service: contrib/schlossd.service.in Makefile
+	$(AM_V_GEN)mkdir -p contrib && sed 's|@sbindir[@]|$(sbindir)|g' $(srcdir)/contrib/schlossd.service.in >$@
+
+# Renamed on the way: these directories are shared with everybody.
+install-data-local:
+	$(MKDIR_P) $(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d \
+		$(DESTDIR)$(datadir)/bash-completion/completions
+	$(INSTALL_DATA) $(srcdir)/contrib/schloss.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/schloss.conf
+	sed -e 's|/var/lib|$(localstatedir)/lib|; s|/etc/|$(sysconfdir)/|' $(srcdir)/contrib/schloss.tmpfiles \
+		>$(DESTDIR)$(prefix)/lib/tmpfiles.d/schloss.conf
+	$(INSTALL_DATA) $(srcdir)/contrib/schlossctl.bash \
+		$(DESTDIR)$(datadir)/bash-completion/completions/schlossctl
+	ln -sf schlossctl $(DESTDIR)$(datadir)/bash-completion/completions/schlossd
+uninstall-local:
+	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/schloss.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/schloss.conf \
+		$(DESTDIR)$(datadir)/bash-completion/completions/schlossctl \
+		$(DESTDIR)$(datadir)/bash-completion/completions/schlossd

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "security/mapping.h"
+
 struct check {
 	struct conf *conf;
 	struct conf_listener *l;
@@ -182,6 +184,22 @@ rule_anonymous(struct check *c)
 	return 0;
 }
 
+/* Whether the mapping rules can be read; the realm makes no difference here. */
+static int
+rule_mappings(struct check *c)
+{
+	struct ssl_rules *ssl = NULL;
+	struct krb_rules *krb = NULL;
+	struct why reason;
+	if (ssl_rules_parse(str_from(c->l->principal_rules), &ssl, &reason) != 0)
+		return BLAME(c, "ssl.principal.mapping.rules", "%s", reason.text);
+	ssl_rules_destroy(&ssl);
+	if (krb_rules_parse(str_from(c->l->kerberos_rules), STR("REALM"), &krb, &reason) != 0)
+		return BLAME(c, "sasl.kerberos.principal.to.local.rules", "%s", reason.text);
+	krb_rules_destroy(&krb);
+	return 0;
+}
+
 static void
 fill(struct conf *conf, struct conf_listener *l)
 {
@@ -205,6 +223,7 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
 {
 	static int (*const rules[])(struct check *) = {
 		rule_addresses, rule_unique, rule_tenant, rule_sasl, rule_tls, rule_anonymous,
+		rule_mappings,
 	};
 	struct check c = { conf, l, node, why };
 	fill(conf, l);

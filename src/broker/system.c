@@ -6,29 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/limits.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fs.h"
-
-static int
-become(const struct passwd *pw, struct why *why)
-{
-	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
-	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		return why_set(why, ERR_DENIED, "user %s: %s", pw->pw_name, strerror(errno));
-	if (pw->pw_uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))
-		return why_set(why, ERR_DENIED, "user %s: root could be had again", pw->pw_name);
-	return 0;
-}
+#include "security/drop.h"
 
 int
 system_drop_privileges(const struct conf *conf, const struct event *ev, struct why *why)
@@ -39,20 +25,18 @@ system_drop_privileges(const struct conf *conf, const struct event *ev, struct w
 		ev_warn(ev, "running as root: set user: in %s to a system user of its own", conf->file);
 		return 0;
 	}
-	const struct passwd *pw = getpwnam(conf->user);
-	if (pw == NULL)
-		return why_set(why, ERR_NOTFOUND, "user: there is no system user %s", conf->user);
-	return become(pw, why);
+	int err = drop_to_user(conf->user, why);
+	if (err != 0)
+		why_prefix(why, "user");
+	return err;
 }
 
 void
 system_limits(const struct event *ev)
 {
-	struct rlimit files, core = { 0, 0 };
+	struct rlimit files;
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigaction(SIGPIPE, &ignore, NULL);
-	setrlimit(RLIMIT_CORE, &core);
-	prctl(PR_SET_DUMPABLE, 0);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
 		files.rlim_cur = files.rlim_max;
 		if (setrlimit(RLIMIT_NOFILE, &files) != 0)

@@ -11,8 +11,7 @@
  * says so. Started as another: nothing. Call before threads are started. */
 int system_drop_privileges(const struct conf *conf, const struct event *ev, struct why *why);
 
-/* Raises the limit of open files as far as it goes, refuses core dumps, which
- * would hold keys, and ignores SIGPIPE. */
+/* Raises the limit of open files as far as it goes, and ignores SIGPIPE. */
 void system_limits(const struct event *ev);
 
 /* Takes the directory for this process alone: a lock on DIR/.lock, held until

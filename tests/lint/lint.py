@@ -177,6 +177,20 @@ def rule_readmes():
             say(ROOT / d, 1, "no README.md that says what belongs here")
 
 
+def rule_manual():
+    """Every option and every verb of schlossctl is in its page."""
+    check = subprocess.run([sys.executable, str(ROOT / "man/options.py"), "--check"],
+                           capture_output=True, text=True)
+    if check.returncode != 0:
+        say(ROOT / "man/schlossd.yaml.5", 1, check.stdout.strip() or check.stderr.strip())
+    page = (ROOT / "man/schlossctl.1").read_text()
+    for path in sorted((ROOT / "src/cli").glob("*.c")):
+        for noun, verb in re.findall(r'\{ (?:NULL|"(\w+)"), "(\w+)", \w+_\w+,', path.read_text()):
+            words = f"{noun} {verb}".strip()
+            if not re.search(rf"Cm {words}\b", page):
+                say(ROOT / "man/schlossctl.1", 1, f"no word about schlossctl {words}")
+
+
 RULES = {n[5:]: f for n, f in list(globals().items()) if n.startswith("rule_")}
 
 

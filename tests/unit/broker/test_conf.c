@@ -205,6 +205,8 @@ static const struct {
 	    "required}\n", "c.yaml:2:85: listener a: client.auth: needs protocol SSL or SASL_SSL" },
 	{ "ssl.keystore.location: k\nlisteners:\n  a: {address: \"h:9\"}\n  b: {address: \"*:9\", "
 	    "advertised: \"h:9\"}\n", "c.yaml:4:16: listener b: address: port 9 is taken by listener a" },
+	{ "ssl.keystore.location: k\nlisteners:\n  a: {address: \"h:9\", ssl.principal.mapping.rules: \"RULE:\"}\n",
+	    "c.yaml:3:52: listener a: ssl.principal.mapping.rules: " },
 	/* rules across */
 	{ BASE "group.min.session.timeout.ms: 5\ngroup.max.session.timeout.ms: 4\n", "c.yaml: "
 	    "group.min.session.timeout.ms is above group.max.session.timeout.ms" },
@@ -222,7 +224,11 @@ errors_name_the_place(void **state)
 			    refused[i].message, dir, mark + 5);
 		else
 			snprintf(expected, sizeof(expected), "%s", refused[i].message);
-		assert_string_equal(reason(refused[i].file), expected);
+		const char *got = reason(refused[i].file);
+		if (refused[i].message[strlen(refused[i].message) - 1] == ' ') /* the rest is another's */
+			assert_memory_equal(got, expected, strlen(expected));
+		else
+			assert_string_equal(got, expected);
 	}
 }
 
@@ -365,7 +371,7 @@ another(const struct conf_option *opt, char out[64])
 		bar = strrchr(opt->unit, '|');
 		return bar != NULL ? bar + 1 : opt->unit;
 	case OPTION_TEXT:
-		return "some-text";
+		return strstr(opt->name, ".rules") != NULL ? "RULE:^CN=(.*)$/$1/L" : "some-text";
 	case OPTION_PATH:
 		return "/some/path";
 	}
@@ -385,7 +391,8 @@ round_trip(void **state)
 		struct why why = { "" };
 		const char *expected = another(opt, value);
 		bool relations = strstr(opt->name, "group.m") != NULL || strstr(opt->name, "login.") != NULL ||
-		    strstr(opt->name, "compaction.lag") != NULL || strstr(opt->name, "max.connections") != NULL;
+		    strstr(opt->name, "compaction.lag") != NULL || strstr(opt->name, "max.connections") != NULL ||
+		    strstr(opt->name, "to.local") != NULL;
 		if (relations)
 			expected = opt->def;
 		snprintf(text, sizeof(text), "%s%s: %s\n%s%s",
