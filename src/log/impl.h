@@ -60,6 +60,7 @@ struct partition {
 	struct lock io;			/* LOGIO: files of this partition change under it */
 	struct lock lock;		/* PARTITION: everything below */
 	struct log_config config;
+	bool configured;		/* its topic's settings are known: may be cleaned */
 	enum log_state state;
 	int fail_err;			/* why it left ONLINE */
 	enum log_mode mode;
@@ -138,6 +139,7 @@ struct store {
 
 	struct lock mlock;		/* MAINT */
 	pthread_cond_t mwake;
+	bool clock_seen;
 	int64_t clock_base_ms;		/* wall minus monotonic, as last seen */
 	uint64_t clock_pause_until;	/* no deletion by time before it (monotonic) */
 	uint64_t maintain_due;
@@ -217,6 +219,10 @@ int store_replay(struct store *s, bool clean, struct journal_end *ret);
  * returns nonzero, and returns that. Blocks. */
 int partition_walk(struct partition *p, int64_t offset,
     int (*each)(const uint8_t *batch, void *arg), void *arg);
+
+/* Closed segments that were not read since the start learn their greatest times from
+ * their indexes. Blocks. */
+void partition_learn_times(struct partition *p);
 
 /* pass.c: flushes every partition, writes the checkpoint, trims the journal. */
 int store_pass(struct store *s);

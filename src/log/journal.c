@@ -175,6 +175,15 @@ file_begin(struct journal *j, struct file *f, int fd)
 	return fs_pwrite(fd, j->stage, JOURNAL_BLOCK, 0);
 }
 
+/* The end of the journal: nothing is tried again. */
+static int
+broken(struct journal *j, int err)
+{
+	atomic_store(&j->err, ERR_IO);
+	ev_crit(&j->ev, "cannot write: %s; topics with flush=ack are offline", err_text(err));
+	return ERR_IO;
+}
+
 static int
 next_file(struct journal *j)
 {
@@ -193,8 +202,10 @@ next_file(struct journal *j)
 	err = open_synced(f->path, &fd);
 	if (err == 0) {
 		err = file_begin(j, f, fd);
-		if (err != 0)
+		if (err != 0) {
 			fs_close(&fd);
+			err = broken(j, err);	/* its number may be on the disk or not */
+		}
 	}
 	lock_take(&j->lock);
 	if (err == 0) {
@@ -285,12 +296,8 @@ group_write(struct journal *j, const struct entry *e, size_t n, size_t bytes)
 		return err;
 	group_build(j, e, n, bytes);
 	err = fs_pwrite(j->fd, j->stage, whole, (int64_t)j->at);
-	if (err != 0) {
-		/* What was tried may be there or not; no group may follow it. */
-		atomic_store(&j->err, ERR_IO);
-		ev_crit(&j->ev, "cannot write: %s; topics with flush=ack are offline", err_text(err));
-		return ERR_IO;
-	}
+	if (err != 0)
+		return broken(j, err);	/* it may be there or not; no group may follow it */
 	j->at += whole;
 	j->next_group++;
 	lock_take(&j->lock);

@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -21,11 +22,38 @@
 #include "log/seal.h"
 #include "log/sequence.h"
 
+/* Files that a stop or crash left on their way out, or half made. */
+static bool
+leftover(const char *name)
+{
+	static const char *const ends[] = { ".deleted", ".cleaned", ".tmp" };
+	size_t n = strlen(name);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t m = strlen(ends[i]);
+		if (n > m && strcmp(name + n - m, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+remove_leftover(struct partition *p, const char *name)
+{
+	size_t n = strlen(p->dir) + strlen(name) + 2;
+	char *path = mem_alloc(n);
+	snprintf(path, n, "%s/%s", p->dir, name);
+	int err = fs_unlink(path);
+	mem_free(path);
+	return err == ERR_NOTFOUND ? 0 : err;
+}
+
 static int
 see_file(const char *name, void *arg)
 {
 	struct partition *p = arg;
 	int64_t base;
+	if (leftover(name))
+		return remove_leftover(p, name);
 	if (!segment_parse(name, "log", &base))
 		return 0;
 	struct segment *g = segment_create(p->dir, base);
@@ -58,7 +86,7 @@ partition_settle(struct partition *p)
 	if (first != NULL && p->log_start < first->base)
 		p->log_start = first->base;
 	if (p->log_start > p->end.offset)
-		p->log_start = p->end.offset;
+		p->end.offset = p->log_start;	/* what was cut off was deleted anyway */
 	p->end.bytes = 0;
 	p->journaled = p->written = p->synced = p->durable = p->end;
 	if (last != NULL)
@@ -147,8 +175,13 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promise
 	int err = 0;
 	for (struct list *h = &from->hook; h != &p->segments; h = h->next, at = 0) {
 		struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		if (g->base < p->end.offset && g != from) {
-			err = ERR_CORRUPT; /* overlaps what came before */
+		if (g != from && (g->base < p->end.offset ||
+		    (g->base > p->end.offset && g->base > promised))) {
+			/* Overlaps what came before, or begins behind a hole that only
+			 * compaction could have made, and that would be below the promise. */
+			g = CONTAINER_OF(h->prev, struct segment, hook);
+			at = g->size;
+			err = ERR_CORRUPT;
 		} else {
 			if (p->end.offset < g->base)
 				p->end.offset = g->base;

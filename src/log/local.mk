@@ -19,6 +19,7 @@ liblog_a_SOURCES = \
 	src/log/read.c src/log/read.h \
 	src/log/records.c src/log/records.h \
 	src/log/replay.c \
+	src/log/retain.c src/log/retain.h \
 	src/log/room.c src/log/room.h \
 	src/log/scan.c src/log/scan.h \
 	src/log/seal.c src/log/seal.h \

@@ -94,9 +94,8 @@ see_greatest(const uint8_t *b, void *arg)
 	return 0;
 }
 
-/* Closed segments that were not read since the start: their time indexes know. */
-static void
-learn_times(struct partition *p)
+void
+partition_learn_times(struct partition *p)
 {
 	for (;;) {
 		struct segment *g = NULL;
@@ -159,7 +158,7 @@ run_lookup(struct job *job)
 	struct log_lookup_job *l = CONTAINER_OF(job, struct log_lookup_job, job);
 	struct partition *p = l->p;
 	struct search s = { .job = l, .best_time = -1 };
-	learn_times(p);
+	partition_learn_times(p);
 	int64_t from = start_for(p, l, &s.log_start);
 	bool times = l->what == LOG_LOOKUP_TIME;
 	l->ret_offset = l->ret_time = l->ret_epoch = -1;

@@ -5,11 +5,17 @@
  */
 #include "log/maintain.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "log/impl.h"
+#include "log/producers.h"
+#include "log/retain.h"
+
+#define HOUR_MS INT64_C(3600000)
 
 void
 store_bury_dir(struct store *s, struct dead *d)
@@ -59,10 +65,40 @@ remove_dead(struct store *s, uint64_t now)
 	}
 }
 
+/* Whether deletion by time may run: not for an hour after the wall clock has moved by
+ * more than an hour against the monotonic one. */
+static bool
+clock_is_steady(struct store *s, int64_t wall_ms, uint64_t mono_ns)
+{
+	int64_t base = wall_ms - (int64_t)(mono_ns / NS_PER_MS);
+	lock_take(&s->mlock);
+	int64_t moved = s->clock_seen ? base - s->clock_base_ms : 0;
+	s->clock_base_ms = base;
+	s->clock_seen = true;
+	if (moved > HOUR_MS || moved < -HOUR_MS) {
+		ev_warn(&s->ev, "the clock jumped by %" PRId64 " s: nothing is deleted by time for an hour",
+		    moved / 1000);
+		s->clock_pause_until = mono_ns + (uint64_t)HOUR_MS * NS_PER_MS;
+	}
+	bool steady = mono_ns >= s->clock_pause_until;
+	lock_drop(&s->mlock);
+	return steady;
+}
+
 void
 store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 {
-	(void)wall_ms;
+	size_t n;
+	bool by_time = clock_is_steady(s, wall_ms, mono_ns);
+	struct partition **v = store_collect(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		partition_retain(v[i], wall_ms, by_time);
+		lock_take(&v[i]->lock);
+		if (by_time)
+			producers_expire(v[i]->producers, wall_ms - s->config.producer_expiry_ms);
+		lock_drop(&v[i]->lock);
+	}
+	store_release(v, n);
 	remove_dead(s, mono_ns);
 }
 
@@ -84,7 +120,7 @@ run(void *arg)
 	struct store *s = arg;
 	uint64_t every = (uint64_t)s->config.retention_check_ms * NS_PER_MS;
 	lock_take(&s->mlock);
-	s->maintain_due = clock_mono_ns() + every;
+	s->maintain_due = clock_mono_ns();	/* the first turn learns the clock */
 	while (!s->maintain_stop) {
 		uint64_t now = clock_mono_ns(), next = next_due(s);
 		if (next > now) {

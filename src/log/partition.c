@@ -116,6 +116,7 @@ void
 partition_set_config(struct partition *p, const struct log_config *config)
 {
 	lock_take(&p->lock);
+	p->configured = true;
 	p->config = *config;
 	if (config->flush != LOG_FLUSH_ACK) {
 		p->mode = MODE_WRITTEN;

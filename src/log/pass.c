@@ -179,8 +179,9 @@ partition_checkpoint(struct partition *p)
 	uint32_t generation;
 	lock_take(&p->lock);
 	struct log_point old = p->point, pt = point_now(p, &saving, &generation);
+	bool journaled = p->mode == MODE_JOURNAL;
 	lock_drop(&p->lock);
-	if (p->store->threads)
+	if (journaled && p->store->threads)	/* segments are not written ahead of it */
 		wait_durable(p, pt.offset);
 	int err = partition_flush(p);
 	lock_take(&p->io);

@@ -285,8 +285,10 @@ partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
 			}
 			fd_unpin(&p->store->fds, &g->file);
 		}
+		lock_take(&p->lock);
 		int64_t next = g->end;
 		bool gone = g->removed;
+		lock_drop(&p->lock);
 		segment_put(g);
 		if (gone && err != 0)
 			continue;	/* retention was faster: look again */

@@ -135,6 +135,7 @@ make_one(struct store *s, const struct store_topic *t, int32_t index, bool sync,
 		why_set(why, err, "%s: %s", p->dir, err_text(err));
 	if (err == 0)
 		err = meta_write(p->dir, &t->id, sync);
+	p->configured = true;
 	if (err == 0)
 		store_add(s, p);
 	else

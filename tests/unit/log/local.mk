@@ -1,5 +1,6 @@
 log_tests = tests/unit/log/test_store tests/unit/log/test_recovery \
-	tests/unit/log/test_model
+	tests/unit/log/test_model tests/unit/log/test_retain \
+	tests/unit/log/test_crash tests/unit/log/test_fault
 check_PROGRAMS += $(log_tests)
 log_test_libs = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_log_test_store_SOURCES = tests/unit/log/test_store.c tests/unit/log/support.h
@@ -8,3 +9,14 @@ tests_unit_log_test_recovery_SOURCES = tests/unit/log/test_recovery.c tests/unit
 tests_unit_log_test_recovery_LDADD = $(log_test_libs)
 tests_unit_log_test_model_SOURCES = tests/unit/log/test_model.c tests/unit/log/support.h
 tests_unit_log_test_model_LDADD = $(log_test_libs)
+tests_unit_log_test_retain_SOURCES = tests/unit/log/test_retain.c tests/unit/log/support.h
+tests_unit_log_test_retain_LDADD = $(log_test_libs)
+tests_unit_log_test_crash_SOURCES = tests/unit/log/test_crash.c tests/unit/log/support.h
+tests_unit_log_test_crash_LDADD = $(log_test_libs)
+tests_unit_log_test_crash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_pwrite,--wrap=fs_pwritev \
+	-Wl,--wrap=fs_truncate,--wrap=fs_sync,--wrap=fs_sync_dir,--wrap=fs_rename,--wrap=fs_unlink \
+	-Wl,--wrap=fs_mkdir,--wrap=fs_replace
+tests_unit_log_test_fault_SOURCES = tests/unit/log/test_fault.c tests/unit/log/support.h
+tests_unit_log_test_fault_LDADD = $(log_test_libs)
+tests_unit_log_test_fault_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_pwrite,--wrap=fs_pwritev \
+	-Wl,--wrap=fs_sync,--wrap=fs_space

@@ -61,6 +61,7 @@ fixture_make(struct fixture *f)
 	f->config.soft_free_percent = 0;
 	f->config.ballast_bytes = 0;
 	f->topic = log_config_default;
+	f->topic.retention_ms = -1;
 	memcpy(f->id.b, "topic-id-16-byte", 16);
 }
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Retention. A segment may go when all of it is durable and written; its age is that
+ * of its newest record, so one record from the future keeps it. The active segment is
+ * rolled first, an empty one stays. What was taken out is the log start's new place;
+ * it need not be saved, since the first file says it.
+ */
+#include "log/retain.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "log/impl.h"
+#include "log/maintain.h"
+#include "log/seal.h"
+
+static int64_t
+total(const struct partition *p)
+{
+	int64_t n = 0;
+	for (const struct list *h = p->segments.next; h != &p->segments; h = h->next)
+		n += CONTAINER_OF(h, struct segment, hook)->size;
+	return n;
+}
+
+/* Why the first segment may go; NULL where it must stay. Locked. */
+static const char *
+may_go(const struct partition *p, const struct segment *g, int64_t wall_ms, bool by_time)
+{
+	const struct log_config *c = &p->config;
+	if (g->size == 0 || g->written < g->size || g->end > p->durable.offset)
+		return NULL;
+	if (g->end <= p->log_start)
+		return "below the log start";
+	if ((c->cleanup & LOG_CLEANUP_DELETE) == 0)
+		return NULL;
+	if (by_time && c->retention_ms >= 0 && g->max_time >= 0 &&
+	    wall_ms - g->max_time > c->retention_ms)
+		return "retention.ms";
+	if (c->retention_bytes >= 0 && total(p) - g->size >= c->retention_bytes)
+		return "retention.bytes";
+	return NULL;
+}
+
+/* Takes the first segment out if it may go; counted. */
+static struct segment *
+take_first(struct partition *p, int64_t wall_ms, bool by_time, const char **ret_reason)
+{
+	lock_take(&p->lock);
+	struct segment *g = list_empty(&p->segments) || p->state != LOG_ONLINE ||
+	    !p->configured ? NULL :
+	    CONTAINER_OF(p->segments.next, struct segment, hook);
+	*ret_reason = g == NULL ? NULL : may_go(p, g, wall_ms, by_time);
+	if (*ret_reason == NULL) {
+		lock_drop(&p->lock);
+		return NULL;
+	}
+	if (g->hook.next == &p->segments)
+		partition_add_segment(p, p->end.offset);
+	struct segment *next = CONTAINER_OF(g->hook.next, struct segment, hook);
+	list_del(&g->hook);
+	g->removed = true;
+	if (p->log_start < next->base)
+		p->log_start = next->base;
+	if (p->synced.offset < g->end)	/* nothing before it need ever be synced */
+		p->synced = (struct log_pos){ g->end, g->bytes + g->size };
+	epochs_cut_start(&p->epochs, p->log_start);
+	partition_wake_readers(p);
+	lock_drop(&p->lock);
+	return g;
+}
+
+static void
+bury_file(struct partition *p, const struct segment *g, const char *suffix, uint64_t due)
+{
+	char *from = segment_path(p->dir, g->base, suffix);
+	size_t n = strlen(from) + sizeof(".deleted");
+	struct dead *d = MEM_NEW(struct dead);
+	d->path = mem_alloc(n);
+	snprintf(d->path, n, "%s.deleted", from);
+	d->due = due;
+	if (fs_rename(from, d->path) == 0)
+		store_bury_dir(p->store, d);
+	else {
+		mem_free(d->path);
+		mem_free(d);
+	}
+	mem_free(from);
+}
+
+/* The last file of a log tells where it goes on: an empty active segment gets one
+ * before the others go, or a crash would begin again at offset 0. */
+static void
+keep_offset(struct partition *p)
+{
+	int fd;
+	lock_take(&p->lock);
+	struct segment *g = segment_get(partition_active(p));
+	bool wanted = g->size == 0 && !g->on_disk;
+	lock_drop(&p->lock);
+	if (wanted && fs_open(g->path, O_WRONLY | O_CREAT, &fd) == 0) {
+		fs_close(&fd);
+		bool lasting = fs_sync_dir(p->dir) == 0;
+		lock_take(&p->lock);
+		g->on_disk = true;
+		g->dir_synced = lasting;
+		lock_drop(&p->lock);
+	}
+	segment_put(g);
+}
+
+unsigned
+partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
+{
+	static const char *const kinds[] = { "log", "index", "timeindex", "txnindex" };
+	const char *reason;
+	struct segment *g;
+	unsigned n = 0;
+	partition_learn_times(p);
+	lock_take(&p->io);
+	while ((g = take_first(p, wall_ms, by_time, &reason)) != NULL) {
+		uint64_t due = clock_mono_ns() +
+		    (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
+		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
+		keep_offset(p);
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			bury_file(p, g, kinds[i], due);
+		segment_put(g);
+		n++;
+	}
+	lock_drop(&p->io);
+	return n;
+}

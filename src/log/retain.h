@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct partition;
+
+/* Takes segments out of a log's beginning: those below the log start, too old ones
+ * (where by_time), and those beyond retention.bytes. Their files are renamed now and
+ * removed after file.delete.delay.ms. Returns how many. Blocks. */
+unsigned partition_retain(struct partition *p, int64_t wall_ms, bool by_time);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disk fails at its Nth write or sync: with an I/O error, or for want of room; once,
+ * or from then on. Nothing that was acknowledged may be lost, whoever waits gets an
+ * error, the other partition goes on, and the broken one says so and can be mended.
+ */
+#include "support.h"
+
+#include <stdatomic.h>
+
+static struct {
+	_Atomic long countdown;		/* operations until the failure; < 0: never */
+	_Atomic int err;
+	_Atomic bool lasting;
+	const char *only;		/* a part of the path that must match; NULL: any */
+	char paths[1024][128];
+} fault = { .countdown = -1 };
+
+int __real_fs_open(const char *path, int flags, int *ret_fd);
+int __real_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
+int __real_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at);
+int __real_fs_sync(int fd);
+int __real_fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total);
+int __wrap_fs_open(const char *path, int flags, int *ret_fd);
+int __wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
+int __wrap_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at);
+int __wrap_fs_sync(int fd);
+int __wrap_fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total);
+
+static int
+strike(const char *path)
+{
+	if (fault.only != NULL && strstr(path, fault.only) == NULL)
+		return 0;
+	long left = atomic_load(&fault.countdown);
+	if (left < 0)
+		return 0;
+	if (left == 0)
+		return atomic_load(&fault.lasting) ? atomic_load(&fault.err) : 0;
+	if (atomic_fetch_sub(&fault.countdown, 1) != 1)
+		return 0;
+	if (!atomic_load(&fault.lasting))
+		atomic_store(&fault.countdown, -1);
+	return atomic_load(&fault.err);
+}
+
+int
+__wrap_fs_open(const char *path, int flags, int *ret_fd)
+{
+	int err = __real_fs_open(path, flags, ret_fd);
+	if (err == 0 && *ret_fd < 1024)
+		snprintf(fault.paths[*ret_fd], sizeof(fault.paths[0]), "%s", path);
+	return err;
+}
+
+int
+__wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at)
+{
+	int err = strike(fault.paths[fd]);
+	if (err != 0 && n > 10)
+		__real_fs_pwrite(fd, p, n / 2, at);	/* a short one */
+	return err != 0 ? err : __real_fs_pwrite(fd, p, n, at);
+}
+
+int
+__wrap_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at)
+{
+	int err = strike(fault.paths[fd]);
+	if (err != 0 && iov->iov_len > 10)
+		__real_fs_pwrite(fd, iov->iov_base, iov->iov_len / 2, at);
+	return err != 0 ? err : __real_fs_pwritev(fd, iov, count, at);
+}
+
+int
+__wrap_fs_sync(int fd)
+{
+	int err = strike(fault.paths[fd]);
+	return err != 0 ? err : __real_fs_sync(fd);
+}
+
+int
+__wrap_fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total)
+{
+	int err = __real_fs_space(path, ret_free, ret_total);
+	if (err == 0 && atomic_load(&fault.err) == ERR_NOSPACE && atomic_load(&fault.countdown) == 0)
+		*ret_free = 0;
+	return err;
+}
+
+/* ---- */
+
+static void
+aim(long n, int err, bool lasting, const char *only)
+{
+	fault.only = only;
+	atomic_store(&fault.err, err);
+	atomic_store(&fault.lasting, lasting);
+	atomic_store(&fault.countdown, n);
+}
+
+static void
+batch_of(uint8_t b[300], int partition, int64_t i)
+{
+	make_batch(b, 300, 1, 1000 + i, (uint8_t)(i * 31 + partition));
+}
+
+/* Appends until an error or `most`; the number of acknowledged ones. */
+static int64_t
+append_some(struct partition *p, int index, int64_t from, int64_t most, int *ret_err)
+{
+	struct append_result r;
+	uint8_t b[300];
+	*ret_err = 0;
+	for (int64_t i = from; i < most; i++) {
+		batch_of(b, index, i);
+		*ret_err = append_durable(p, b, sizeof(b), &r);
+		if (*ret_err != 0)
+			return i;
+		assert_int_equal(r.base, i);
+	}
+	return most;
+}
+
+struct reading {
+	struct log_read_job job;
+	struct gate gate;
+};
+
+static void
+reading_done(struct log_read_job *job)
+{
+	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
+}
+
+static void
+check(struct partition *p, int index, int64_t acked)
+{
+	uint8_t want[300];
+	struct log_ends e;
+	partition_ends(p, &e);
+	assert_true(e.high_watermark >= acked);
+	for (int64_t at = 0; at < e.high_watermark;) {
+		struct log_read hot = { .bytes = 0 };
+		struct arena *arena = arena_create(SIZE_MAX);
+		struct reading r = { .job = { .p = p, .offset = at, .max_bytes = 65536,
+			.at_least_one = true, .done = reading_done } };
+		struct piece got = { NULL, 0 };
+		int err = partition_read(p, at, 65536, true, arena, &hot);
+		if (err == 0)
+			got = hot.pieces.v[0];
+		else {
+			assert_int_equal(err, ERR_AGAIN);
+			gate_init(&r.gate);
+			assert_ok(partition_read_cold(&r.job));
+			gate_wait(&r.gate);
+			assert_ok(r.job.err);
+			got = log_buf_bytes(r.job.buf);
+		}
+		assert_true(got.n > 0);
+		for (uint32_t pos = 0; pos < got.n; pos += 300, at++) {
+			batch_of(want, index, at);
+			assert_int_equal(head_base(got.p + pos), at);
+			assert_memory_equal(got.p + pos + HEAD_CRC_FROM, want + HEAD_CRC_FROM,
+			    300 - HEAD_CRC_FROM);
+		}
+		log_buf_put(r.job.buf);
+		arena_destroy(&arena);
+	}
+}
+
+static void
+setup(struct fixture *f, enum log_flush flush)
+{
+	fixture_make(f);
+	f->topic.flush = flush;
+	f->topic.flush_messages = 3;
+	f->topic.segment_bytes = 3000;
+	f->config.journal_bytes = 16 * 1024;
+	f->config.no_background = true;
+	fixture_open(f);
+}
+
+static void
+fail_at(long n, int err, bool lasting, enum log_flush flush, bool mend)
+{
+	struct fixture f;
+	int got[2];
+	int64_t acked[2];
+	setup(&f, flush);
+	struct partition *p[2] = { fixture_partition(&f, 0), fixture_partition(&f, 1) };
+	aim(n, err, lasting, NULL);
+	for (int i = 0; i < 2; i++)
+		acked[i] = append_some(p[i], i, 0, 20, &got[i]);
+	store_checkpoint(f.store);
+	for (int i = 0; i < 2; i++) {
+		struct log_ends e;
+		partition_ends(p[i], &e);
+		if (got[i] != 0)
+			assert_true(got[i] == ERR_IO || got[i] == ERR_NOSPACE);
+		check(p[i], i, acked[i]);
+	}
+	aim(-1, 0, false, NULL);
+	for (int i = 0; i < 2 && mend; i++) {
+		struct log_ends e;
+		partition_ends(p[i], &e);
+		if (e.state == LOG_OFFLINE) {
+			assert_ok(partition_recover(p[i], false));
+			check(p[i], i, acked[i]);
+			partition_ends(p[i], &e);
+			assert_int_equal(e.state, LOG_ONLINE);
+			acked[i] = append_some(p[i], i, e.end, e.end + 5, &got[i]);
+			assert_ok(got[i]);
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		partition_put(&p[i]);
+	store_close(&f.store);
+	fixture_open(&f);
+	for (int i = 0; i < 2; i++) {
+		p[i] = fixture_partition(&f, i);
+		struct log_ends e;
+		partition_ends(p[i], &e);
+		assert_int_equal(e.state, LOG_ONLINE);
+		check(p[i], i, acked[i]);
+		assert_int_equal(append_some(p[i], i, e.end, e.end + 5, &got[i]), e.end + 5);
+		partition_put(&p[i]);
+	}
+	fixture_free(&f);
+}
+
+static void
+every_failure_is_survived(void **state)
+{
+	(void)state;
+	for (long n = 1; n < 60; n += 1 + n / 12)
+		for (int flush = LOG_FLUSH_ACK; flush <= LOG_FLUSH_OS; flush++) {
+			fail_at(n, ERR_IO, false, flush, n % 2 == 0);
+			fail_at(n, ERR_IO, true, flush, n % 2 == 0);
+			fail_at(n, ERR_NOSPACE, true, flush, false);
+		}
+}
+
+static void
+one_bad_partition_is_not_all(void **state)
+{
+	(void)state;
+	struct fixture f;
+	int err;
+	setup(&f, LOG_FLUSH_OS);
+	struct partition *bad = fixture_partition(&f, 0), *good = fixture_partition(&f, 1);
+	aim(1, ERR_IO, true, "/orders-0/");
+	append_some(bad, 0, 0, 20, &err);
+	assert_int_equal(err, ERR_IO);
+	assert_int_equal(append_some(good, 1, 0, 20, &err), 20);
+	append_some(bad, 0, 0, 20, &err);
+	assert_int_equal(err, ERR_IO);
+	struct log_ends e;
+	partition_ends(bad, &e);
+	assert_int_equal(e.state, LOG_OFFLINE);
+	aim(-1, 0, false, NULL);
+	partition_put(&bad);
+	partition_put(&good);
+	fixture_free(&f);
+}
+
+static void
+a_full_disk_refuses_and_resumes(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct log_ends e;
+	int err;
+	setup(&f, LOG_FLUSH_OS);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(append_some(p, 0, 0, 10, &err), 10);
+	aim(1, ERR_NOSPACE, true, NULL);
+	int64_t acked = append_some(p, 0, 10, 20, &err);
+	assert_int_equal(err, ERR_NOSPACE);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_FULL);
+	assert_int_equal(e.end, acked);
+	append_some(p, 0, acked, 20, &err);
+	assert_int_equal(err, ERR_NOSPACE);
+	check(p, 0, acked);
+	aim(-1, 0, false, NULL);
+	for (int i = 0; i < 500 && err != 0; i++) {
+		usleep(10000);
+		acked = append_some(p, 0, acked, 20, &err);
+	}
+	assert_ok(err);
+	assert_int_equal(acked, 20);
+	check(p, 0, 20);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+    T(a_full_disk_refuses_and_resumes))
