@@ -9,8 +9,8 @@
 #include "wire/msg.h"
 
 /*
- * The table of APIs (api.def), joined with the schema's table of messages and
- * versions (wire/msg.h) and with the handlers. Const: one for the process.
+ * The table of APIs (api.def), joined with the handlers; keys, versions and
+ * messages are the schema's (wire/msg.h). Const: one for the process.
  */
 
 struct request;
@@ -21,6 +21,7 @@ enum api_turn {
 	API_ANSWER,		/* rq->out is complete: encode and send it */
 	API_WAIT,		/* parked: request_wake() or the deadline calls rq->resume */
 	API_SILENT,		/* done, and the protocol has no response (acks=0) */
+	API_RAW,		/* answered already: a raw token of the login */
 	API_CLOSE,		/* close the connection, nothing more is sent */
 };
 
@@ -48,7 +49,7 @@ enum api_node {
 };
 
 enum api_id {
-#define API(name, phase, bill, topic, group, txn, cluster, node) API_ID_##name,
+#define API(name, upper, phase, bill, topic, group, txn, cluster, node) API_ID_##name,
 #define FLAG(api, name, lo, hi)
 #include "api/api.def"
 #undef API
@@ -57,7 +58,7 @@ enum api_id {
 };
 
 enum api_flag {
-#define API(name, phase, bill, topic, group, txn, cluster, node)
+#define API(name, upper, phase, bill, topic, group, txn, cluster, node)
 #define FLAG(api, name, lo, hi) FLAG_##api##_##name,
 #include "api/api.def"
 #undef API
@@ -66,10 +67,9 @@ enum api_flag {
 };
 
 struct api_row {
-	const struct wire_api *wire;	/* key, versions, messages */
 	enum api_phase phase;
 	enum api_bill bill;
-	enum acl_op topic, group, txn, cluster;
+	enum acl_op topic, group, txn, cluster;	/* 0: none */
 	enum api_node node;
 	api_handler *handler;
 };
@@ -79,12 +79,14 @@ const struct api_row *api_find(int16_t key);
 
 /* All rows, in the order of api.def. */
 const struct api_row *api_row(enum api_id id);
+/* Key, versions and messages of a row. */
+const struct wire_api *api_wire(enum api_id id);
 
 /* Whether a named difference holds for this version of its API. */
 bool api_flag_holds(enum api_flag flag, int16_t version);
 
-#define API(name, phase, bill, topic, group, txn, cluster, node) \
-	api_handler api_##name;
+#define API(name, upper, phase, bill, topic, group, txn, cluster, node) \
+	api_handler api_##name __attribute__((weak));
 #define FLAG(api, name, lo, hi)
 #include "api/api.def"
 #undef API

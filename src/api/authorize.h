@@ -13,8 +13,11 @@
 enum kerr may_topic(struct request *rq, struct name topic);
 enum kerr may_group(struct request *rq, struct name group);
 enum kerr may_txn(struct request *rq, struct name txn);
-/* The row's operation on its cluster node. */
+/* The row's operation on its cluster node; the other form leaves no trace. */
 enum kerr may_cluster(struct request *rq);
+bool may_cluster_quietly(struct request *rq);
+/* The caller as the current image sees him. */
+void caller(struct request *rq, struct acl_who *ret);
 
 /* Whether the topic or group exists for the caller (DESCRIBE); never logged:
  * filtering a list is no denial. */

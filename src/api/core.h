@@ -9,12 +9,14 @@
 #include "coord/coord.h"
 #include "log/store.h"
 #include "security/sasl.h"
+#include "tenant/limits.h"
 #include "tenant/quota.h"
 
+#include "meta/controller.h"
+#include "meta/image.h"
+
 struct acl_denials;
-struct controller;
-struct image;
-struct loop;
+struct tls_context;
 
 /* One address that clients are told to come to. */
 struct core_endpoint {
@@ -24,10 +26,12 @@ struct core_endpoint {
 
 /* A listener, as far as requests look at it. Immutable while connections of it live. */
 struct core_listener {
+	struct broker_core *core;
 	struct str name;
 	struct core_endpoint told;	/* what Metadata and FindCoordinator answer */
 	bool tls, sasl;
-	bool anonymous;			/* neither SASL nor a required certificate */
+	bool anonymous;			/* who proves nothing comes in as User:ANONYMOUS */
+	struct tls_context *_Atomic tls_context;	/* replaced by a reload */
 	struct sasl_listener login;
 };
 
@@ -38,6 +42,10 @@ struct core_settings {
 	int64_t max_reauth_ms;
 	uint64_t arena_max;		/* bytes that decoding one request may take */
 	int32_t fetch_max_bytes;
+	int32_t leader_epoch;		/* of every partition: it rises with each unclean start */
+	bool describe_modes;		/* acl.describe.modes */
+	struct limits limits;
+	uint32_t scram_iterations;	/* for keys that are made here */
 };
 
 /*

@@ -61,7 +61,7 @@ check_phase(struct request *rq)
 static enum api_turn
 decode(struct request *rq)
 {
-	const struct wire_api *api = rq->row->wire;
+	const struct wire_api *api = rq->header.api;
 	struct reader r = reader_of(rq->frame, rq->frame_n);
 	rq->in = arena_zalloc(rq->arena, api->req->type->size);
 	int err = wire_decode(api->req, rq->header.version, &r, rq->arena, request_tenant(rq), rq->in);
@@ -93,8 +93,8 @@ static enum api_turn (*const pipeline[])(struct request *rq) = {
 
 /* ---- after the handler ---- */
 
-static void
-settle(struct request *rq, enum api_turn turn)
+void
+dispatch_settle(struct request *rq, enum api_turn turn)
 {
 	struct session *s = rq->session;
 	switch (turn) {
@@ -104,6 +104,8 @@ settle(struct request *rq, enum api_turn turn)
 		break;
 	case API_SILENT:
 		answer_none(rq);
+		break;
+	case API_RAW:
 		break;
 	case API_WAIT:
 		rq->parked = true;
@@ -129,7 +131,7 @@ dispatch(struct session *s, const uint8_t *frame, size_t n)
 	for (size_t i = 0; turn == API_NEXT && i < sizeof(pipeline) / sizeof(pipeline[0]); i++)
 		turn = pipeline[i](rq);
 	rq->cpu_ns = clock_mono_ns() - start;
-	settle(rq, turn);
+	dispatch_settle(rq, turn);
 }
 
 void
@@ -140,11 +142,11 @@ dispatch_resume(struct request *rq)
 	uint64_t start = clock_mono_ns();
 
 	timer_cancel(loop_timers(rq->loop), &rq->deadline);
-	rq->parked = false;
+	rq->parked = rq->outlives = false;
 	rq->image = rcu_read(rq->core->image);
 	enum api_turn turn = rq->resume(rq);
 	rq->cpu_ns += clock_mono_ns() - start;
 	if (held && turn != API_WAIT && turn != API_CLOSE)
 		conn_resume(s->conn);
-	settle(rq, turn);
+	dispatch_settle(rq, turn);
 }

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/api.h"
+
 struct request;
 struct session;
 
@@ -13,3 +15,6 @@ void dispatch(struct session *session, const uint8_t *frame, size_t n);
 
 /* A parked request goes on: woken, or its deadline has come. */
 void dispatch_resume(struct request *rq);
+
+/* What follows from a turn: sends, parks, ends, closes. */
+void dispatch_settle(struct request *rq, enum api_turn turn);

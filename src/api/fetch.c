@@ -12,6 +12,7 @@
  */
 #include "api/authorize.h"
 #include "api/request.h"
+#include "api/session.h"
 #include "api/topics.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -172,13 +173,6 @@ unqueue(struct request *rq)
 	}
 }
 
-/* Reads of the disk cannot be called back: the request ends when they have. */
-static void
-outlive(struct request *rq)
-{
-	(void)rq;
-}
-
 static enum api_turn
 reads_done(struct request *rq)
 {
@@ -231,6 +225,9 @@ pass(struct request *rq)
 	s->left = in->max_bytes < 0 ? 0 : (size_t)in->max_bytes;
 	if (s->left > (size_t)rq->core->settings.fetch_max_bytes)
 		s->left = (size_t)rq->core->settings.fetch_max_bytes;
+	uint64_t most = rq->session->quota == NULL ? UINT64_MAX : quota_most(rq->session->quota, QUOTA_FETCH);
+	if (s->left > most)
+		s->left = (size_t)most;
 	s->bytes = 0;
 	s->failed = s->cold = false;
 	atomic_store(&s->reads, 1);
@@ -239,9 +236,10 @@ pass(struct request *rq)
 		at += t->partitions.n < 0 ? 0 : t->partitions.n;
 	}
 	if (s->cold && atomic_fetch_sub(&s->reads, 1) > 1)
-		return request_park(rq, reads_done, outlive, UINT64_MAX, false);
+		return request_park(rq, reads_done, NULL, UINT64_MAX, false);
 	if (s->cold)
 		return reads_done(rq);
+	rq->bytes_out = s->bytes;
 	if (s->failed || s->bytes >= min || s->n == 0 || request_now(rq) >= s->deadline)
 		return API_ANSWER;
 	return wait_for_data(rq, s, (uint32_t)(min - s->bytes));

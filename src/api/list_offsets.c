@@ -54,13 +54,6 @@ answer_lookups(struct request *rq)
 	return API_ANSWER;
 }
 
-/* Disk reads cannot be called back: the request stays until they have ended. */
-static void
-outlive(struct request *rq)
-{
-	(void)rq;
-}
-
 static void
 start_lookup(struct request *rq, struct partition *p, int64_t time,
     struct list_offsets_rsp_partition *answer)
@@ -151,5 +144,5 @@ api_list_offsets(struct request *rq, const void *vin, void *vout)
 	struct lookups *all = rq->state;
 	if (all == NULL || atomic_fetch_sub(&all->open, 1) == 1)
 		return all == NULL ? API_ANSWER : answer_lookups(rq);
-	return request_park(rq, answer_lookups, outlive, UINT64_MAX, false);
+	return request_park(rq, answer_lookups, NULL, UINT64_MAX, false);
 }

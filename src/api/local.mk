@@ -1,3 +1,14 @@
 noinst_LIBRARIES += libapi.a
-libapi_a_SOURCES =
+libapi_a_SOURCES = \
+	src/api/answer.c src/api/answer.h \
+	src/api/api.c src/api/api.h src/api/api.def \
+	src/api/api_versions.c src/api/api_versions.h \
+	src/api/authorize.c src/api/authorize.h \
+	src/api/batches.c src/api/batches.h src/api/core.h \
+	src/api/dispatch.c src/api/dispatch.h src/api/fetch.c \
+	src/api/list_offsets.c src/api/login.c src/api/login.h \
+	src/api/metadata.c src/api/produce.c \
+	src/api/request.c src/api/request.h \
+	src/api/session.c src/api/session.h \
+	src/api/topics.c src/api/topics.h
 EXTRA_DIST += src/api/README.md

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "wire/batch.h"
 
 enum stage {
 	STAGE_DONE,		/* answered, well or badly */

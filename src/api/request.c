@@ -36,6 +36,7 @@ request_park(struct request *rq, enum api_turn (*resume)(struct request *),
 	rq->resume = resume;
 	rq->abandon = abandon;
 	rq->overtake = overtake;
+	rq->outlives = abandon == NULL;
 	rq->by_deadline = false;
 	rq->deadline.fire = deadline_due;
 	if (deadline_ns != UINT64_MAX)
@@ -59,7 +60,7 @@ request_end(struct request *rq)
 	list_del(&rq->hook);
 	rq->parked = false;
 	rq->ended = true;
-	if (!atomic_load(&rq->posted))
+	if (!atomic_load(&rq->posted) && !rq->outlives)
 		request_free(rq);
 }
 
@@ -81,7 +82,8 @@ request_make(struct session *s, const uint8_t *frame, size_t n)
 	rq->loop = conn_loop(s->conn);
 	rq->image = rcu_read(s->core->image);
 	rq->frame = frame;
-	rq->frame_n = n;
+	rq->frame_n = rq->bytes_in = n;
+	rq->answer_version = -1;
 	list_init(&rq->hook);
 	list_add(&s->requests, &rq->hook);
 	return rq;

@@ -35,11 +35,13 @@ struct request {
 	struct arena *arena;		/* everything of this request lives here, itself too */
 	void *in, *out;
 	struct reply *reply;		/* its place in the connection's out queue */
+	int answer_version;		/* of the response, where not the request's; else -1 */
 	const uint8_t *frame;		/* valid until the handler has returned */
-	size_t frame_n;
+	size_t frame_n, bytes_in, bytes_out;	/* bytes_out: of records, for the fetch quota */
 	uint64_t cpu_ns;		/* loop time used so far, for the request quota */
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */
 	bool parked, overtake, by_deadline, ended;
+	bool outlives;			/* parked without abandon: lives until it is woken */
 
 	/* While parked. */
 	enum api_turn (*resume)(struct request *rq);
@@ -59,7 +61,9 @@ void request_free(struct request *rq);
 /* Parks until a wake or deadline_ns (monotonic; UINT64_MAX: none; then
  * rq->by_deadline says which). The value to return from the handler. overtake:
  * the next request of the connection may run meanwhile (a Produce that only
- * waits for durability); else it waits. */
+ * waits for durability); else it waits. abandon NULL: what was started cannot be
+ * called back and will wake the request exactly once; then the request outlives
+ * its connection until that wake, and no deadline may be given. */
 enum api_turn request_park(struct request *rq, enum api_turn (*resume)(struct request *),
     void (*abandon)(struct request *), uint64_t deadline_ns, bool overtake);
 

@@ -41,6 +41,13 @@ struct session {
 /* conn_ops of net/conn.h, for every listener. */
 extern const struct conn_ops session_ops;
 
+/* Whether requests of the login, and those behind it, are legal now. */
+bool session_may_login(const struct session *s);
+bool session_may_work(const struct session *s);
+
+/* Closes the connection; the session is gone when it returns. */
+void session_close(struct session *s);
+
 /* A legal move of the phase table, or the process stops. */
 void session_move(struct session *s, enum session_phase to);
 

@@ -260,8 +260,7 @@ make_missing(struct controller *c, const struct image *im, struct why *why)
 	while ((tenant = image_next_tenant(im, tenant)) != NULL) {
 		const struct image_topic *t = image_next_topic(im, tenant->number, STR_NULL);
 		for (; t != NULL; t = image_next_topic(im, tenant->number, t->name.s)) {
-			struct store_topic st = { t->id, t->name, t->internal, t->config.log };
-			int err = store_create_partitions(c->config.store, &st, 0, t->partitions, why);
+			int err = topic_partitions_make(&c->config, t, why);
 			if (err != 0)
 				return err;
 		}

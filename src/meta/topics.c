@@ -189,13 +189,27 @@ create_plan(struct change *change, struct plan *p)
 	return CHANGE_OK;
 }
 
-/* Makes what is missing of the topic's partitions, as the new image has it. */
+int
+topic_partitions_make(const struct controller_config *config, const struct image_topic *t,
+    struct why *why)
+{
+	struct store_topic st = { t->id, t->name, t->internal, t->config.log };
+	int err = store_create_partitions(config->store, &st, 0, t->partitions, why);
+	for (int32_t i = 0; i < t->partitions && err == 0; i++) {
+		struct partition *p = store_find(config->store, &t->id, i);
+		if (p != NULL)
+			(void)partition_lead(p, config->leader_epoch);
+		if (p != NULL)
+			partition_put(&p);
+	}
+	return err;
+}
+
+/* As the new image has it. */
 static void
 make_partitions(struct plan *p, struct name name, enum change_result *result, struct why *why)
 {
-	const struct image_topic *t = image_topic(plan_image(p), name);
-	struct store_topic st = { t->id, t->name, t->internal, t->config.log };
-	if (store_create_partitions(plan_config(p)->store, &st, 0, t->partitions, why) != 0)
+	if (topic_partitions_make(plan_config(p), image_topic(plan_image(p), name), why) != 0)
 		*result = CHANGE_STORAGE;
 }
 

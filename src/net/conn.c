@@ -276,6 +276,12 @@ take_frames(struct conn *c, const uint8_t *p, size_t n)
 		}
 		if (n - used - LENGTH_BYTES < (size_t)length)
 			break;
+		uint64_t wait = c->ops->admit == NULL ? 0
+		    : c->ops->admit(c, c->session, p + used + LENGTH_BYTES, (size_t)length);
+		if (wait > 0) {
+			conn_mute(c, loop_now(c->loop) + wait);
+			break;
+		}
 		c->active = loop_now(c->loop);
 		c->ops->frame(c, c->session, p + used + LENGTH_BYTES, (size_t)length);
 		used += LENGTH_BYTES + (size_t)length;
@@ -642,4 +648,10 @@ void *
 conn_gone_arg(const struct conn *c)
 {
 	return c->gone_arg;
+}
+
+void *
+conn_session(const struct conn *c)
+{
+	return c->session;
 }

@@ -27,6 +27,8 @@ struct conn_ops {
 	/* The transport is ready (TLS done). Returns what the other calls get as
 	 * `session`; NULL closes the connection. */
 	void *(*opened)(struct conn *conn, void *listener);
+	/* Asked before each frame: 0, or how long (ns) it has to wait, unread. May be NULL. */
+	uint64_t (*admit)(struct conn *conn, void *session, const uint8_t *p, size_t n);
 	/* One frame without its length; the bytes are net's again after it. */
 	void (*frame)(struct conn *conn, void *session, const uint8_t *p, size_t n);
 	/* Last call. conn_reply_* must not be used any more. */
@@ -91,6 +93,8 @@ struct transport *conn_transport(const struct conn *conn);
 const struct addr *conn_peer(const struct conn *conn);
 /* With the field peer; its lines name the connection. */
 const struct event *conn_event(const struct conn *conn);
+/* What opened() returned. */
+void *conn_session(const struct conn *conn);
 /* The gone_arg it was created with. */
 void *conn_gone_arg(const struct conn *conn);
 /* When it was accepted, monotonic ns. */

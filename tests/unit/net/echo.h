@@ -108,7 +108,8 @@ echo_closed(struct conn *conn, void *session)
 	mem_free(s);
 }
 
-static const struct conn_ops echo_ops = { echo_opened, echo_frame, echo_closed };
+static const struct conn_ops echo_ops = { .opened = echo_opened, .frame = echo_frame,
+	.closed = echo_closed };
 
 static struct transport *
 echo_plain(void *arg, int fd, struct loop *loop)

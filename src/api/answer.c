@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way out: charge, encode, queue, mute. The response lies in the request's
+ * arena (records are pieces of the log's chunks, held by the arena), so the
+ * request is freed when the socket or the cipher has taken the last byte.
+ */
+#include "api/answer.h"
+
+#include "api/api_versions.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+/* Kafka tells delays in ms and rounds up: the client must not come too early. */
+static int32_t
+delay_ms(uint64_t ns)
+{
+	return (int32_t)((ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void
+tell_throttle(struct request *rq)
+{
+	const struct wire_type *t = rq->header.api->rsp->type;
+	for (uint16_t i = 0; i < t->n; i++) {
+		if (strcmp(t->fields[i].name, "throttle_time_ms") == 0) {
+			*(int32_t *)(void *)((char *)rq->out + t->fields[i].off) = delay_ms(rq->throttle_ns);
+			return;
+		}
+	}
+}
+
+/* Request time counts for everybody; bytes in for Produce, records' bytes out for Fetch. */
+static void
+charge(struct request *rq)
+{
+	struct session *s = rq->session;
+	uint64_t now = request_now(rq);
+	if (s->quota == NULL)
+		return;
+	uint64_t time = quota_charge(s->quota, QUOTA_REQUEST, (double)rq->cpu_ns, now);
+	uint64_t bytes = 0;
+	if (rq->row->bill == API_BILL_PRODUCE)
+		bytes = quota_charge(s->quota, QUOTA_PRODUCE, (double)rq->bytes_in, now);
+	else if (rq->row->bill == API_BILL_FETCH)
+		bytes = quota_charge(s->quota, QUOTA_FETCH, (double)rq->bytes_out, now);
+	uint64_t longest = time > bytes ? time : bytes;
+	if (longest > rq->throttle_ns)
+		rq->throttle_ns = longest;
+}
+
+static void
+sent(void *arg)
+{
+	request_end(arg);
+}
+
+static int
+encode(struct request *rq, struct pieces *ret)
+{
+	const struct wire_api *api = rq->header.api;
+	int version = rq->answer_version >= 0 ? rq->answer_version : rq->header.version;
+	struct writer w;
+	writer_init(&w, rq->arena);
+	uint8_t *length = writer_hole(&w);
+	wire_header_answer(&w, api, version, rq->header.correlation);
+	int err = wire_encode(api->rsp, version, &w, request_tenant(rq), rq->out);
+	if (err != 0)
+		return err;
+	writer_fill(length, (int32_t)w.n - 4);
+	return writer_finish(&w, ret);
+}
+
+void
+answer_send(struct request *rq)
+{
+	struct session *s = rq->session;
+	struct pieces pieces;
+	charge(rq);
+	tell_throttle(rq);
+	int err = encode(rq, &pieces);
+	if (err != 0) {
+		/* A foreign name must never leave; anything else is a bug of ours. */
+		ev_crit(conn_event(s->conn), "ALARM: the answer to %s version %d could not be made: %s",
+		    rq->header.api->name, rq->header.version, err_text(err));
+		request_end(rq);
+		session_close(s);
+		return;
+	}
+	if (rq->throttle_ns > 0)
+		conn_mute(s->conn, request_now(rq) + rq->throttle_ns);
+	conn_reply_send(rq->reply, &pieces, sent, rq);
+}
+
+void
+answer_none(struct request *rq)
+{
+	struct session *s = rq->session;
+	charge(rq);
+	if (rq->throttle_ns > 0)
+		conn_mute(s->conn, request_now(rq) + rq->throttle_ns);
+	conn_reply_none(rq->reply);
+	request_end(rq);
+}
+
+enum api_turn
+answer_unsupported(struct request *rq)
+{
+	if (rq->header.key != WIRE_KEY_API_VERSIONS)
+		return API_CLOSE;
+	rq->answer_version = 0;
+	rq->out = arena_zalloc(rq->arena, rq->header.api->rsp->type->size);
+	wire_defaults(rq->header.api->rsp, rq->out);
+	api_versions_fill(rq, rq->out, KERR_UNSUPPORTED_VERSION);
+	return API_ANSWER;
+}

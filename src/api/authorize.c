@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gate: every question goes to acl_check() with the image of this turn and
+ * the caller as that image sees him; nothing is kept from one request to the
+ * next. Denials are explained once and then counted (acl/denials.h).
+ */
+#include "api/authorize.h"
+
+#include "acl/denials.h"
+#include "acl/text.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "coord/coord.h"
+
+static void
+who(struct request *rq, struct acl_who *ret)
+{
+	acl_who_of(image_acl(rq->image), &rq->session->principal, clock_wall_ms(), ret);
+}
+
+void
+caller(struct request *rq, struct acl_who *ret)
+{
+	who(rq, ret);
+}
+
+static void
+tell(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
+{
+	char line[512];
+	acl_explain(image_acl(rq->image), w, a, line, sizeof(line));
+	acl_denials_add(rq->core->denials, w, a, line, request_now(rq));
+}
+
+bool
+may(struct request *rq, enum acl_op op, const struct acl_object *object)
+{
+	struct acl_who w;
+	struct acl_answer a;
+	who(rq, &w);
+	if (acl_check(image_acl(rq->image), &w, op, object, &a))
+		return true;
+	tell(rq, &w, &a);
+	return false;
+}
+
+bool
+may_quietly(struct request *rq, enum acl_op op, const struct acl_object *object)
+{
+	struct acl_who w;
+	who(rq, &w);
+	return acl_check(image_acl(rq->image), &w, op, object, NULL);
+}
+
+enum kerr
+may_topic(struct request *rq, struct name topic)
+{
+	struct acl_object o = { ACL_TOPIC, topic, NULL };
+	return may(rq, rq->row->topic, &o) ? KERR_NONE : KERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
+enum kerr
+may_group(struct request *rq, struct name group)
+{
+	struct acl_object o = { ACL_GROUP, group, group_node(rq, group) };
+	return may(rq, rq->row->group, &o) ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
+}
+
+enum kerr
+may_txn(struct request *rq, struct name txn)
+{
+	struct acl_object o = { ACL_TXN, txn, NULL };
+	return may(rq, rq->row->txn, &o) ? KERR_NONE : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+}
+
+static struct acl_object
+cluster_of(struct request *rq)
+{
+	enum acl_type type = rq->row->node == API_NODE_ROOT ? ACL_ROOT : ACL_TENANT;
+	return (struct acl_object){ type, NAME(request_tenant(rq), STR("")), NULL };
+}
+
+enum kerr
+may_cluster(struct request *rq)
+{
+	struct acl_object o = cluster_of(rq);
+	return may(rq, rq->row->cluster, &o) ? KERR_NONE : KERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
+bool
+may_cluster_quietly(struct request *rq)
+{
+	struct acl_object o = cluster_of(rq);
+	return may_quietly(rq, rq->row->cluster, &o);
+}
+
+bool
+sees_topic(struct request *rq, struct name topic)
+{
+	struct acl_object o = { ACL_TOPIC, topic, NULL };
+	struct acl_who w;
+	who(rq, &w);
+	return acl_visible(image_acl(rq->image), &w, &o);
+}
+
+bool
+sees_group(struct request *rq, struct name group, const struct group_owner *owner)
+{
+	struct acl_node node;
+	struct acl_object o = { ACL_GROUP, group, NULL };
+	struct acl_who w;
+	if (owner != NULL) {
+		node = (struct acl_node){ .owner = owner->owner,
+			.team = owner->team.p == NULL ? STR("") : owner->team, .mode = owner->mode };
+		o.node = &node;
+	}
+	who(rq, &w);
+	return acl_visible(image_acl(rq->image), &w, &o);
+}
+
+int32_t
+operations_on(struct request *rq, enum acl_type type, struct name name)
+{
+	struct acl_object o = { type, name, type == ACL_GROUP ? group_node(rq, name) : NULL };
+	struct acl_who w;
+	who(rq, &w);
+	return acl_operations(image_acl(rq->image), &w, &o);
+}
+
+const struct acl_node *
+group_node(struct request *rq, struct name group)
+{
+	struct group_owner owner;
+	if (rq->core->coord == NULL || !coord_group_owner(rq->core->coord, group, rq->arena, &owner))
+		return NULL;
+	struct acl_node *node = arena_zalloc(rq->arena, sizeof(*node));
+	node->owner = owner.owner;
+	node->team = owner.team.p == NULL ? STR("") : owner.team;
+	node->mode = owner.mode;
+	return node;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SaslHandshake, SaslAuthenticate, and raw tokens: three wrappings of the same
+ * steps (security/sasl.h). A step that is worked on elsewhere parks its request;
+ * a failure is answered when the penalty is over, with one text for all causes,
+ * and then the connection ends.
+ */
+#include "api/login.h"
+
+#include <arpa/inet.h>
+
+#include "api/answer.h"
+#include "api/dispatch.h"
+#include "api/request.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+static void
+checked(void *arg)
+{
+	struct session *s = arg;
+	request_wake(s->login_rq);
+}
+
+enum api_turn
+api_sasl_handshake(struct request *rq, const void *vin, void *vout)
+{
+	const struct sasl_handshake_req *in = vin;
+	struct sasl_handshake_rsp *out = vout;
+	struct session *s = rq->session;
+	struct str names[MECH_COUNT];
+	unsigned n = sasl_listener_mechanisms(&s->listener->login, names, MECH_COUNT);
+	for (unsigned i = 0; i < n; i++)
+		*ARRAY_ADD(rq->arena, out->mechanisms) = names[i];
+	if (s->phase != SESSION_START && s->phase != SESSION_READY) {
+		out->error_code = KERR_ILLEGAL_SASL_STATE;
+		return API_ANSWER;
+	}
+	if (s->login == NULL)
+		s->login = sasl_login_create(&s->listener->login, &s->core->sasl, conn_peer(s->conn),
+		    conn_event(s->conn), checked, s);
+	if (sasl_login_mechanism(s->login, in->mechanism) != 0) {
+		out->error_code = KERR_UNSUPPORTED_SASL_MECHANISM;
+		return API_ANSWER;
+	}
+	if (s->phase == SESSION_READY)
+		session_move(s, SESSION_RENEW);
+	else
+		session_move(s, request_flag(rq, FLAG_sasl_handshake_wrapped_tokens) ? SESSION_TOKENS : SESSION_RAW);
+	return API_ANSWER;
+}
+
+/* How long the login holds: the broker's bound, or the credential's end. */
+static int64_t
+lifetime_ms(struct session *s)
+{
+	int64_t bound = s->core->settings.max_reauth_ms, left = 0;
+	if (s->login_expires_ms != 0)
+		left = s->login_expires_ms - clock_wall_ms();
+	if (left < 0)
+		left = 1;
+	return bound > 0 && (left == 0 || bound < left) ? bound : left;
+}
+
+/* A login that renews an older one must be of the same user by the same mechanism. */
+static bool
+accept_login(struct session *s)
+{
+	const struct principal *p = sasl_login_principal(s->login);
+	if (s->phase == SESSION_RENEW && !sasl_same_principal(&s->principal, p))
+		return false;
+	session_ready(s, p, sasl_login_expires_ms(s->login));
+	int64_t ms = lifetime_ms(s);
+	s->login_until = ms == 0 ? 0 : loop_now(conn_loop(s->conn)) + (uint64_t)ms * NS_PER_MS;
+	return true;
+}
+
+/* ---- the wrapped form ---- */
+
+static enum api_turn
+failed(struct request *rq)
+{
+	struct sasl_authenticate_rsp *out = rq->out;
+	struct session *s = rq->session;
+	out->error_code = KERR_SASL_AUTHENTICATION_FAILED;
+	out->error_message = STR("Authentication failed: the user, the password or the mechanism is wrong");
+	sasl_login_destroy(&s->login);
+	conn_drain(s->conn);
+	return API_ANSWER;
+}
+
+static void
+nothing(struct request *rq)
+{
+	(void)rq;
+}
+
+static enum api_turn resumed(struct request *rq);
+
+/* The login belongs to the session, which ends it; its post arrives by itself. */
+static enum api_turn
+act(struct request *rq, const struct sasl_turn *turn)
+{
+	struct sasl_authenticate_rsp *out = rq->out;
+	struct session *s = rq->session;
+	struct str bytes = turn->out;
+	switch (turn->step) {
+	case SASL_STEP_WAIT:
+		return request_park(rq, resumed, nothing, UINT64_MAX, false);
+	case SASL_STEP_FAILED:
+		return request_park(rq, failed, nothing, turn->not_before, false);
+	case SASL_STEP_DONE:
+	case SASL_STEP_CONTINUE:
+		break;
+	}
+	bytes = arena_str(rq->arena, bytes);
+	out->auth_bytes = (struct bytes){ (const uint8_t *)(bytes.p == NULL ? "" : bytes.p), bytes.n };
+	if (turn->step == SASL_STEP_CONTINUE)
+		return API_ANSWER;
+	if (!accept_login(s))
+		return request_park(rq, failed, nothing, request_now(rq) + 100 * NS_PER_MS, false);
+	out->session_lifetime_ms = lifetime_ms(s);
+	sasl_login_destroy(&s->login);
+	return API_ANSWER;
+}
+
+static enum api_turn
+resumed(struct request *rq)
+{
+	struct sasl_turn turn;
+	sasl_login_resume(rq->session->login, request_now(rq), &turn);
+	return act(rq, &turn);
+}
+
+enum api_turn
+api_sasl_authenticate(struct request *rq, const void *vin, void *vout)
+{
+	const struct sasl_authenticate_req *in = vin;
+	struct sasl_authenticate_rsp *out = vout;
+	struct session *s = rq->session;
+	struct sasl_turn turn;
+	if ((s->phase != SESSION_TOKENS && s->phase != SESSION_RENEW) || s->login == NULL) {
+		out->error_code = KERR_ILLEGAL_SASL_STATE;
+		out->error_message = STR("SaslHandshake comes first");
+		return API_ANSWER;
+	}
+	s->login_rq = rq;
+	sasl_login_step(s->login, (struct str){ (const char *)in->auth_bytes.p, in->auth_bytes.n },
+	    request_now(rq), &turn);
+	return act(rq, &turn);
+}
+
+/* ---- raw tokens ---- */
+
+static void
+raw_send(struct request *rq, struct str token)
+{
+	uint8_t *p = arena_alloc(rq->arena, token.n + 4);
+	uint32_t be = htonl((uint32_t)token.n);
+	struct pieces pieces = { NULL, 0 };
+	memcpy(p, &be, 4);
+	if (token.n > 0)
+		memcpy(p + 4, token.p, token.n);
+	pieces_add(rq->arena, &pieces, p, (uint32_t)token.n + 4);
+	conn_reply_send(rq->reply, &pieces, (void (*)(void *))request_end, rq);
+}
+
+static enum api_turn raw_resumed(struct request *rq);
+
+static enum api_turn
+raw_failed(struct request *rq)
+{
+	(void)rq;
+	return API_CLOSE;
+}
+
+static enum api_turn
+raw_act(struct request *rq, const struct sasl_turn *turn)
+{
+	struct session *s = rq->session;
+	switch (turn->step) {
+	case SASL_STEP_WAIT:
+		return request_park(rq, raw_resumed, nothing, UINT64_MAX, false);
+	case SASL_STEP_FAILED:
+		return request_park(rq, raw_failed, nothing, turn->not_before, false);
+	case SASL_STEP_DONE:
+	case SASL_STEP_CONTINUE:
+		break;
+	}
+	raw_send(rq, turn->out);
+	if (turn->step == SASL_STEP_DONE) {
+		(void)accept_login(s);
+		sasl_login_destroy(&s->login);
+	}
+	return API_RAW;
+}
+
+static enum api_turn
+raw_resumed(struct request *rq)
+{
+	struct sasl_turn turn;
+	sasl_login_resume(rq->session->login, request_now(rq), &turn);
+	return raw_act(rq, &turn);
+}
+
+void
+login_raw_token(struct session *s, const uint8_t *p, size_t n)
+{
+	struct request *rq = request_make(s, p, n);
+	struct sasl_turn turn;
+	rq->reply = conn_reply_begin(s->conn);
+	s->login_rq = rq;
+	sasl_login_step(s->login, (struct str){ (const char *)p, n }, request_now(rq), &turn);
+	dispatch_settle(rq, raw_act(rq, &turn));
+}

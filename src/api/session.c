@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From accept to close. On a listener without SASL the certificate says who it
+ * is (or nobody does, where that is allowed), and the session is ready at once;
+ * else it goes through the login. Which move is legal stands in one table.
+ *
+ * When the connection goes, what is parked is abandoned; what cannot be called
+ * back lives on by itself until it is woken (request.h).
+ */
+#include "api/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/dispatch.h"
+#include "api/login.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/listener.h"
+#include "security/tls.h"
+
+#define LOGIN_REQUESTS_MAX 16		/* before the login is complete */
+
+static const unsigned may_follow[SESSION_PHASES] = {
+#define FROM(p) (1u << SESSION_##p)
+	[SESSION_START] = 0,
+	[SESSION_TOKENS] = FROM(START),
+	[SESSION_RAW] = FROM(START),
+	[SESSION_READY] = FROM(START) | FROM(TOKENS) | FROM(RAW) | FROM(RENEW),
+	[SESSION_RENEW] = FROM(READY),
+#undef FROM
+};
+
+void
+session_move(struct session *s, enum session_phase to)
+{
+	if ((may_follow[to] & (1u << s->phase)) == 0) {
+		fprintf(stderr, "<2>session: no way from phase %d to %d\n", s->phase, to);
+		abort();
+	}
+	s->phase = to;
+}
+
+bool
+session_may_login(const struct session *s)
+{
+	return s->listener->sasl && s->phase != SESSION_RAW;
+}
+
+bool
+session_may_work(const struct session *s)
+{
+	if (s->phase != SESSION_READY)
+		return false;
+	/* A login that has ended must be renewed before anything else (KIP-368). */
+	return s->login_until == 0 || loop_now(conn_loop(s->conn)) < s->login_until;
+}
+
+void
+session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
+{
+	struct broker_core *core = s->core;
+	size_t n = p->user.s.n < sizeof(s->user) ? p->user.s.n : sizeof(s->user);
+	bool first = s->phase != SESSION_RENEW;
+	memcpy(s->user, p->user.s.p, n);
+	s->principal = *p;
+	s->principal.user.s = (struct str){ s->user, n };
+	s->login_expires_ms = expires_ms;
+	session_move(s, SESSION_READY);
+	if (!first)
+		return;
+	s->quota = quota_open(core->quota, s->principal.user);
+	conn_set_ready(s->conn);
+	listener_logged_in(s->conn);
+	ev_debug(conn_event(s->conn), "logged in as %.*s by %s", STR_ARG(s->principal.user.s),
+	    s->principal.mechanism);
+}
+
+bool
+session_user_stays(const struct session *s)
+{
+	struct acl_who who;
+	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW)
+		return true;
+	acl_who_of(image_acl(rcu_read(s->core->image)), &s->principal, clock_wall_ms(), &who);
+	return !who.gone;
+}
+
+/* Without SASL: by certificate, or as nobody. */
+static bool
+admit_by_certificate(struct session *s)
+{
+	const struct core_listener *l = s->listener;
+	struct principal p = { .anonymous = true, .mechanism = "", .host = *conn_peer(s->conn),
+		.user = NAME(l->login.tenant, STR("ANONYMOUS")) };
+	char subject[1024], name[256];
+	int err = !l->tls ? ERR_NOTFOUND
+	    : tls_peer_subject(conn_transport(s->conn), subject, sizeof(subject));
+	if (err == 0)
+		err = sasl_certificate(&l->login, &s->core->sasl, str_from(subject), conn_peer(s->conn),
+		    conn_event(s->conn), name, &p);
+	else if (err == ERR_NOTFOUND && l->anonymous)
+		err = 0;
+	if (err != 0)
+		return false;
+	session_ready(s, &p, 0);
+	return true;
+}
+
+static void *
+session_opened(struct conn *conn, void *arg)
+{
+	const struct core_listener *l = arg;
+	struct session *s = MEM_NEW(struct session);
+	s->conn = conn;
+	s->listener = l;
+	s->core = l->core;
+	s->principal.user = NAME(l->login.tenant, STR(""));
+	list_init(&s->requests);
+	if (l->sasl || admit_by_certificate(s))
+		return s;
+	mem_free(s);
+	return NULL;
+}
+
+/* Keeps the next frame waiting while its bucket is in debt (model section 9). */
+static uint64_t
+session_admit(struct conn *conn, void *arg, const uint8_t *p, size_t n)
+{
+	struct session *s = arg;
+	const struct api_row *row = n < 2 ? NULL : api_find((int16_t)(p[0] << 8 | p[1]));
+	uint64_t now = loop_now(conn_loop(conn));
+	if (s->quota == NULL || row == NULL || s->phase != SESSION_READY)
+		return 0;
+	uint64_t delay = quota_delay(s->quota, QUOTA_REQUEST, now), bytes = 0;
+	if (row->bill == API_BILL_PRODUCE)
+		bytes = quota_delay(s->quota, QUOTA_PRODUCE, now);
+	else if (row->bill == API_BILL_FETCH)
+		bytes = quota_delay(s->quota, QUOTA_FETCH, now);
+	return delay > bytes ? delay : bytes;
+}
+
+static void
+session_frame(struct conn *conn, void *arg, const uint8_t *p, size_t n)
+{
+	struct session *s = arg;
+	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW &&
+	    ++s->login_requests > LOGIN_REQUESTS_MAX) {
+		conn_close(conn, "too many requests before a login");
+		return;
+	}
+	if (s->phase == SESSION_RAW)
+		login_raw_token(s, p, n);
+	else
+		dispatch(s, p, n);
+}
+
+static void
+session_closed(struct conn *conn, void *arg)
+{
+	struct session *s = arg;
+	(void)conn;
+	s->closing = true;
+	sasl_login_destroy(&s->login); /* first: a check that ends now would wake its request */
+	LIST_FOREACH(hook, &s->requests) {
+		struct request *rq = CONTAINER_OF(hook, struct request, hook);
+		list_del(hook);
+		if (!rq->parked)
+			continue; /* its reply ends it */
+		if (rq->abandon != NULL)
+			rq->abandon(rq);
+		request_end(rq);
+	}
+	quota_close(&s->quota);
+	mem_free(s);
+}
+
+void
+session_close(struct session *s)
+{
+	conn_close(s->conn, NULL);
+}
+
+const struct conn_ops session_ops = { session_opened, session_admit, session_frame, session_closed };
