@@ -2,7 +2,9 @@ noinst_LIBRARIES += libbroker.a
 libbroker_a_SOURCES = \
 	src/broker/ask.c src/broker/ask.h \
 	src/broker/client_file.c src/broker/client_file.h \
-	src/broker/commands.c src/broker/commands.h src/broker/bootstrap.h src/broker/broker.h \
+	src/broker/commands.c src/broker/commands.h \
+	src/broker/bootstrap.c src/broker/bootstrap.h \
+	src/broker/broker.c src/broker/broker.h src/broker/parts.h src/broker/parts_data.c \
 	src/broker/conf.c src/broker/conf.h src/broker/conf_print.c \
 	src/broker/init.c src/broker/init.h \
 	src/broker/options.c src/broker/options.h src/broker/options.def \
@@ -12,3 +14,7 @@ libbroker_a_SOURCES = \
 	src/broker/system.c src/broker/system.h \
 	src/broker/yaml.c src/broker/yaml.h
 EXTRA_DIST += src/broker/README.md
+
+sbin_PROGRAMS += schlossd
+schlossd_SOURCES = src/broker/main.c
+schlossd_LDADD = $(schloss_libs) $(system_libs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Locks are open file description locks: they end with the process however it
- * ends, so that a file left behind by a crash locks nobody out. */
+ * The lock ends with the process however it ends, so that a file left behind by a
+ * crash locks nobody out. */
 #include "broker/system.h"
 
 #include <errno.h>
@@ -44,36 +44,14 @@ system_limits(const struct event *ev)
 	}
 }
 
-/* Who holds the lock, for the message; 0 where it cannot be read. */
-static long
-holder(int fd)
+enum log_level
+system_log_level(const struct conf *conf)
 {
-	char text[32] = "";
-	size_t n;
-	int64_t pid;
-	if (fs_pread_some(fd, text, sizeof(text) - 1, 0, &n) != 0)
-		return 0;
-	return str_to_i64(str_trim((struct str){ text, n }), 1, INT32_MAX, &pid) == 0 ? (long)pid : 0;
-}
-
-static int
-lock_file(int fd, const char *dir, struct why *why)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char text[32];
-	if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-		if (errno == EAGAIN || errno == EACCES)
-			return why_set(why, ERR_BUSY, "%s is in use by another schlossd (process %ld): stop it "
-			    "first", dir, holder(fd));
-		return why_set(why, err_from_errno(errno), "%s/.lock: %s", dir, strerror(errno));
-	}
-	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	int err = fs_truncate(fd, 0);
-	if (err == 0)
-		err = fs_pwrite(fd, text, (size_t)n, 0);
-	if (err == ERR_NOSPACE)
-		err = 0; /* the number is only for the message */
-	return err == 0 ? 0 : why_set(why, err, "%s/.lock: %s", dir, err_text(err));
+	/* In the order of the words of log.level. */
+	static const enum log_level levels[] = {
+		LOG_LVL_CRIT, LOG_LVL_ERR, LOG_LVL_WARN, LOG_LVL_NOTICE, LOG_LVL_INFO, LOG_LVL_DEBUG,
+	};
+	return levels[conf->log_level];
 }
 
 int
@@ -88,12 +66,14 @@ system_lock(const char *dir, int *ret_fd, struct why *why)
 		return why_set(why, err, "log.dirs: %s does not exist; schlossd init makes one", dir);
 	if (err != 0)
 		return why_set(why, err, "%s: %s", path, err_text(err));
-	err = lock_file(fd, dir, why);
-	if (err != 0)
+	err = fs_lock(fd);
+	if (err != 0) {
 		fs_close(&fd);
-	else
-		*ret_fd = fd;
-	return err;
+		return err == ERR_BUSY ? why_set(why, err, "%s is in use by a running schlossd: stop it first", dir) :
+		    why_set(why, err, "%s: %s", path, err_text(err));
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 void

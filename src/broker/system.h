@@ -14,8 +14,11 @@ int system_drop_privileges(const struct conf *conf, const struct event *ev, stru
 /* Raises the limit of open files as far as it goes, and ignores SIGPIPE. */
 void system_limits(const struct event *ev);
 
+/* The log level of the file. */
+enum log_level system_log_level(const struct conf *conf);
+
 /* Takes the directory for this process alone: a lock on DIR/.lock, held until
- * system_unlock() or the end of the process. ERR_BUSY names who has it;
- * ERR_NOTFOUND where the directory is not there. */
+ * system_unlock() or the end of the process. the same lock that the
+ * running broker's store takes. ERR_BUSY: it runs; ERR_NOTFOUND where the directory is not there. */
 int system_lock(const char *dir, int *ret_fd, struct why *why);
 void system_unlock(int *fd);

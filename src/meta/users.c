@@ -32,11 +32,11 @@ scram_text(struct arena *arena, enum scram_hash hash, const struct scram_key *k)
 	    STR_ARG(server));
 }
 
+/* Behind record_begin(). */
 static void
 record_user(struct arena *arena, struct buf *b, const struct draft *d)
 {
 	static const char *const scram[SCRAM_HASHES] = { "scram-sha-256", "scram-sha-512" };
-	record_begin(b);
 	record_add_int(b, "generation", (int64_t)d->c.generation);
 	if (d->u.is_operator)
 		record_add_int(b, "operator", 1);
@@ -62,6 +62,7 @@ put_user(struct plan *p, struct name user, const struct draft *d)
 	struct buf b;
 	struct str part = record_path_part(plan_arena(p), user.s);
 	buf_init(&b, META_NODE_MAX);
+	record_begin(&b);
 	record_user(plan_arena(p), &b, d);
 	plan_put(p, &b, "/tenants/%u/users/%.*s", user.tenant, STR_ARG(part));
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Parts start in the order of a table and stop in the reverse. Signals are
+ * blocked in every thread and taken here, one at a time, so nothing runs in a
+ * signal handler. A reload that fails changes nothing. */
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broker/notify.h"
+#include "broker/parts.h"
+#include "broker/system.h"
+#include "security/drop.h"
+
+static int
+start_rcu(struct broker *b, struct why *why)
+{
+	(void)why;
+	b->rcu = rcu_create();
+	return 0;
+}
+
+static void
+stop_rcu(struct broker *b)
+{
+	rcu_destroy(&b->rcu);
+}
+
+/* Another user first: files must be made as theirs. */
+static int
+start_user(struct broker *b, struct why *why)
+{
+	int err = system_drop_privileges(b->conf, &b->ev, why);
+	return err != 0 ? err : drop_harden(why);
+}
+
+static int
+reload_level(struct broker *b, const struct conf *conf, struct why *why)
+{
+	(void)why;
+	atomic_store(&b->sink.level, system_log_level(conf));
+	return 0;
+}
+
+const struct part parts[] = {
+	{ "log level", NULL, NULL, reload_level },
+	{ "user", start_user, NULL, NULL },
+	{ "rcu", start_rcu, stop_rcu, NULL },
+	{ "log", part_store_start, part_store_stop, NULL },
+	{ "metadata", part_meta_start, part_meta_stop, NULL },
+	{ "limits", part_limits_start, part_limits_stop, NULL },
+	{ "controller", part_controller_start, part_controller_stop, NULL },
+	{ .name = NULL },
+};
+
+static void
+stop_parts(struct broker *b, size_t n)
+{
+	while (n-- > 0)
+		if (parts[n].stop != NULL)
+			parts[n].stop(b);
+}
+
+static int
+start_parts(struct broker *b, size_t *ret_n)
+{
+	struct why why = { "" };
+	for (size_t i = 0; parts[i].name != NULL; i++) {
+		if (parts[i].start != NULL && parts[i].start(b, &why) != 0) {
+			ev_crit(&b->ev, "%s", why.text);
+			stop_parts(b, i);
+			return ERR_INVAL;
+		}
+		*ret_n = i + 1;
+	}
+	return 0;
+}
+
+static void
+warn(const char *text, void *arg)
+{
+	struct broker *b = arg;
+	ev_warn(&b->ev, "%s", text);
+}
+
+static void
+tell_frozen(const char *name, void *arg)
+{
+	struct broker *b = arg;
+	ev_warn(&b->ev, "%s has changed and waits for the next start", name);
+}
+
+static void
+reload_parts(struct broker *b, struct conf *conf)
+{
+	struct why why;
+	for (size_t i = 0; parts[i].name != NULL; i++)
+		if (parts[i].reload != NULL && parts[i].reload(b, conf, &why) != 0)
+			ev_err(&b->ev, "reload: %s: %s; as it was before", parts[i].name, why.text);
+	conf_frozen_changes(b->conf, conf, tell_frozen, b);
+	conf_unref(&b->conf);
+	b->conf = conf;
+}
+
+static void
+reload(struct broker *b)
+{
+	struct conf *conf;
+	struct why why;
+	notify_reloading();
+	if (conf_load(b->conf->file, &conf, &why) != 0)
+		ev_err(&b->ev, "reload: %s; everything stays as it was", why.text);
+	else {
+		reload_parts(b, conf);
+		ev_notice(&b->ev, "configuration and certificates were read again");
+	}
+	notify_manager("READY=1");
+}
+
+/* Until a signal asks for the end. */
+static void
+serve(struct broker *b, const sigset_t *signals)
+{
+	for (;;) {
+		int signal = sigwaitinfo(signals, NULL);
+		if (signal < 0 && errno == EINTR)
+			continue;
+		if (signal != SIGHUP) {
+			ev_notice(&b->ev, "stopping");
+			return;
+		}
+		reload(b);
+	}
+}
+
+static void
+block_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, ret, NULL);
+}
+
+int
+broker_run(struct conf *conf)
+{
+	struct broker *b = MEM_NEW(struct broker);
+	uint64_t began = clock_mono_ns();
+	sigset_t signals;
+	size_t started = 0;
+	b->conf = conf;
+	b->sink.fd = STDERR_FILENO;
+	b->sink.journald = getenv("JOURNAL_STREAM") != NULL;
+	b->sink.level = system_log_level(conf);
+	event_root(&b->ev, &b->sink);
+	block_signals(&signals);
+	system_limits(&b->ev);
+	conf_warnings(conf, warn, b);
+	int err = start_parts(b, &started);
+	if (err == 0) {
+		ev_notice(&b->ev, "ready after %llu ms",
+		    (unsigned long long)((clock_mono_ns() - began) / NS_PER_MS));
+		notify_manager("READY=1");
+		serve(b, &signals);
+		notify_manager("STOPPING=1");
+		stop_parts(b, started);
+		ev_notice(&b->ev, "stopped");
+	}
+	conf_unref(&b->conf);
+	mem_free(b);
+	return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/event.h"
+#include "base/rcu.h"
+#include "broker/conf.h"
+#include "log/store.h"
+#include "meta/controller.h"
+#include "meta/meta.h"
+#include "tenant/quota.h"
+
+/*
+ * The parts of the running daemon, in the order in which they are made; each is
+ * NULL until its step has run. One thread, main's, starts, reloads and stops.
+ */
+struct acl_denials;
+
+struct broker {
+	struct conf *conf;
+	struct log_sink sink;
+	struct event ev;
+
+	struct rcu *rcu;
+	struct image *_Atomic image;
+	struct topic_overrides defaults;	/* views of conf's options as text */
+	struct arena *defaults_arena;
+	struct store *store;
+	struct meta *meta;
+	struct quota *quota;
+	struct acl_denials *denials;
+	struct controller *controller;
+};
+
+/* One part: start() or a reason; stop() of what start() made, also where a later
+ * part failed. reload(): takes the new configuration (b->conf is still the old
+ * one); NULL where there is nothing to take. */
+struct part {
+	const char *name;
+	int (*start)(struct broker *b, struct why *why);
+	void (*stop)(struct broker *b);
+	int (*reload)(struct broker *b, const struct conf *conf, struct why *why);
+};
+
+/* In the order of starting; ends with a row of name NULL. */
+extern const struct part parts[];
+
+/* parts_data.c */
+int part_store_start(struct broker *b, struct why *why);
+void part_store_stop(struct broker *b);
+int part_meta_start(struct broker *b, struct why *why);
+void part_meta_stop(struct broker *b);
+int part_limits_start(struct broker *b, struct why *why);
+void part_limits_stop(struct broker *b);
+int part_controller_start(struct broker *b, struct why *why);
+void part_controller_stop(struct broker *b);
+
+/* What the file says about topics, as the settings that topics take it for; only
+ * options that the file sets. Strings live in the arena. */
+void parts_topic_defaults(const struct conf *conf, struct arena *arena,
+    struct topic_overrides *ret);
+/* memory.max, or a quarter of the machine's. */
+uint64_t parts_memory(const struct conf *conf);

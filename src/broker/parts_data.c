@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The log, the metadata and what is counted: everything below the network. */
+#include <linux/limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "acl/denials.h"
+#include "broker/parts.h"
+#include "meta/image.h"
+#include "meta/meta_sqlite.h"
+
+#define DENIALS_MAX 4096
+#define JOURNAL_FILE (UINT64_C(16) << 20)
+
+uint64_t
+parts_memory(const struct conf *conf)
+{
+	if (conf->memory_max > 0)
+		return (uint64_t)conf->memory_max;
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4;
+}
+
+void
+parts_topic_defaults(const struct conf *conf, struct arena *arena, struct topic_overrides *ret)
+{
+	*ret = (struct topic_overrides){ .v = { NULL } };
+	for (size_t i = 0; i < TOPIC_KEYS; i++) {
+		const char *synonym = topic_keys[i].synonym;
+		const struct conf_option *opt = synonym == NULL ? NULL :
+		    option_find(conf_options, conf_option_count, str_from(synonym));
+		if (opt != NULL && conf->origins[opt - conf_options].file != NULL)
+			ret->v[i] = option_text(opt, conf, arena);
+	}
+}
+
+static struct store_config
+store_settings(const struct conf *conf)
+{
+	struct store_config c = store_config_default;
+	uint64_t memory = parts_memory(conf);
+	c.tail_bytes = memory / 4;
+	c.dirty_bytes = memory / 8;
+	c.journal_bytes = JOURNAL_FILE;
+	c.journal_files = (unsigned)((uint64_t)conf->log_journal_bytes / JOURNAL_FILE);
+	c.open_files = (unsigned)conf->log_open_files_max;
+	c.readers = (unsigned)conf->num_io_threads;
+	c.ballast_bytes = (uint64_t)conf->log_reserve_bytes;
+	c.retention_check_ms = conf->log_retention_check_interval_ms;
+	c.producer_expiry_ms = conf->producer_id_expiration_ms;
+	return c;
+}
+
+int
+part_store_start(struct broker *b, struct why *why)
+{
+	struct store_config c = store_settings(b->conf);
+	return store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
+}
+
+void
+part_store_stop(struct broker *b)
+{
+	store_close(&b->store);
+}
+
+int
+part_meta_start(struct broker *b, struct why *why)
+{
+	char file[PATH_MAX];
+	if ((size_t)snprintf(file, sizeof(file), "%s/meta.db", b->conf->log_dirs) >= sizeof(file))
+		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
+	return meta_sqlite_open(file, &b->meta, why);
+}
+
+void
+part_meta_stop(struct broker *b)
+{
+	meta_close(&b->meta);
+}
+
+static void
+tell_denial(void *arg, const char *line, uint64_t count)
+{
+	const struct broker *b = arg;
+	if (count == 0)
+		ev_notice(&b->ev, "%s", line);
+	else
+		ev_notice(&b->ev, "%s (%llu times more)", line, (unsigned long long)count);
+}
+
+int
+part_limits_start(struct broker *b, struct why *why)
+{
+	struct quota_config c = quota_config_default;
+	(void)why;
+	c.window_ns = (uint64_t)(b->conf->quota_window_num - 1) *
+	    (uint64_t)b->conf->quota_window_size_seconds * UINT64_C(1000000000);
+	b->quota = quota_create(&c);
+	b->denials = acl_denials_create(DENIALS_MAX, tell_denial, b);
+	return 0;
+}
+
+void
+part_limits_stop(struct broker *b)
+{
+	acl_denials_destroy(&b->denials);
+	quota_destroy(&b->quota);
+}
+
+/* On the controller's thread: what connections are billed to has new limits. */
+static void
+published(void *arg, const struct image *image)
+{
+	struct broker *b = arg;
+	quota_publish(b->quota, image_quotas(image));
+}
+
+int
+part_controller_start(struct broker *b, struct why *why)
+{
+	b->defaults_arena = arena_create(SIZE_MAX);
+	parts_topic_defaults(b->conf, b->defaults_arena, &b->defaults);
+	struct controller_config c = {
+		.meta = b->meta,
+		.store = b->store,
+		.rcu = b->rcu,
+		.image = &b->image,
+		.defaults = &b->defaults,
+		.node_id = (int32_t)b->conf->node_id,
+		.num_partitions = (int32_t)b->conf->num_partitions,
+		.ev = &b->ev,
+		.published = published,
+		.arg = b,
+	};
+	return controller_create(&c, &b->controller, why);
+}
+
+void
+part_controller_stop(struct broker *b)
+{
+	controller_destroy(&b->controller);
+	arena_destroy(&b->defaults_arena);
+}
