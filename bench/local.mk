@@ -1,4 +1,6 @@
 # Load generators; not built by default.
-EXTRA_PROGRAMS += bench/logbench
+EXTRA_PROGRAMS += bench/logbench bench/logstart
 bench_logbench_SOURCES = bench/logbench.c
 bench_logbench_LDADD = liblog.a libwire.a libbase.a $(system_libs)
+bench_logstart_SOURCES = bench/logstart.c
+bench_logstart_LDADD = liblog.a libwire.a libbase.a $(system_libs)

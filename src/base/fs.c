@@ -257,8 +257,8 @@ sync_parent(const char *path)
 	return fs_sync_dir(n == 0 ? "/" : dir);
 }
 
-int
-fs_replace(const char *path, const void *p, size_t n)
+static int
+replace(const char *path, const void *p, size_t n, bool lasting)
 {
 	char tmp[PATH_MAX];
 	int fd = -1;
@@ -268,7 +268,7 @@ fs_replace(const char *path, const void *p, size_t n)
 	if (err != 0)
 		return err;
 	err = fs_pwrite(fd, p, n, 0);
-	if (err == 0)
+	if (err == 0 && lasting)
 		err = fs_sync(fd);
 	fs_close(&fd);
 	if (err == 0)
@@ -279,7 +279,19 @@ fs_replace(const char *path, const void *p, size_t n)
 		errno = keep;
 		return err;
 	}
-	return sync_parent(path);
+	return lasting ? sync_parent(path) : 0;
+}
+
+int
+fs_replace(const char *path, const void *p, size_t n)
+{
+	return replace(path, p, n, true);
+}
+
+int
+fs_replace_lazy(const char *path, const void *p, size_t n)
+{
+	return replace(path, p, n, false);
 }
 
 int

@@ -54,6 +54,9 @@ bool fs_exists(const char *path);
 /* Replaces path by n bytes, whole or not at all, also over a power loss:
  * temporary file, sync, rename, sync of the directory. */
 int fs_replace(const char *path, const void *p, size_t n);
+/* The same without the syncs: after a power loss it may be empty or the old one. For
+ * many small files before one fs_sync_all(). */
+int fs_replace_lazy(const char *path, const void *p, size_t n);
 /* The whole file, at most max bytes (ERR_LIMIT), with a terminator behind;
  * free *ret with mem_free(). */
 int fs_slurp(const char *path, size_t max, char **ret, size_t *ret_n);

@@ -226,9 +226,11 @@ void partition_learn_times(struct partition *p);
 
 /* pass.c: flushes every partition, writes the checkpoint, trims the journal. */
 int store_pass(struct store *s);
+/* Of these (all) partitions: flush what is new, then write the checkpoint. */
+int store_save(struct store *s, struct partition **v, size_t n);
 /* Flushes a partition and moves its recovery point to where it ended before. ERR_AGAIN
- * where it could not be moved now. */
-int partition_checkpoint(struct partition *p);
+ * where it could not be moved now. lasting: else fs_sync_all() before the checkpoint. */
+int partition_checkpoint(struct partition *p, bool lasting);
 int store_write_checkpoint(struct store *s);
 /* Milliseconds until the next pass is due: 0 now, UINT32_MAX never. wlock held. */
 unsigned store_pass_wait(struct store *s, uint64_t now);

@@ -247,17 +247,13 @@ settle(struct store *s)
 	int err = 0;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
-		struct partition *p = v[i];
-		partition_settle(p);
-		if (s->was_clean || p->state == LOG_OFFLINE)
-			continue;
-		if (p->stale)
-			sequence_rebuild(p);
-		partition_checkpoint(p);
+		partition_settle(v[i]);
+		if (v[i]->stale && v[i]->state != LOG_OFFLINE)
+			sequence_rebuild(v[i]);
 	}
-	store_release(v, n);
 	if (!s->was_clean)
-		err = store_write_checkpoint(s);
+		err = store_save(s, v, n);
+	store_release(v, n);
 	return err;
 }
 
@@ -330,25 +326,20 @@ store_open(const char *path, const struct store_config *config, const struct eve
 }
 
 static int
-stop_partition(struct partition *p)
-{
-	lock_take(&p->lock);
-	struct segment *g = partition_active(p);
-	if (g != NULL)
-		segment_close_indexes(g);
-	bool changed = p->point.offset < p->end.offset;
-	lock_drop(&p->lock);
-	return changed ? partition_checkpoint(p) : 0;
-}
-
-static int
 stop_partitions(struct store *s)
 {
 	size_t n;
-	int err = 0;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
-		int e = stop_partition(v[i]);
+		lock_take(&v[i]->lock);
+		struct segment *g = partition_active(v[i]);
+		if (g != NULL)
+			segment_close_indexes(g);
+		lock_drop(&v[i]->lock);
+	}
+	int err = store_save(s, v, n);
+	for (size_t i = 0; i < n; i++) {
+		int e = 0;
 		lock_take(&v[i]->lock);
 		if (v[i]->state != LOG_ONLINE && v[i]->journaled.offset > v[i]->synced.offset)
 			e = ERR_IO; /* the journal holds what the segments lack */
@@ -375,8 +366,7 @@ store_close(struct store **store)
 	writer_drain(s);
 	int e = stop_partitions(s);
 	err = err != 0 ? err : e;
-	int c = store_write_checkpoint(s);
-	if (err == 0 && c == 0) {
+	if (err == 0) {
 		char *mark = store_file(s, "clean-stop");
 		fs_replace(mark, "", 0);
 		mem_free(mark);

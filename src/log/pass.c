@@ -21,6 +21,7 @@
 #include "log/sequence.h"
 
 #define FULL_LOOK_MS 1000u
+#define BULK 32		/* partitions: more are synced together */
 
 void
 store_note_written(struct store *s, int64_t bytes)
@@ -173,7 +174,7 @@ drop_snapshot(struct partition *p, const struct log_point *old)
 }
 
 int
-partition_checkpoint(struct partition *p)
+partition_checkpoint(struct partition *p, bool lasting)
 {
 	struct sequence_saving saving;
 	uint32_t generation;
@@ -191,7 +192,7 @@ partition_checkpoint(struct partition *p)
 	    p->state != LOG_DELETED && p->state != LOG_CORRUPT;
 	lock_drop(&p->lock);
 	if (good)
-		err = sequence_save_write(p, &saving, pt.offset);
+		err = sequence_save_write(p, &saving, pt.offset, lasting);
 	else
 		sequence_save_drop(&saving);
 	lock_take(&p->lock);
@@ -227,25 +228,50 @@ has_news(struct partition *p)
 	return yes;
 }
 
+/* With many partitions to sync, one sync of the file system does the work of all; the
+ * sync of each file afterwards finds nothing to write and only tells its own errors. */
+static bool
+write_bulk(struct store *s, struct partition **v, size_t n)
+{
+	size_t news = 0;
+	for (size_t i = 0; i < n; i++)
+		news += has_news(v[i]);
+	if (news < BULK)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (has_news(v[i]))
+			partition_write_out(v[i]);
+	fs_sync_all(s->path);
+	return true;
+}
+
+int
+store_save(struct store *s, struct partition **v, size_t n)
+{
+	int err = 0;
+	bool bulk = write_bulk(s, v, n);
+	for (size_t i = 0; i < n; i++) {
+		int e = has_news(v[i]) ? partition_checkpoint(v[i], !bulk) : 0;
+		err = err == 0 ? e : err;
+	}
+	int e = bulk ? fs_sync_all(s->path) : 0;
+	if (e == 0)
+		e = store_write_checkpoint(s);
+	for (size_t i = 0; i < n && e == 0; i++) {
+		drop_snapshot(v[i], &v[i]->old_point);
+		v[i]->old_point.producers = 0;
+	}
+	return err == 0 ? e : err;
+}
+
 static int
 pass(struct store *s, struct partition **v, size_t n)
 {
-	int err = 0;
 	bool all = true;
 	uint64_t mark = journal_mark(s->journal);
-	for (size_t i = 0; i < n; i++) {
-		int e = has_news(v[i]) ? partition_checkpoint(v[i]) : 0;
-		err = err == 0 ? e : err;
-	}
-	int e = store_write_checkpoint(s);
-	for (size_t i = 0; i < n; i++) {
+	int err = store_save(s, v, n);
+	for (size_t i = 0; i < n; i++)
 		all = all && !pins(v[i]);
-		if (e == 0) {
-			drop_snapshot(v[i], &v[i]->old_point);
-			v[i]->old_point.producers = 0;
-		}
-	}
-	err = err == 0 ? e : err;
 	if (all && err == 0)
 		journal_trim(s->journal, mark);
 	return err;

@@ -155,17 +155,19 @@ sequence_save_drop(struct sequence_saving *s)
 }
 
 int
-sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset)
+sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset,
+    bool lasting)
 {
+	int (*replace)(const char *, const void *, size_t) = lasting ? fs_replace : fs_replace_lazy;
 	int err = 0;
 	if (s->with_snapshot) {
 		char *path = segment_path(p->dir, offset, "snapshot");
-		err = fs_replace(path, s->snapshot.p, s->snapshot.n);
+		err = replace(path, s->snapshot.p, s->snapshot.n);
 		mem_free(path);
 	}
 	if (err == 0 && s->with_epochs) {
 		char *path = epochs_path(p);
-		err = fs_replace(path, s->epochs.p, s->epochs.n);
+		err = replace(path, s->epochs.p, s->epochs.n);
 		mem_free(path);
 	}
 	if (err != 0 && s->with_epochs) {

@@ -44,6 +44,8 @@ struct sequence_saving {
 	bool with_snapshot, with_epochs;
 };
 void sequence_save_begin(struct partition *p, struct sequence_saving *s);
-/* Writes it, durably; no lock held. Frees s. */
-int sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset);
+/* Writes it; no lock held. Frees s. lasting: durable when it returns, else after the
+ * next fs_sync_all(). */
+int sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset,
+    bool lasting);
 void sequence_save_drop(struct sequence_saving *s);
