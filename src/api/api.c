@@ -28,7 +28,7 @@ api_find(int16_t key)
 {
 	switch (key) {
 #define API(name, upper, phase, bill, topic, group, txn, cluster, node) \
-	case WIRE_KEY_##upper: return rows[API_ID_##name].handler == NULL ? NULL : &rows[API_ID_##name];
+	case WIRE_KEY_##upper: return &rows[API_ID_##name];
 #define FLAG(api, name, lo, hi)
 #include "api/api.def"
 #undef API

@@ -86,7 +86,7 @@ const struct wire_api *api_wire(enum api_id id);
 bool api_flag_holds(enum api_flag flag, int16_t version);
 
 #define API(name, upper, phase, bill, topic, group, txn, cluster, node) \
-	api_handler api_##name __attribute__((weak));
+	api_handler api_##name;
 #define FLAG(api, name, lo, hi)
 #include "api/api.def"
 #undef API

@@ -55,7 +55,7 @@ struct core_settings {
  */
 struct broker_core {
 	struct rcu *rcu;
-	struct image *_Atomic image;
+	struct image *_Atomic *image;	/* rcu_read(*core->image) */
 	struct core_settings settings;
 	struct store *store;
 	struct controller *controller;

@@ -143,7 +143,7 @@ dispatch_resume(struct request *rq)
 
 	timer_cancel(loop_timers(rq->loop), &rq->deadline);
 	rq->parked = rq->outlives = false;
-	rq->image = rcu_read(rq->core->image);
+	rq->image = rcu_read(*rq->core->image);
 	enum api_turn turn = rq->resume(rq);
 	rq->cpu_ns += clock_mono_ns() - start;
 	if (held && turn != API_WAIT && turn != API_CLOSE)

@@ -80,7 +80,7 @@ request_make(struct session *s, const uint8_t *frame, size_t n)
 	rq->session = s;
 	rq->core = s->core;
 	rq->loop = conn_loop(s->conn);
-	rq->image = rcu_read(s->core->image);
+	rq->image = rcu_read(*s->core->image);
 	rq->frame = frame;
 	rq->frame_n = rq->bytes_in = n;
 	rq->answer_version = -1;

@@ -82,7 +82,7 @@ session_user_stays(const struct session *s)
 	struct acl_who who;
 	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW)
 		return true;
-	acl_who_of(image_acl(rcu_read(s->core->image)), &s->principal, clock_wall_ms(), &who);
+	acl_who_of(image_acl(rcu_read(*s->core->image)), &s->principal, clock_wall_ms(), &who);
 	return !who.gone;
 }
 

@@ -56,6 +56,10 @@ const struct part parts[] = {
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },
 	{ "controller", part_controller_start, part_controller_stop, NULL },
+	{ "logins", part_login_start, part_login_stop, NULL },
+	{ "requests", part_core_start, part_core_stop, NULL },
+	{ "loops", part_loops_start, part_loops_stop, NULL },
+	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload },
 	{ .name = NULL },
 };
 

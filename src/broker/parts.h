@@ -3,10 +3,12 @@
 
 #include <stdatomic.h>
 
+#include "api/core.h"
 #include "base/event.h"
 #include "base/rcu.h"
 #include "broker/conf.h"
 #include "log/store.h"
+#include "net/listener.h"
 #include "meta/controller.h"
 #include "meta/meta.h"
 #include "tenant/quota.h"
@@ -16,6 +18,7 @@
  * NULL until its step has run. One thread, main's, starts, reloads and stops.
  */
 struct acl_denials;
+struct door;
 
 struct broker {
 	struct conf *conf;
@@ -31,6 +34,17 @@ struct broker {
 	struct quota *quota;
 	struct acl_denials *denials;
 	struct controller *controller;
+	int32_t leader_epoch;
+
+	struct broker_core core;
+	struct sasl_lib *sasl_lib;
+	const char *rcache;
+	struct loop **loops;
+	unsigned loops_n;
+	struct conn_limits conn_limits;
+	struct listeners *listeners;
+	struct door *doors;
+	size_t doors_n;
 };
 
 /* One part: start() or a reason; stop() of what start() made, also where a later
@@ -55,6 +69,21 @@ int part_limits_start(struct broker *b, struct why *why);
 void part_limits_stop(struct broker *b);
 int part_controller_start(struct broker *b, struct why *why);
 void part_controller_stop(struct broker *b);
+
+/* parts_login.c */
+int part_login_start(struct broker *b, struct why *why);
+void part_login_stop(struct broker *b);
+
+/* parts_serve.c */
+int part_loops_start(struct broker *b, struct why *why);
+void part_loops_stop(struct broker *b);
+int part_core_start(struct broker *b, struct why *why);
+void part_core_stop(struct broker *b);
+int part_doors_start(struct broker *b, struct why *why);
+void part_doors_stop(struct broker *b);
+int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why);
+/* Closes the connections of users who may not stay, in the current image. */
+void parts_sweep_users(struct broker *b);
 
 /* What the file says about topics, as the settings that topics take it for; only
  * options that the file sets. Strings live in the arena. */

@@ -114,6 +114,7 @@ published(void *arg, const struct image *image)
 {
 	struct broker *b = arg;
 	quota_publish(b->quota, image_quotas(image));
+	parts_sweep_users(b);
 }
 
 int

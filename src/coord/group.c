@@ -130,7 +130,7 @@ group_at(struct group *g, uint64_t now, int64_t wall_ms)
 }
 
 struct member *
-group_member(const struct group *g, struct str id)
+group_member_by_id(const struct group *g, struct str id)
 {
 	return id.n == 0 ? NULL : map_get(g->by_id, NAME(0, id));
 }
@@ -334,7 +334,7 @@ group_find(const struct group *g, struct str id, struct str instance, struct mem
 			return KERR_UNKNOWN_MEMBER_ID;
 		if (!str_is(id, m->id))
 			return KERR_FENCED_INSTANCE_ID;
-	} else if ((m = group_member(g, id)) == NULL)
+	} else if ((m = group_member_by_id(g, id)) == NULL)
 		return KERR_UNKNOWN_MEMBER_ID;
 	*ret = m;
 	return KERR_NONE;

@@ -165,7 +165,7 @@ enum kerr group_delete(struct group *group);
  * "consumer" protocol's subscriptions can be read; true where they cannot. */
 bool group_subscribes(const struct group *group, struct str topic);
 
-struct member *group_member(const struct group *group, struct str member_id);
+struct member *group_member_by_id(const struct group *group, struct str member_id);
 /* The metadata that the member gave for the group's chosen protocol. */
 struct bytes member_metadata(const struct member *member, const char *protocol);
 

@@ -214,7 +214,7 @@ group_answer_join(struct group *g, struct member *m, bool with_members)
 static bool
 elect_leader(struct group *g)
 {
-	struct member *m = g->leader == NULL ? NULL : group_member(g, str_from(g->leader));
+	struct member *m = g->leader == NULL ? NULL : group_member_by_id(g, str_from(g->leader));
 	if (m != NULL && member_joining(m))
 		return true;
 	LIST_FOREACH(hook, &g->members) {
@@ -388,7 +388,7 @@ check_join(const struct group *g, const struct group_join *j)
 		return KERR_COORDINATOR_NOT_AVAILABLE;
 	if (!protocols_fit(g, j))
 		return KERR_INCONSISTENT_GROUP_PROTOCOL;
-	if (group_member(g, j->member_id) == NULL &&
+	if (group_member_by_id(g, j->member_id) == NULL &&
 	    g->members_n + (int)map_count(g->pending) >= g->settings->max_size &&
 	    (j->member_id.n == 0 || map_get(g->pending, NAME(0, j->member_id)) == NULL) &&
 	    (j->instance_id.n == 0 || map_get(g->by_instance, NAME(0, j->instance_id)) == NULL))

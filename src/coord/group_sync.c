@@ -36,7 +36,7 @@ assign_all(struct group *g, const struct group_sync *s)
 	LIST_FOREACH(hook, &g->members)
 		set_assignment(CONTAINER_OF(hook, struct member, hook), (struct bytes){ NULL, 0 });
 	ARRAY_FOREACH(const struct group_assignment, a, s->assignments) {
-		struct member *m = group_member(g, a->member_id);
+		struct member *m = group_member_by_id(g, a->member_id);
 		if (m != NULL)
 			set_assignment(m, a->assignment);
 	}

@@ -305,7 +305,7 @@ who_does_not_sync_is_dropped(void **state)
 	/* Leader never synced: gone; the other's sync was answered, to rejoin. */
 	assert_int_equal(w->c[1].syncs, 1);
 	assert_int_equal(w->c[1].err, KERR_REBALANCE_IN_PROGRESS);
-	assert_null(group_member(w->group, str_from(w->c[0].id)));
+	assert_null(group_member_by_id(w->group, str_from(w->c[0].id)));
 }
 
 static void
@@ -443,7 +443,7 @@ bad_sessions_are_refused(void **state)
 	group_join(w->group, &j, &w->c[0]);
 	pass(w, 3000);
 	assert_int_equal(w->c[0].err, KERR_NONE);
-	assert_int_equal(group_member(w->group, str_from(w->c[0].id))->rebalance_ms, 6000);
+	assert_int_equal(group_member_by_id(w->group, str_from(w->c[0].id))->rebalance_ms, 6000);
 }
 
 static void

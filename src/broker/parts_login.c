@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may come in: libsasl2, the queue for key derivation, penalties, and how a
+ * login sees users. The secret behind the keys that unknown users are shown
+ * lies in the data directory, so that a guess today meets what it met yesterday.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "broker/parts.h"
+#include "security/checks.h"
+#include "security/penalty.h"
+
+#define PENALTIES_MAX	100000
+#define CHECKS_MAX	4096
+#define CHECK_THREADS	2
+
+/* Called on loops, inside rcu. */
+static void
+look_up_user(void *arg, struct name user, struct cred *ret)
+{
+	struct broker *b = arg;
+	image_cred(rcu_read(b->image), user, clock_wall_ms(), ret);
+}
+
+static int
+look_up_tenant(void *arg, struct str name, uint32_t *ret_number)
+{
+	struct broker *b = arg;
+	const struct acl_tenant *t = acl_image_tenant_named(image_acl(rcu_read(b->image)), name);
+	if (t == NULL)
+		return ERR_NOTFOUND;
+	*ret_number = acl_tenant_number(t);
+	return 0;
+}
+
+/* Reads the secret, or makes it at the first start. */
+static int
+load_secret(struct broker *b, uint8_t *out, size_t n, struct why *why)
+{
+	char path[PATH_MAX], *had;
+	size_t had_n;
+	if ((size_t)snprintf(path, sizeof(path), "%s/login.secret", b->conf->log_dirs) >= sizeof(path))
+		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
+	int err = fs_slurp(path, n, &had, &had_n);
+	if (err == 0 && had_n == n) {
+		memcpy(out, had, n);
+		mem_cleanse(had, n);
+		mem_free(had);
+		return 0;
+	}
+	if (err == 0)
+		mem_free(had);
+	rand_bytes(out, n);
+	err = fs_replace(path, out, n);
+	return err == 0 ? 0 : why_set(why, err, "%s: %s", path, err_text(err));
+}
+
+int
+part_login_start(struct broker *b, struct why *why)
+{
+	struct sasl_shared *s = &b->core.sasl;
+	int err = load_secret(b, s->fake.secret, sizeof(s->fake.secret), why);
+	if (err == 0)
+		err = sasl_lib_create(&b->ev, &b->sasl_lib, why);
+	if (err != 0)
+		return err;
+	s->lib = b->sasl_lib;
+	s->fake.iterations = (uint32_t)b->conf->sasl_scram_iterations;
+	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant };
+	s->penalty = penalty_create(PENALTIES_MAX);
+	s->checks = checks_create(CHECK_THREADS, CHECKS_MAX);
+	return 0;
+}
+
+void
+part_login_stop(struct broker *b)
+{
+	struct sasl_shared *s = &b->core.sasl;
+	checks_destroy(&s->checks);
+	penalty_destroy(&s->penalty);
+	sasl_lib_destroy(&b->sasl_lib);
+	mem_cleanse(&s->fake, sizeof(s->fake));
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loops and listeners: the last to start and the first to stop. Listeners are
+ * bound before they accept, so that an address in use is an error of the start;
+ * they accept when everything behind them is there.
+ *
+ * Stopping: no more accepts; every connection drains (what was asked is
+ * answered, nothing new is read) or is closed when the time for it is over.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/session.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broker/parts.h"
+#include "net/listener.h"
+#include "net/plain.h"
+#include "security/listener.h"
+#include "security/tls.h"
+
+#define DRAIN_NS	(5 * NS_PER_SEC)
+#define PAUSE_US	5000
+
+struct door {
+	struct core_listener core;
+	struct listener *listener;
+};
+
+/* ---- loops ---- */
+
+int
+part_loops_start(struct broker *b, struct why *why)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	char name[16];
+	(void)why;
+	b->loops_n = b->conf->num_network_threads > 0 ? (unsigned)b->conf->num_network_threads
+	    : cores > 0 ? (unsigned)cores : 1;
+	b->loops = mem_zalloc(b->loops_n * sizeof(struct loop *));
+	for (unsigned i = 0; i < b->loops_n; i++) {
+		snprintf(name, sizeof(name), "loop%u", i);
+		b->loops[i] = loop_create(name, b->rcu);
+	}
+	return 0;
+}
+
+void
+part_loops_stop(struct broker *b)
+{
+	for (unsigned i = 0; i < b->loops_n; i++)
+		loop_destroy(&b->loops[i]);
+	mem_free(b->loops);
+	b->loops = NULL;
+	b->loops_n = 0;
+}
+
+/* ---- what requests share ---- */
+
+int
+part_core_start(struct broker *b, struct why *why)
+{
+	const struct conf *c = b->conf;
+	struct core_settings *s = &b->core.settings;
+	(void)why;
+	s->node_id = (int32_t)c->node_id;
+	s->auto_create_topics = c->auto_create_topics_enable;
+	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
+	s->fetch_max_bytes = INT32_C(55) << 20; /* Kafka's fetch.max.bytes */
+	s->leader_epoch = b->leader_epoch;
+	s->describe_modes = c->acl_describe_modes;
+	s->scram_iterations = (uint32_t)c->sasl_scram_iterations;
+	limits_default(&s->limits);
+	b->core.rcu = b->rcu;
+	b->core.image = &b->image;
+	b->core.store = b->store;
+	b->core.controller = b->controller;
+	b->core.quota = b->quota;
+	b->core.denials = b->denials;
+	b->core.log = &b->ev;
+	b->core.workers = workers_create("work", (unsigned)c->num_io_threads, 100000);
+	return 0;
+}
+
+void
+part_core_stop(struct broker *b)
+{
+	workers_destroy(&b->core.workers);
+}
+
+/* ---- doors ---- */
+
+static const char *
+pick(const char *own, const char *all)
+{
+	return own != NULL && own[0] != '\0' ? own : all;
+}
+
+static int
+make_tls(const struct conf *c, const struct conf_listener *l, struct tls_context **ret, struct why *why)
+{
+	struct tls_config f = {
+		.keystore = pick(l->keystore, c->ssl_keystore_location),
+		.key_password = c->ssl_key_password,
+		.truststore = pick(l->truststore, c->ssl_truststore_location),
+		.client_cert = (enum tls_client_cert)l->client_auth,
+		.ciphers = c->ssl_cipher_suites,
+	};
+	for (size_t i = 0; i < c->ssl_enabled_protocols.n; i++) {
+		f.tls12 = f.tls12 || strcmp(c->ssl_enabled_protocols.v[i], "TLSv1.2") == 0;
+		f.tls13 = f.tls13 || strcmp(c->ssl_enabled_protocols.v[i], "TLSv1.3") == 0;
+	}
+	return tls_context_create(&f, ret, why);
+}
+
+static struct transport *
+make_transport(void *arg, int fd, struct loop *loop)
+{
+	struct core_listener *l = arg;
+	if (!l->tls)
+		return plain_create(fd);
+	return tls_create(rcu_read(l->tls_context), fd, loop_scratch(loop));
+}
+
+static int
+open_login(struct broker *b, const struct conf_listener *l, struct core_listener *core, struct why *why)
+{
+	const struct conf *c = b->conf;
+	uint32_t tenant = 0;
+	const struct image *im = atomic_load(&b->image);
+	const struct acl_tenant *t = acl_image_tenant_named(image_acl(im), str_from(l->tenant));
+	if (t == NULL && !l->tenant_from_login)
+		return why_set(why, ERR_NOTFOUND, "there is no tenant '%s'", l->tenant);
+	if (t != NULL)
+		tenant = acl_tenant_number(t);
+	const struct option_list *m = l->mechanisms.n > 0 ? &l->mechanisms : &c->sasl_enabled_mechanisms;
+	struct sasl_setup setup = {
+		.mechanisms = m->v, .mechanisms_n = l->sasl ? m->n : 0,
+		.tenant_from = l->tenant_from_login ? TENANT_FROM_LOGIN : TENANT_FIXED,
+		.tenant = tenant, .tls = l->tls, .double_nonce = l->allow_double_nonce,
+		.unknown_ok = l->unknown_users == CONF_UNKNOWN_ALLOW, .fqdn = l->told.host,
+		.ssl_rules = pick(l->principal_rules, c->ssl_principal_mapping_rules),
+		.krb_rules = pick(l->kerberos_rules, c->sasl_kerberos_rules),
+		.keytab = pick(l->keytab, c->sasl_kerberos_keytab), .rcache = b->rcache,
+	};
+	return sasl_listener_open(b->sasl_lib, &setup, &core->login, why);
+}
+
+static int
+open_door(struct broker *b, const struct conf_listener *l, struct door *d, struct why *why)
+{
+	struct tls_context *tls = NULL;
+	d->core.core = &b->core;
+	d->core.name = str_from(l->name);
+	d->core.told = (struct core_endpoint){ str_from(l->told.host), l->told.port };
+	d->core.tls = l->tls;
+	d->core.sasl = l->sasl;
+	d->core.anonymous = l->allow_anonymous;
+	int err = l->tls ? make_tls(b->conf, l, &tls, why) : 0;
+	if (err == 0)
+		err = open_login(b, l, &d->core, why);
+	atomic_store(&d->core.tls_context, tls);
+	if (err != 0)
+		return err;
+	return listener_create(b->listeners, &(struct listener_config){ .name = l->name,
+	    .host = l->bind.host, .port = l->bind.port, .ops = &session_ops, .arg = &d->core,
+	    .transport = make_transport, .ev = &b->ev }, &d->listener, why);
+}
+
+static void
+fill_limits(const struct conf *c, struct conn_limits *ret)
+{
+	*ret = conn_limits_default;
+	ret->frame_max = (size_t)c->socket_request_max_bytes;
+	ret->tls_ns = (uint64_t)c->login_tls_timeout_ms * NS_PER_MS;
+	ret->login_ns = (uint64_t)c->login_timeout_ms * NS_PER_MS;
+	ret->idle_ns = (uint64_t)c->connections_max_idle_ms * NS_PER_MS;
+}
+
+static void
+close_doors(struct broker *b)
+{
+	for (size_t i = 0; i < b->doors_n; i++) {
+		struct door *d = &b->doors[i];
+		struct tls_context *tls = atomic_exchange(&d->core.tls_context, NULL);
+		listener_destroy(&d->listener);
+		sasl_listener_close(&d->core.login);
+		tls_context_unref(&tls);
+	}
+	mem_free(b->doors);
+	b->doors = NULL;
+	b->doors_n = 0;
+	listeners_destroy(&b->listeners);
+}
+
+int
+part_doors_start(struct broker *b, struct why *why)
+{
+	const struct conf *c = b->conf;
+	int err = 0;
+	fill_limits(c, &b->conn_limits);
+	b->listeners = listeners_create(&(struct listeners_config){ .loops = b->loops, .loops_n = b->loops_n,
+	    .limits = &b->conn_limits, .max = (unsigned)c->max_connections,
+	    .max_per_ip = (unsigned)c->max_connections_per_ip,
+	    .login_max = (unsigned)c->login_max_connections,
+	    .login_max_per_ip = (unsigned)c->login_max_connections_per_ip });
+	b->doors = mem_zalloc(c->listener_count * sizeof(*b->doors));
+	for (size_t i = 0; i < c->listener_count && err == 0; i++) {
+		b->doors_n = i + 1;
+		err = open_door(b, &c->listeners[i], &b->doors[i], why);
+		if (err != 0)
+			why_prefix(why, "listener %s", c->listeners[i].name);
+	}
+	if (err != 0) {
+		close_doors(b);
+		return err;
+	}
+	for (size_t i = 0; i < b->doors_n; i++) {
+		listener_open(b->doors[i].listener);
+		ev_notice(&b->ev, "listener %s: %s:%u", c->listeners[i].name, c->listeners[i].bind.host,
+		    listener_port(b->doors[i].listener));
+	}
+	return 0;
+}
+
+static void
+release_tls(void *object)
+{
+	struct tls_context *tls = object;
+	tls_context_unref(&tls);
+}
+
+/* New certificates for new connections. A listener whose files cannot be used
+ * keeps what it has, and so do all others. */
+int
+part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
+{
+	struct tls_context *fresh[64] = { NULL };
+	int err = 0;
+	for (size_t i = 0; i < b->doors_n && i < 64 && err == 0; i++) {
+		const struct conf_listener *l = NULL;
+		for (size_t k = 0; k < conf->listener_count; k++)
+			if (str_is(b->doors[i].core.name, conf->listeners[k].name))
+				l = &conf->listeners[k];
+		if (l != NULL && b->doors[i].core.tls)
+			err = make_tls(conf, l, &fresh[i], why);
+	}
+	for (size_t i = 0; i < b->doors_n && i < 64; i++) {
+		if (err != 0)
+			tls_context_unref(&fresh[i]);
+		else if (fresh[i] != NULL)
+			rcu_retire(b->rcu, release_tls,
+			    rcu_publish(b->doors[i].core.tls_context, fresh[i]));
+	}
+	if (err == 0)
+		listeners_set_max(b->listeners, (unsigned)conf->max_connections,
+		    (unsigned)conf->max_connections_per_ip, (unsigned)conf->login_max_connections,
+		    (unsigned)conf->login_max_connections_per_ip);
+	return err;
+}
+
+/* ---- the end ---- */
+
+struct sweep {
+	struct post post;
+	struct broker *b;
+	struct loop *loop;
+	void (*each)(struct conn *conn, void *arg);
+	_Atomic int *left;		/* NULL: nobody waits, and the sweep frees itself */
+};
+
+static void
+sweep_run(struct post *post)
+{
+	struct sweep *s = CONTAINER_OF(post, struct sweep, post);
+	listeners_each(s->b->listeners, s->loop, s->each, NULL);
+	if (s->left != NULL)
+		atomic_fetch_sub(s->left, 1);
+	else
+		mem_free(s);
+}
+
+/* Runs each() for every connection, each loop for its own. */
+static void
+sweep_all(struct broker *b, void (*each)(struct conn *conn, void *arg), _Atomic int *left,
+    struct sweep *sweeps)
+{
+	for (unsigned i = 0; i < b->loops_n; i++) {
+		struct sweep *s = sweeps == NULL ? mem_alloc(sizeof(*s)) : &sweeps[i];
+		*s = (struct sweep){ { NULL, sweep_run }, b, b->loops[i], each, left };
+		loop_post(b->loops[i], &s->post);
+	}
+}
+
+static void
+drain_one(struct conn *conn, void *arg)
+{
+	(void)arg;
+	conn_drain(conn);
+}
+
+static void
+close_one(struct conn *conn, void *arg)
+{
+	(void)arg;
+	conn_close(conn, NULL);
+}
+
+static void
+wait_until_gone(struct broker *b, uint64_t ns)
+{
+	uint64_t end = clock_mono_ns() + ns;
+	while (listeners_count(b->listeners) > 0 && clock_mono_ns() < end)
+		usleep(PAUSE_US);
+}
+
+static void
+sweep_and_wait(struct broker *b, void (*each)(struct conn *conn, void *arg))
+{
+	struct sweep *sweeps = mem_zalloc(b->loops_n * sizeof(*sweeps));
+	_Atomic int left = (int)b->loops_n;
+	sweep_all(b, each, &left, sweeps);
+	while (atomic_load(&left) > 0)
+		usleep(PAUSE_US);
+	mem_free(sweeps);
+}
+
+void
+part_doors_stop(struct broker *b)
+{
+	for (size_t i = 0; i < b->doors_n; i++)
+		listener_destroy(&b->doors[i].listener);
+	sweep_and_wait(b, drain_one);
+	wait_until_gone(b, DRAIN_NS);
+	sweep_and_wait(b, close_one);
+	wait_until_gone(b, UINT64_MAX / 2);
+	close_doors(b);
+}
+
+/* ---- revocation ---- */
+
+static void
+check_one(struct conn *conn, void *arg)
+{
+	struct session *s = conn_session(conn);
+	(void)arg;
+	if (s != NULL && !session_user_stays(s))
+		conn_close(conn, "the user was deleted, locked or given new keys");
+}
+
+/* On the controller's thread, after each publication: whoever may not stay goes. */
+void
+parts_sweep_users(struct broker *b)
+{
+	if (b->listeners != NULL)
+		sweep_all(b, check_one, NULL, NULL);
+}
