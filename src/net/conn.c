@@ -86,7 +86,7 @@ struct conn {
 	unsigned replies_n;
 	size_t unsent;
 	unsigned holds;
-	bool in_frame, wants_write, eof;
+	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
 	uint64_t muted_until, since, active, progress;
 	struct timer deadline, unmute;
 	struct loop_task task;
@@ -542,10 +542,12 @@ end_of_turn(struct loop_task *task)
 	if (c->unsent > 0 && c->deadline.when > c->progress + c->limits->stall_ns)
 		timer_set(loop_timers(c->loop), &c->deadline, c->progress + c->limits->stall_ns);
 	/* What was read but not handled makes no event of its own. */
-	if (!could_read && may_read(c) && (c->in.n > 0 || c->transport->ops->pending(c->transport)))
+	bool look = c->go_on || !could_read;
+	c->go_on = false;
+	if (look && may_read(c) && (c->in.n > 0 || c->transport->ops->pending(c->transport)))
 		read_turn(c);
 	if (c->state != CONN_CLOSED)
-		watch(c, err == ERR_AGAIN || (c->state == CONN_HANDSHAKE && c->wants_write));
+		watch(c, err == ERR_AGAIN);
 }
 
 /* ---- holding and muting ---- */
@@ -557,15 +559,14 @@ conn_hold(struct conn *c)
 	defer(c);
 }
 
-/* The rest of what was read is handled from the loop, not from inside the
- * handler that resumed. */
+/* The rest of what was read is handled at the end of the turn, never from inside
+ * of whoever lets it go on: it may close the connection. */
 static void
 go_on(struct conn *c)
 {
 	if (c->state != CONN_LOGIN && c->state != CONN_READY)
 		return;
-	if (!c->in_frame && may_read(c))
-		read_turn(c);
+	c->go_on = true;
 	defer(c);
 }
 
