@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "acl/denials.h"
+#include "base/fs.h"
+#include "base/mem.h"
 #include "broker/parts.h"
 #include "meta/image.h"
 #include "meta/meta_sqlite.h"
@@ -51,11 +53,43 @@ store_settings(const struct conf *conf)
 	return c;
 }
 
+/* One more after every stop that was not clean: what was served but not durable may
+ * be gone, and clients that saw it must notice (KIP-320). One number for all
+ * partitions, which only rises. */
+static int
+next_leader_epoch(struct broker *b, struct why *why)
+{
+	char path[PATH_MAX], text[24], *had = NULL;
+	int64_t epoch = -1;
+	size_t n;
+	if ((size_t)snprintf(path, sizeof(path), "%s/leader-epoch", b->conf->log_dirs) >= sizeof(path))
+		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
+	int err = fs_slurp(path, 20, &had, &n);
+	if (err == 0 && str_to_i64(str_trim(str_from(had)), 0, INT32_MAX - 1, &epoch) != 0)
+		err = why_set(why, ERR_CORRUPT, "%s holds no number", path);
+	else if (err != 0 && err != ERR_NOTFOUND)
+		return why_set(why, err, "%s: %s", path, err_text(err));
+	mem_free(had);
+	if (err == ERR_CORRUPT)
+		return err;
+	if (epoch >= 0 && store_was_clean(b->store)) {
+		b->leader_epoch = (int32_t)epoch;
+		return 0;
+	}
+	b->leader_epoch = (int32_t)(epoch + 1);
+	snprintf(text, sizeof(text), "%d\n", b->leader_epoch);
+	err = fs_replace(path, text, strlen(text));
+	return err == 0 ? 0 : why_set(why, err, "%s: %s", path, err_text(err));
+}
+
 int
 part_store_start(struct broker *b, struct why *why)
 {
 	struct store_config c = store_settings(b->conf);
-	return store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
+	int err = store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
+	if (err == 0)
+		err = next_leader_epoch(b, why);
+	return err;
 }
 
 void
@@ -130,6 +164,7 @@ part_controller_start(struct broker *b, struct why *why)
 		.defaults = &b->defaults,
 		.node_id = (int32_t)b->conf->node_id,
 		.num_partitions = (int32_t)b->conf->num_partitions,
+		.leader_epoch = b->leader_epoch,
 		.ev = &b->ev,
 		.published = published,
 		.arg = b,

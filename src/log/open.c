@@ -182,7 +182,7 @@ ours(const char *name)
 {
 	static const char *const names[] = { ".lock", "format", "checkpoint", "checkpoint.tmp",
 		"format.tmp", "clean-stop", "clean-stop.tmp", "journal", "ballast", "meta.db",
-		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found" };
+		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found", "login.secret", "leader-epoch" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;

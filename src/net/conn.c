@@ -16,9 +16,12 @@
 #include "net/conn.h"
 
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -369,9 +372,19 @@ read_turn(struct conn *c)
 		defer(c);
 }
 
+/* A client ends its handshake with a small segment and sends its first request in
+ * another, which waits (Nagle) until we acknowledge the first: at once, please. */
+static void
+acknowledge_now(struct conn *c)
+{
+	int one = 1;
+	(void)setsockopt(c->source.fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
 static void
 handshake(struct conn *c)
 {
+	acknowledge_now(c);
 	int err = c->transport->ops->handshake(c->transport);
 	if (err == ERR_AGAIN)
 		return;
