@@ -67,6 +67,7 @@ struct partition {
 	int32_t epoch;			/* for appends */
 	uint32_t generation;		/* of truncations */
 	int64_t log_start;
+	int64_t clean_offset;		/* compaction has seen everything below it */
 	struct log_pos end;		/* appended */
 	struct log_pos journaled;	/* committed in the journal */
 	struct log_pos written;		/* in segment files */
@@ -208,6 +209,9 @@ int partition_load(struct partition *p, const struct ckpt_row *row, bool clean);
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
 void partition_settle(struct partition *p);
+
+/* swap.c: completes exchanges of files that a crash interrupted. */
+int partition_finish_swaps(struct partition *p);
 
 /* replay.c: the journal's entries go to the segments that lack them. clean: only
  * find its next numbers. */

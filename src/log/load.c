@@ -263,7 +263,9 @@ learn_active(struct partition *p)
 int
 partition_load(struct partition *p, const struct ckpt_row *row, bool clean)
 {
-	int err = fs_list(p->dir, see_file, p);
+	int err = partition_finish_swaps(p);
+	if (err == 0)
+		err = fs_list(p->dir, see_file, p);
 	if (err != 0)
 		return err;
 	if (row != NULL && !uuid_eq(&row->topic, &p->topic))

@@ -3,12 +3,14 @@ noinst_LIBRARIES += liblog.a
 liblog_a_SOURCES = \
 	src/log/log.h src/log/store.h src/log/partition.h src/log/impl.h src/log/head.h \
 	src/log/checkpoint.c src/log/checkpoint.h \
+	src/log/compact.c src/log/compact.h src/log/compact_batch.c \
 	src/log/epochs.c src/log/epochs.h \
 	src/log/fdcache.c src/log/fdcache.h \
 	src/log/files.c \
 	src/log/indexes.c src/log/indexes.h \
 	src/log/journal.c src/log/journal.h src/log/journal_format.h src/log/journal_replay.c \
-	src/log/load.c \
+	src/log/keymap.c src/log/keymap.h \
+	src/log/load.c src/log/swap.c \
 	src/log/lookup.c \
 	src/log/maintain.c src/log/maintain.h \
 	src/log/open.c \

@@ -11,11 +11,13 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "log/compact.h"
 #include "log/impl.h"
 #include "log/producers.h"
 #include "log/retain.h"
 
 #define HOUR_MS INT64_C(3600000)
+#define COMPACT_MAP_BYTES (UINT64_C(32) << 20)
 
 void
 store_bury_dir(struct store *s, struct dead *d)
@@ -94,9 +96,12 @@ store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 	for (size_t i = 0; i < n; i++) {
 		partition_retain(v[i], wall_ms, by_time);
 		lock_take(&v[i]->lock);
+		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;
 		if (by_time)
 			producers_expire(v[i]->producers, wall_ms - s->config.producer_expiry_ms);
 		lock_drop(&v[i]->lock);
+		if (compacts)
+			partition_compact(v[i], wall_ms, COMPACT_MAP_BYTES);
 	}
 	store_release(v, n);
 	remove_dead(s, mono_ns);

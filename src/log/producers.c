@@ -179,6 +179,14 @@ producers_expire(struct producers *ps, int64_t before_ms)
 	}
 }
 
+int64_t
+producers_newest(const struct producers *ps, const uint8_t *head)
+{
+	const struct producer *one = head_producer(head) < 0 ? NULL :
+	    map_get(ps->by_id, key_of(head + 43));
+	return one == NULL ? -1 : newest(one)->end;
+}
+
 size_t
 producers_count(const struct producers *ps)
 {

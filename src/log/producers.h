@@ -23,6 +23,8 @@ int producers_check(const struct producers *ps, const uint8_t *head, struct appe
 /* The batch is in the log now, whatever its sequence. */
 void producers_note(struct producers *ps, const uint8_t *head);
 
+/* The offset behind the newest batch of the producer of this batch; -1: not known. */
+int64_t producers_newest(const struct producers *ps, const uint8_t *head);
 /* Forgets producers whose newest batch is older than before_ms. */
 void producers_expire(struct producers *ps, int64_t before_ms);
 size_t producers_count(const struct producers *ps);

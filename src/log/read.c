@@ -261,6 +261,21 @@ plan(struct partition *p, struct cold *c)
 	return segment_get(g);
 }
 
+/* The open file of a segment; while compaction exchanges files a name may be gone for a
+ * moment. ERR_IO when it stays away. */
+static int
+pin_steady(struct partition *p, struct segment *g, int *ret_fd)
+{
+	struct fd_cache *fds = &p->store->fds;
+	int err = fd_pin(fds, &g->file, g->path, false, ret_fd);
+	if (err != ERR_NOTFOUND)
+		return err;
+	lock_take(&p->io);
+	lock_drop(&p->io);
+	err = fd_pin(fds, &g->file, g->path, false, ret_fd);
+	return err == ERR_NOTFOUND ? ERR_IO : err;
+}
+
 int
 partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
     struct log_buf **ret)
@@ -276,7 +291,7 @@ partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
 		if (g == NULL)
 			return err;
 		c->from = segment_locate(p, g, c->offset);
-		err = fd_pin(&p->store->fds, &g->file, g->path, false, &fd);
+		err = pin_steady(p, g, &fd);
 		if (err == 0) {
 			err = read_file(fd, c, ret);
 			if (err == ERR_CORRUPT && c->from > 0) {

@@ -3,6 +3,9 @@
 
 #include <stdint.h>
 
+/* The bound on what one stored batch may become. */
+#define RECORDS_MAX (UINT64_C(256) << 20)
+
 /* What the log looks for inside a batch. */
 struct record_time {
 	int64_t offset, time;

@@ -115,22 +115,27 @@ keep_offset(struct partition *p)
 	segment_put(g);
 }
 
+void
+partition_bury_segment(struct partition *p, const struct segment *g)
+{
+	static const char *const kinds[] = { "log", "index", "timeindex", "txnindex" };
+	uint64_t due = clock_mono_ns() + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		bury_file(p, g, kinds[i], due);
+}
+
 unsigned
 partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 {
-	static const char *const kinds[] = { "log", "index", "timeindex", "txnindex" };
 	const char *reason;
 	struct segment *g;
 	unsigned n = 0;
 	partition_learn_times(p);
 	lock_take(&p->io);
 	while ((g = take_first(p, wall_ms, by_time, &reason)) != NULL) {
-		uint64_t due = clock_mono_ns() +
-		    (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
 		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
 		keep_offset(p);
-		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-			bury_file(p, g, kinds[i], due);
+		partition_bury_segment(p, g);
 		segment_put(g);
 		n++;
 	}

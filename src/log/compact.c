@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compaction of a partition. The closed segments before the recovery point are looked
+ * at: the keys of the new ones fill a map, then all of them are written anew without
+ * what the map has newer, several small ones into one. A finished file first gets a
+ * name that says which offsets it replaces; from then on a crash completes the
+ * exchange, before it nothing has happened. A map that is too small ends the round
+ * early; the next one goes on behind it.
+ */
+#include "log/compact.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "log/head.h"
+#include "log/impl.h"
+#include "log/keymap.h"
+#include "log/producers.h"
+#include "log/retain.h"
+#include "log/scan.h"
+#include "log/seal.h"
+#include "wire/batch.h"
+
+#define WRITE_BYTES (1u << 20)
+
+struct round {
+	struct partition *p;
+	struct segment **v;		/* what may be cleaned, oldest first; counted */
+	size_t n;
+	size_t dirty;			/* the first that was not cleaned before */
+	struct keymap *keys;
+	int64_t wall_ms;
+	struct log_config config;
+};
+
+/* ---- what to clean ---- */
+
+static bool
+eligible(const struct partition *p, const struct segment *g, int64_t wall_ms)
+{
+	if (g->hook.next == &p->segments || !g->sealed || g->written < g->size)
+		return false;
+	if (g->base >= p->point.base || g->end > p->point.offset)
+		return false;
+	return p->config.min_compaction_lag_ms <= 0 || g->max_time < 0 ||
+	    wall_ms - g->max_time >= p->config.min_compaction_lag_ms;
+}
+
+static void
+round_collect(struct round *r)
+{
+	struct partition *p = r->p;
+	size_t cap = 0;
+	lock_take(&p->lock);
+	r->config = p->config;
+	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (!eligible(p, g, r->wall_ms))
+			break;
+		if (r->n == cap) {
+			cap = cap == 0 ? 16 : cap * 2;
+			r->v = mem_realloc(r->v, cap * sizeof(struct segment *));
+		}
+		if (g->base < p->clean_offset)
+			r->dirty = r->n + 1;
+		r->v[r->n++] = segment_get(g);
+	}
+	if (p->state != LOG_ONLINE || !p->configured)
+		r->dirty = r->n;
+	lock_drop(&p->lock);
+}
+
+static bool
+round_wanted(const struct round *r)
+{
+	int64_t total = 0, dirty = 0, oldest = INT64_MAX;
+	for (size_t i = 0; i < r->n; i++) {
+		total += r->v[i]->size;
+		if (i < r->dirty)
+			continue;
+		dirty += r->v[i]->size;
+		if (r->v[i]->max_time >= 0 && r->v[i]->max_time < oldest)
+			oldest = r->v[i]->max_time;
+	}
+	if (dirty == 0)
+		return false;
+	if (oldest < r->wall_ms && r->wall_ms - oldest > r->config.max_compaction_lag_ms)
+		return true;
+	return (double)dirty >= r->config.min_cleanable_dirty_ratio * (double)total;
+}
+
+static void
+round_free(struct round *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		segment_put(r->v[i]);
+	mem_free(r->v);
+	keymap_destroy(&r->keys);
+}
+
+/* ---- the map ---- */
+
+static int
+map_batch(struct keymap *keys, const uint8_t *b)
+{
+	struct batch_iter it;
+	struct batch_record r;
+	if ((head_attributes(b) & BATCH_CONTROL) != 0)
+		return 0;
+	int err = batch_iter_begin(&it, b, (size_t)head_size(b), UINT64_C(256) << 20);
+	if (err != 0)
+		return err;
+	while (err == 0 && batch_iter_next(&it, &r))
+		if (r.key.p != NULL && !keymap_put(keys, r.key, r.offset))
+			err = ERR_LIMIT;
+	batch_iter_end(&it);
+	return err;
+}
+
+static int
+map_segment(struct round *r, struct segment *g)
+{
+	struct scan s;
+	const uint8_t *b;
+	int64_t at;
+	int fd, err = fs_open(g->path, O_RDONLY, &fd);
+	if (err != 0)
+		return err;
+	scan_start(&s, fd, 0, g->size, g->base, true);
+	while ((err = scan_next(&s, &b, &at)) == 0 && (err = map_batch(r->keys, b)) == 0)
+		;
+	scan_stop(&s);
+	fs_close(&fd);
+	return err == ERR_NOTFOUND ? 0 : err;
+}
+
+/* Fills the map; the round ends where it is full. */
+static int
+round_map(struct round *r)
+{
+	for (size_t i = r->dirty; i < r->n; i++) {
+		int err = map_segment(r, r->v[i]);
+		if (err == ERR_LIMIT && i > r->dirty) {
+			while (r->n > i)
+				segment_put(r->v[--r->n]);
+			return 0;
+		}
+		if (err == ERR_LIMIT)
+			ev_warn(&r->p->ev, "too many keys in one segment to compact it");
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- writing anew ---- */
+
+struct output {
+	struct segment *segment;
+	char *path;			/* of the file in the making */
+	int fd;
+	struct buf buf;
+	int64_t at;			/* bytes written */
+};
+
+static bool
+newest_of_producer(struct partition *p, const uint8_t *b)
+{
+	lock_take(&p->lock);
+	bool yes = producers_newest(p->producers, b) == head_end(b);
+	lock_drop(&p->lock);
+	return yes;
+}
+
+static int
+output_flush(struct output *o)
+{
+	int err = o->buf.n == 0 ? 0 : fs_pwrite(o->fd, o->buf.p, o->buf.n, o->at);
+	o->at += (int64_t)o->buf.n;
+	o->buf.n = 0;
+	return err;
+}
+
+static int
+clean_batch(struct round *r, struct output *o, const uint8_t *b)
+{
+	size_t before = o->buf.n;
+	struct compact_rules rules = { r->keys, r->wall_ms, r->config.delete_retention_ms,
+		newest_of_producer(r->p, b) };
+	int err = compact_batch(b, &rules, &o->buf);
+	if (err == 0 && o->buf.n > before)
+		segment_note(o->segment, o->buf.p + before, r->config.index_interval_bytes);
+	if (err == 0 && o->buf.n >= WRITE_BYTES)
+		err = output_flush(o);
+	return err;
+}
+
+static int
+clean_segment(struct round *r, struct output *o, struct segment *g)
+{
+	struct scan s;
+	const uint8_t *b;
+	int64_t at;
+	int fd, err = fs_open(g->path, O_RDONLY, &fd);
+	if (err != 0)
+		return err;
+	scan_start(&s, fd, 0, g->size, g->base, true);
+	while ((err = scan_next(&s, &b, &at)) == 0 && (err = clean_batch(r, o, b)) == 0)
+		;
+	scan_stop(&s);
+	fs_close(&fd);
+	return err == ERR_NOTFOUND ? 0 : err;
+}
+
+static int
+output_open(struct output *o, const char *dir, int64_t base)
+{
+	*o = (struct output){ .segment = segment_create(dir, base), .fd = -1 };
+	buf_init(&o->buf, INT32_MAX);
+	o->path = segment_path(dir, base, "log.cleaned");
+	return fs_open(o->path, O_WRONLY | O_CREAT | O_TRUNC, &o->fd);
+}
+
+static void
+output_close(struct output *o, bool drop)
+{
+	fs_close(&o->fd);
+	buf_free(&o->buf);
+	if (drop)
+		fs_unlink(o->path);
+	mem_free(o->path);
+	segment_put(o->segment);
+}
+
+/* How many segments from i on fit into one. */
+static size_t
+group_fit(const struct round *r, size_t i)
+{
+	size_t n = 1;
+	int64_t bytes = r->v[i]->size;
+	while (i + n < r->n && bytes + r->v[i + n]->size <= r->config.segment_bytes &&
+	    r->v[i + n]->end - r->v[i]->base < INT32_MAX)
+		bytes += r->v[i + n++]->size;
+	return n;
+}
+
+/* ---- the exchange ---- */
+
+static char *
+swap_path(const char *dir, int64_t base, int64_t end)
+{
+	char suffix[32];
+	snprintf(suffix, sizeof(suffix), "%020" PRId64 ".swap", end);
+	return segment_path(dir, base, suffix);
+}
+
+/* The new segment takes the place of n old ones in the list. Locked. */
+static void
+exchange(struct partition *p, struct segment *fresh, struct segment **old, size_t n)
+{
+	struct segment *last = old[n - 1];
+	fresh->end = fresh->written_end = last->end;
+	fresh->written = fresh->synced = fresh->size;
+	fresh->bytes = last->bytes + last->size - fresh->size;
+	fresh->on_disk = fresh->dir_synced = true;
+	fresh->learned = true;
+	list_add(&old[0]->hook, &segment_get(fresh)->hook);
+	for (size_t i = 0; i < n; i++) {
+		list_del(&old[i]->hook);
+		old[i]->removed = true;
+		segment_put(old[i]);	/* the list's; the round has its own */
+	}
+	(void)p;
+}
+
+static int
+swap_in(struct round *r, struct output *o, struct segment **old, size_t n)
+{
+	struct partition *p = r->p;
+	char *swap = swap_path(p->dir, old[0]->base, old[n - 1]->end);
+	lock_take(&p->io);
+	lock_take(&p->lock);
+	int err = p->state == LOG_DELETED ? ERR_CLOSED : 0;
+	lock_drop(&p->lock);
+	if (err == 0)
+		err = fs_rename(o->path, swap);
+	if (err == 0)
+		err = fs_sync_dir(p->dir);
+	if (err == 0) {
+		for (size_t i = 0; i < n; i++)
+			partition_bury_segment(p, old[i]);
+		err = fs_rename(swap, o->segment->path);
+		fs_sync_dir(p->dir);
+		lock_take(&p->lock);
+		exchange(p, o->segment, old, n);
+		if (p->clean_offset < o->segment->end)
+			p->clean_offset = o->segment->end;
+		lock_drop(&p->lock);
+		partition_save_indexes(p, false);
+	}
+	lock_drop(&p->io);
+	mem_free(swap);
+	return err;
+}
+
+static int
+clean_group(struct round *r, size_t i, size_t n)
+{
+	struct output o;
+	int err = output_open(&o, r->p->dir, r->v[i]->base);
+	for (size_t k = i; k < i + n && err == 0; k++)
+		err = clean_segment(r, &o, r->v[k]);
+	if (err == 0)
+		err = output_flush(&o);
+	if (err == 0)
+		err = fs_sync(o.fd);
+	if (err == 0)
+		err = swap_in(r, &o, r->v + i, n);
+	output_close(&o, err != 0);
+	return err;
+}
+
+int
+partition_compact(struct partition *p, int64_t wall_ms, uint64_t map_bytes)
+{
+	struct round r = { .p = p, .wall_ms = wall_ms };
+	int64_t before = 0, after = (int64_t)partition_size(p);
+	int err = 0;
+	partition_learn_times(p);
+	round_collect(&r);
+	if (round_wanted(&r)) {
+		before = after;
+		r.keys = keymap_create(map_bytes);
+		err = r.keys == NULL ? ERR_NOMEM : round_map(&r);
+		for (size_t i = 0, n; i < r.n && err == 0; i += n) {
+			n = group_fit(&r, i);
+			err = clean_group(&r, i, n);
+		}
+		after = (int64_t)partition_size(p);
+		if (err != 0)
+			ev_err(&p->ev, "cannot compact: %s", err_text(err));
+		else
+			ev_info(&p->ev, "compacted: %" PRId64 " bytes, were %" PRId64, after, before);
+	}
+	round_free(&r);
+	return err;
+}

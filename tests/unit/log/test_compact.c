@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+
+#include "log/compact.h"
+#include "log/impl.h"
+#include "wire/batch.h"
+#include "wire/compress.h"
+
+static void
+put_varint(uint8_t **p, int64_t v)
+{
+	uint64_t z = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	for (; z > 0x7f; z >>= 7)
+		*(*p)++ = (uint8_t)(z & 0x7f) | 0x80;
+	*(*p)++ = (uint8_t)z;
+}
+
+/* One record, key "kN"; value < 0: a tombstone. */
+static void
+put_record(uint8_t **p, int delta, int key, int value)
+{
+	uint8_t body[128], *b = body;
+	char text[32];
+	*b++ = 0;
+	put_varint(&b, delta);
+	put_varint(&b, delta);
+	int n = snprintf(text, sizeof(text), "k%d", key);
+	put_varint(&b, n);
+	memcpy(b, text, (size_t)n);
+	b += n;
+	if (value < 0)
+		put_varint(&b, -1);
+	else {
+		n = snprintf(text, sizeof(text), "value %d", value);
+		put_varint(&b, n);
+		memcpy(b, text, (size_t)n);
+		b += n;
+	}
+	put_varint(&b, 0);
+	put_varint(p, b - body);
+	memcpy(*p, body, (size_t)(b - body));
+	*p += b - body;
+}
+
+/* A batch of two records: key and key + 1. */
+static size_t
+two(uint8_t out[1024], int key, int value, int64_t time, enum batch_codec codec, int32_t sequence)
+{
+	uint8_t records[256], *p = records;
+	struct buf packed;
+	put_record(&p, 0, key, value);
+	put_record(&p, 1, key + 1, value);
+	buf_init(&packed, 1000);
+	assert_ok(compress_to(codec, records, (size_t)(p - records), &packed));
+	size_t n = HEAD_BYTES + packed.n;
+	make_batch(out, n, 2, time, 0);
+	memcpy(out + HEAD_BYTES, packed.p, packed.n);
+	buf_free(&packed);
+	head_put(out + 21, codec, 2);
+	head_put(out + 35, (uint64_t)time + 1, 8);
+	if (sequence >= 0) {
+		head_put(out + 43, 77, 8);
+		head_put(out + 51, 0, 2);
+		head_put(out + 53, (uint32_t)sequence, 4);
+	}
+	head_put(out + 17, crc32c(0, out + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
+	return n;
+}
+
+struct seen {
+	int64_t offset[100];
+	int value[100];			/* -1: tombstone, -2: not there */
+	int records, batches;
+	int64_t last;
+};
+
+static int
+see(const uint8_t *b, void *arg)
+{
+	struct seen *s = arg;
+	struct batch_iter it;
+	struct batch_record r;
+	s->batches++;
+	assert_ok(batch_iter_begin(&it, b, (size_t)head_size(b), 1 << 20));
+	while (batch_iter_next(&it, &r)) {
+		int64_t key;
+		assert_true(r.offset > s->last);
+		s->last = r.offset;
+		assert_ok(str_to_i64((struct str){ r.key.p + 1, r.key.n - 1 }, 0, 99, &key));
+		s->offset[key] = r.offset;
+		int64_t value = -1;
+		if (r.value.p != NULL)
+			assert_ok(str_to_i64((struct str){ r.value.p + 6, r.value.n - 6 }, 0, 9999, &value));
+		s->value[key] = (int)value;
+		s->records++;
+	}
+	assert_int_equal(it.left, 0);
+	batch_iter_end(&it);
+	return 0;
+}
+
+static void
+look(struct partition *p, struct seen *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->last = -1;
+	for (int i = 0; i < 100; i++)
+		s->value[i] = -2;
+	assert_ok(partition_walk(p, 0, see, s));
+}
+
+static void
+setup(struct fixture *f)
+{
+	fixture_make(f);
+	f->config.no_background = true;
+	f->config.tail_bytes = 0;
+	f->topic.flush = LOG_FLUSH_OS;
+	f->topic.cleanup = LOG_CLEANUP_COMPACT;
+	f->topic.segment_bytes = 1000;
+	f->topic.delete_retention_ms = 5000;
+	f->topic.file_delete_delay_ms = 0;
+	fixture_open(f);
+}
+
+static void
+newest_values_stay(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct seen before, after;
+	uint8_t b[1024];
+	setup(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 100; i++) {
+		size_t n = two(b, (i * 7) % 10 * 2, i, 1000 + 10 * i, (enum batch_codec)(i % BATCH_CODECS), -1);
+		assert_ok(append_durable(p, b, n, &r));
+	}
+	assert_ok(store_checkpoint(f.store));
+	look(p, &before);
+	assert_int_equal(before.records, 200);
+	assert_ok(partition_compact(p, 100000, 1 << 20));
+	lock_take(&p->lock);
+	partition_drop_tail(p);
+	lock_drop(&p->lock);
+	look(p, &after);
+	assert_true(after.records < 60);
+	for (int k = 0; k < 20; k++) {
+		assert_int_equal(after.value[k], before.value[k]);
+		assert_int_equal(after.offset[k], before.offset[k]);
+	}
+	/* Nothing new: nothing to do. And a restart finds the same. */
+	uint64_t size = partition_size(p);
+	assert_ok(partition_compact(p, 100000, 1 << 20));
+	assert_int_equal(partition_size(p), size);
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	look(p, &before);
+	assert_int_equal(before.records, after.records);
+	assert_memory_equal(before.value, after.value, sizeof(after.value));
+	struct log_ends ends;
+	partition_ends(p, &ends);
+	assert_int_equal(ends.log_start, 0);
+	assert_int_equal(ends.end, 200);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+tombstones_go_after_their_time(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct seen s;
+	uint8_t b[1024];
+	setup(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_ok(append_durable(p, b, two(b, 1, 5, 1000, BATCH_NONE, -1), &r));
+	assert_ok(append_durable(p, b, two(b, 1, -1, 1100, BATCH_NONE, -1), &r));
+	for (int i = 0; i < 30; i++)
+		assert_ok(append_durable(p, b, two(b, 50, i, 1200, BATCH_NONE, -1), &r));
+	assert_ok(store_checkpoint(f.store));
+	assert_ok(partition_compact(p, 100000, 1 << 20));
+	lock_take(&p->lock);
+	partition_drop_tail(p);
+	lock_drop(&p->lock);
+	look(p, &s);
+	assert_int_equal(s.value[1], -1);
+	assert_int_equal(s.offset[1], 2);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 60; i++)
+			assert_ok(append_durable(p, b, two(b, 60, i, 1300, BATCH_NONE, -1), &r));
+		assert_ok(store_checkpoint(f.store));
+		/* First before the horizon (100000 + 5000), then behind it. */
+		assert_ok(partition_compact(p, round == 0 ? 104999 : 105000, 1 << 20));
+		lock_take(&p->lock);
+		partition_drop_tail(p);
+		lock_drop(&p->lock);
+		look(p, &s);
+		assert_int_equal(s.value[1], round == 0 ? -1 : -2);
+	}
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+a_producers_last_batch_stays(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct seen s;
+	uint8_t b[1024];
+	setup(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 10; i++)
+		assert_ok(append_durable(p, b, two(b, 1, i, 1000, BATCH_NONE, 2 * i), &r));
+	for (int i = 0; i < 60; i++)
+		assert_ok(append_durable(p, b, two(b, 1, i, 1200, BATCH_NONE, -1), &r));
+	assert_ok(store_checkpoint(f.store));
+	assert_ok(partition_compact(p, 100000, 1 << 20));
+	lock_take(&p->lock);
+	partition_drop_tail(p);
+	lock_drop(&p->lock);
+	look(p, &s);
+	assert_int_equal(s.offset[1] / 2, 69);
+	/* The whole log read again, without snapshot: the sequence is known. */
+	partition_put(&p);
+	store_close(&f.store);
+	char path[128];
+	snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+	unlink(path);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	assert_int_equal(partition_producers(p), 1);
+	assert_ok(append_durable(p, b, two(b, 1, 9, 1000, BATCH_NONE, 18), &r));
+	assert_int_equal(r.verdict, APPEND_DUPLICATE);
+	assert_int_equal(r.base, 18);
+	assert_int_equal(append_durable(p, b, two(b, 1, 9, 1000, BATCH_NONE, 24), &r), ERR_CONFLICT);
+	assert_int_equal(r.verdict, APPEND_OUT_OF_ORDER);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+an_interrupted_exchange_is_completed(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct seen s;
+	uint8_t b[1024];
+	char from[160], to[160];
+	setup(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 60; i++)
+		assert_ok(append_durable(p, b, two(b, 1, i, 1000, BATCH_NONE, -1), &r));
+	lock_take(&p->lock);
+	int64_t second = CONTAINER_OF(p->segments.next->next, struct segment, hook)->base;
+	int64_t third = CONTAINER_OF(p->segments.next->next->next, struct segment, hook)->base;
+	lock_drop(&p->lock);
+	partition_put(&p);
+	store_close(&f.store);
+	/* As if the second segment had been written anew as the first two. */
+	snprintf(from, sizeof(from), "%s/orders-0/%020lld.log", f.dir, (long long)second);
+	snprintf(to, sizeof(to), "%s/orders-0/%020d.%020lld.swap", f.dir, 0, (long long)third);
+	assert_int_equal(link(from, to), 0);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	assert_false(fs_exists(from));
+	assert_false(fs_exists(to));
+	look(p, &s);
+	assert_int_equal(s.records, 120 - second);
+	assert_int_equal(s.offset[1], 118);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(newest_values_stay), T(tombstones_go_after_their_time), T(a_producers_last_batch_stays),
+    T(an_interrupted_exchange_is_completed))
