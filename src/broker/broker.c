@@ -5,7 +5,6 @@
  * signal handler. A reload that fails changes nothing. */
 #include "broker/broker.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,6 +16,8 @@
 #include "broker/parts.h"
 #include "broker/system.h"
 #include "security/drop.h"
+
+#define TICK_S 5
 
 static int
 start_rcu(struct broker *b, struct why *why)
@@ -55,10 +56,10 @@ const struct part parts[] = {
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },
+	{ "loops", part_loops_start, part_loops_stop, NULL }, /* the controller posts to them */
 	{ "controller", part_controller_start, part_controller_stop, NULL },
 	{ "logins", part_login_start, part_login_stop, NULL },
 	{ "requests", part_core_start, part_core_stop, NULL },
-	{ "loops", part_loops_start, part_loops_stop, NULL },
 	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload },
 	{ .name = NULL },
 };
@@ -107,7 +108,8 @@ reload_parts(struct broker *b, struct conf *conf)
 	for (size_t i = 0; parts[i].name != NULL; i++)
 		if (parts[i].reload != NULL && parts[i].reload(b, conf, &why) != 0)
 			ev_err(&b->ev, "reload: %s: %s; as it was before", parts[i].name, why.text);
-	conf_frozen_changes(b->conf, conf, tell_frozen, b);
+	conf_frozen_changes(b->boot, conf, tell_frozen, b);
+	b->next_cert_check = 0;
 	conf_unref(&b->conf);
 	b->conf = conf;
 }
@@ -131,10 +133,12 @@ reload(struct broker *b)
 static void
 serve(struct broker *b, const sigset_t *signals)
 {
+	const struct timespec tick = { .tv_sec = TICK_S };
 	for (;;) {
-		int signal = sigwaitinfo(signals, NULL);
-		if (signal < 0 && errno == EINTR)
-			continue;
+		parts_tick(b, clock_mono_ns(), clock_wall_ms());
+		int signal = sigtimedwait(signals, NULL, &tick);
+		if (signal < 0)
+			continue; /* EAGAIN: the time is over; EINTR */
 		if (signal != SIGHUP) {
 			ev_notice(&b->ev, "stopping");
 			return;
@@ -160,7 +164,8 @@ broker_run(struct conf *conf)
 	uint64_t began = clock_mono_ns();
 	sigset_t signals;
 	size_t started = 0;
-	b->conf = conf;
+	b->boot = conf;
+	b->conf = conf_ref(conf);
 	b->sink.fd = STDERR_FILENO;
 	b->sink.journald = getenv("JOURNAL_STREAM") != NULL;
 	b->sink.level = system_log_level(conf);
@@ -179,6 +184,7 @@ broker_run(struct conf *conf)
 		ev_notice(&b->ev, "stopped");
 	}
 	conf_unref(&b->conf);
+	conf_unref(&b->boot);
 	mem_free(b);
 	return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -19,9 +19,11 @@
  */
 struct acl_denials;
 struct door;
+struct watch;
 
 struct broker {
-	struct conf *conf;
+	struct conf *boot;			/* of the start: its strings are used until the end */
+	struct conf *conf;			/* the one that holds */
 	struct log_sink sink;
 	struct event ev;
 
@@ -39,8 +41,11 @@ struct broker {
 	struct broker_core core;
 	struct sasl_lib *sasl_lib;
 	const char *rcache;
+	uint64_t next_reap, next_cert_check;	/* monotonic ns; parts_tick.c */
 	struct loop **loops;
+	struct watch *watches;		/* one a loop: who may not stay goes */
 	unsigned loops_n;
+	atomic_bool doors_open;		/* loops may look at listeners */
 	struct conn_limits conn_limits;
 	struct listeners *listeners;
 	struct door *doors;
@@ -82,8 +87,14 @@ void part_core_stop(struct broker *b);
 int part_doors_start(struct broker *b, struct why *why);
 void part_doors_stop(struct broker *b);
 int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why);
-/* Closes the connections of users who may not stay, in the current image. */
+/* Closes the connections of users who may not stay, in the current image, within
+ * a quarter of a second. Any thread, while the loops run. */
 void parts_sweep_users(struct broker *b);
+
+/* parts_tick.c: what is due now and then; every few seconds, on main's thread. */
+void parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms);
+/* For the warning: each listener's certificate, 0 where there is none. */
+size_t parts_certificates(const struct broker *b, int64_t *ret_ends, const char **ret_names, size_t max);
 
 /* What the file says about topics, as the settings that topics take it for; only
  * options that the file sets. Strings live in the arena. */

@@ -89,6 +89,8 @@ part_store_start(struct broker *b, struct why *why)
 	int err = store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
 	if (err == 0)
 		err = next_leader_epoch(b, why);
+	if (err != 0)
+		store_close(&b->store);
 	return err;
 }
 

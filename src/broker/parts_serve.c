@@ -28,6 +28,58 @@ struct door {
 	struct listener *listener;
 };
 
+/* ---- revocation ---- */
+
+/*
+ * After a publication each loop looks at its own connections, a quarter of a
+ * second later, so that many publications cost one look. Posted at most once
+ * until it has run.
+ */
+#define WATCH_NS	(NS_PER_SEC / 4)
+
+struct watch {
+	struct post post;
+	struct timer timer;
+	struct broker *b;
+	struct loop *loop;
+	atomic_bool posted;
+};
+
+static void
+check_one(struct conn *conn, void *arg)
+{
+	struct session *s = conn_session(conn);
+	(void)arg;
+	if (s != NULL && !session_user_stays(s))
+		conn_close(conn, "the user was deleted, locked or given new keys");
+}
+
+static void
+watch_fire(struct timer *timer, uint64_t now)
+{
+	struct watch *w = CONTAINER_OF(timer, struct watch, timer);
+	(void)now;
+	if (atomic_load(&w->b->doors_open))
+		listeners_each(w->b->listeners, w->loop, check_one, NULL);
+}
+
+static void
+watch_run(struct post *post)
+{
+	struct watch *w = CONTAINER_OF(post, struct watch, post);
+	atomic_store(&w->posted, false);
+	if (!timer_is_set(&w->timer))
+		timer_set(loop_timers(w->loop), &w->timer, loop_now(w->loop) + WATCH_NS);
+}
+
+void
+parts_sweep_users(struct broker *b)
+{
+	for (unsigned i = 0; i < b->loops_n; i++)
+		if (!atomic_exchange(&b->watches[i].posted, true))
+			loop_post(b->loops[i], &b->watches[i].post);
+}
+
 /* ---- loops ---- */
 
 int
@@ -39,9 +91,12 @@ part_loops_start(struct broker *b, struct why *why)
 	b->loops_n = b->conf->num_network_threads > 0 ? (unsigned)b->conf->num_network_threads
 	    : cores > 0 ? (unsigned)cores : 1;
 	b->loops = mem_zalloc(b->loops_n * sizeof(struct loop *));
+	b->watches = mem_zalloc(b->loops_n * sizeof(*b->watches));
 	for (unsigned i = 0; i < b->loops_n; i++) {
 		snprintf(name, sizeof(name), "loop%u", i);
 		b->loops[i] = loop_create(name, b->rcu);
+		b->watches[i] = (struct watch){ .post = { NULL, watch_run }, .timer = { .fire = watch_fire },
+		    .b = b, .loop = b->loops[i] };
 	}
 	return 0;
 }
@@ -52,7 +107,9 @@ part_loops_stop(struct broker *b)
 	for (unsigned i = 0; i < b->loops_n; i++)
 		loop_destroy(&b->loops[i]);
 	mem_free(b->loops);
+	mem_free(b->watches);
 	b->loops = NULL;
+	b->watches = NULL;
 	b->loops_n = 0;
 }
 
@@ -67,11 +124,16 @@ part_core_start(struct broker *b, struct why *why)
 	s->node_id = (int32_t)c->node_id;
 	s->auto_create_topics = c->auto_create_topics_enable;
 	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
-	s->fetch_max_bytes = INT32_C(55) << 20; /* Kafka's fetch.max.bytes */
+	s->fetch_max_bytes = (int32_t)c->fetch_max_bytes;
 	s->leader_epoch = b->leader_epoch;
 	s->describe_modes = c->acl_describe_modes;
 	s->scram_iterations = (uint32_t)c->sasl_scram_iterations;
-	limits_default(&s->limits);
+	s->limits.v[LIMIT_SEGMENT_BYTES] = (double)c->limits_topic_segment_bytes_min;
+	s->limits.v[LIMIT_SEGMENT_MS] = (double)c->limits_topic_segment_ms_min;
+	s->limits.v[LIMIT_DIRTY_RATIO] = c->limits_topic_dirty_ratio_min;
+	s->limits.v[LIMIT_MESSAGE_BYTES] = (double)c->limits_topic_max_message_bytes_max;
+	s->limits.v[LIMIT_PARTITIONS_REQUEST] = (double)c->limits_topic_partitions_request_max;
+	s->limits.v[LIMIT_PARTITIONS] = (double)c->limits_topic_partitions_max;
 	b->core.rcu = b->rcu;
 	b->core.image = &b->image;
 	b->core.store = b->store;
@@ -216,6 +278,7 @@ part_doors_start(struct broker *b, struct why *why)
 		close_doors(b);
 		return err;
 	}
+	atomic_store(&b->doors_open, true);
 	for (size_t i = 0; i < b->doors_n; i++) {
 		listener_open(b->doors[i].listener);
 		ev_notice(&b->ev, "listener %s: %s:%u", c->listeners[i].name, c->listeners[i].bind.host,
@@ -260,6 +323,18 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 	return err;
 }
 
+size_t
+parts_certificates(const struct broker *b, int64_t *ret_ends, const char **ret_names, size_t max)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < b->doors_n && n < max; i++) {
+		const struct tls_context *tls = atomic_load(&b->doors[i].core.tls_context);
+		ret_names[n] = b->doors[i].core.name.p;
+		ret_ends[n++] = tls == NULL ? 0 : tls_context_expires(tls);
+	}
+	return n;
+}
+
 /* ---- the end ---- */
 
 struct sweep {
@@ -267,7 +342,7 @@ struct sweep {
 	struct broker *b;
 	struct loop *loop;
 	void (*each)(struct conn *conn, void *arg);
-	_Atomic int *left;		/* NULL: nobody waits, and the sweep frees itself */
+	_Atomic int *left;
 };
 
 static void
@@ -275,22 +350,7 @@ sweep_run(struct post *post)
 {
 	struct sweep *s = CONTAINER_OF(post, struct sweep, post);
 	listeners_each(s->b->listeners, s->loop, s->each, NULL);
-	if (s->left != NULL)
-		atomic_fetch_sub(s->left, 1);
-	else
-		mem_free(s);
-}
-
-/* Runs each() for every connection, each loop for its own. */
-static void
-sweep_all(struct broker *b, void (*each)(struct conn *conn, void *arg), _Atomic int *left,
-    struct sweep *sweeps)
-{
-	for (unsigned i = 0; i < b->loops_n; i++) {
-		struct sweep *s = sweeps == NULL ? mem_alloc(sizeof(*s)) : &sweeps[i];
-		*s = (struct sweep){ { NULL, sweep_run }, b, b->loops[i], each, left };
-		loop_post(b->loops[i], &s->post);
-	}
+	atomic_fetch_sub(s->left, 1);
 }
 
 static void
@@ -315,12 +375,16 @@ wait_until_gone(struct broker *b, uint64_t ns)
 		usleep(PAUSE_US);
 }
 
+/* Runs each() for every connection, each loop for its own. */
 static void
 sweep_and_wait(struct broker *b, void (*each)(struct conn *conn, void *arg))
 {
 	struct sweep *sweeps = mem_zalloc(b->loops_n * sizeof(*sweeps));
 	_Atomic int left = (int)b->loops_n;
-	sweep_all(b, each, &left, sweeps);
+	for (unsigned i = 0; i < b->loops_n; i++) {
+		sweeps[i] = (struct sweep){ { NULL, sweep_run }, b, b->loops[i], each, &left };
+		loop_post(b->loops[i], &sweeps[i].post);
+	}
 	while (atomic_load(&left) > 0)
 		usleep(PAUSE_US);
 	mem_free(sweeps);
@@ -333,26 +397,8 @@ part_doors_stop(struct broker *b)
 		listener_destroy(&b->doors[i].listener);
 	sweep_and_wait(b, drain_one);
 	wait_until_gone(b, DRAIN_NS);
+	atomic_store(&b->doors_open, false); /* each loop sees it before the next sweep ends */
 	sweep_and_wait(b, close_one);
 	wait_until_gone(b, UINT64_MAX / 2);
 	close_doors(b);
-}
-
-/* ---- revocation ---- */
-
-static void
-check_one(struct conn *conn, void *arg)
-{
-	struct session *s = conn_session(conn);
-	(void)arg;
-	if (s != NULL && !session_user_stays(s))
-		conn_close(conn, "the user was deleted, locked or given new keys");
-}
-
-/* On the controller's thread, after each publication: whoever may not stay goes. */
-void
-parts_sweep_users(struct broker *b)
-{
-	if (b->listeners != NULL)
-		sweep_all(b, check_one, NULL, NULL);
 }

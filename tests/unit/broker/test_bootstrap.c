@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "broker/bootstrap.h"
+#include "broker/conf.h"
 #include "meta/controller.h"
 #include "meta/meta_sqlite.h"
 #include "security/scram_keys.h"
@@ -95,9 +96,31 @@ refusals(void **state)
 	assert_true(scram_key_verify(SCRAM_SHA_256, &stored(NAME(0, STR("admin"))).scram[0], STR("second")));
 }
 
+/* Every setting of topics that has a broker's default finds its option. */
+static void
+topic_defaults(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TOPIC_KEYS; i++) {
+		const char *synonym = topic_keys[i].synonym;
+		if (synonym == NULL || synonym[0] == '\0' || !topic_keys[i].effect)
+			continue;
+		const struct conf_option *opt = option_find(conf_options, conf_option_count, str_from(synonym));
+		if (opt == NULL)
+			fail_msg("%s: no option %s", topic_keys[i].name, synonym);
+		struct arena *arena = arena_create(1 << 16);
+		struct why why = { "" };
+		if (topic_value_check((enum topic_key)i, str_from(opt->def), &why) != 0)
+			fail_msg("%s: default %s: %s", synonym, opt->def, why.text);
+		arena_destroy(&arena);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { T(first_operator_and_lost_password), T(refusals) };
+	const struct CMUnitTest tests[] = {
+		T(first_operator_and_lost_password), T(refusals), T(topic_defaults),
+	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is due now and then, on main's thread between two signals. */
+#include "acl/denials.h"
+#include "base/clock.h"
+#include "broker/parts.h"
+
+#define REAP_NS (60 * NS_PER_SEC)
+#define DAY_NS (24 * 3600 * NS_PER_SEC)
+#define WARN_S (30 * INT64_C(86400))
+
+static void
+check_certificates(struct broker *b, int64_t now_s)
+{
+	int64_t ends[64];
+	const char *names[64];
+	size_t n = parts_certificates(b, ends, names, 64);
+	for (size_t i = 0; i < n; i++) {
+		if (ends[i] == 0 || ends[i] - now_s > WARN_S)
+			continue;
+		if (ends[i] <= now_s)
+			ev_err(&b->ev, "listener %s: its certificate has expired: schlossd cert, then reload", names[i]);
+		else
+			ev_warn(&b->ev, "listener %s: its certificate ends in %lld days: schlossd cert, then reload",
+			    names[i], (long long)((ends[i] - now_s) / 86400));
+	}
+}
+
+void
+parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms)
+{
+	acl_denials_tick(b->denials, now_ns);
+	rcu_poll(b->rcu);
+	if (now_ns >= b->next_reap) {
+		quota_reap(b->quota, now_ns);
+		b->next_reap = now_ns + REAP_NS;
+	}
+	if (now_ns >= b->next_cert_check) {
+		check_certificates(b, wall_ms / 1000);
+		b->next_cert_check = now_ns + DAY_NS;
+	}
+}
