@@ -13,6 +13,7 @@
 #include "meta/meta_sqlite.h"
 
 #define DENIALS_MAX 4096
+#define TAIL_MAX (UINT64_C(96) << 20)
 #define JOURNAL_FILE (UINT64_C(16) << 20)
 
 uint64_t
@@ -41,8 +42,10 @@ store_settings(const struct conf *conf)
 {
 	struct store_config c = store_config_default;
 	uint64_t memory = parts_memory(conf);
-	c.tail_bytes = memory / 4;
-	c.dirty_bytes = memory / 8;
+	/* Small enough that the same memory is used again and again: memory that was
+	 * never touched costs more than what it holds (bench/README.md). */
+	c.tail_bytes = memory / 4 < TAIL_MAX ? memory / 4 : TAIL_MAX;
+	c.dirty_bytes = memory / 8 < TAIL_MAX ? memory / 8 : TAIL_MAX;
 	c.journal_bytes = JOURNAL_FILE;
 	c.journal_files = (unsigned)((uint64_t)conf->log_journal_bytes / JOURNAL_FILE);
 	c.open_files = (unsigned)conf->log_open_files_max;
