@@ -82,7 +82,7 @@ static int
 parse_line(struct arena *arena, struct str line, struct acl_binding *b, uint32_t *ret_ops,
     struct why *why)
 {
-	struct str rest = line, kind, name, ops;
+	struct str rest = line, kind, name, ops = STR_NULL;
 	str_cut(&rest, ':', &kind);
 	b->permission = str_is(kind, "deny") ? ACL_DENY : ACL_ALLOW;
 	if (b->permission == ACL_DENY || str_is(kind, "allow"))

@@ -77,8 +77,8 @@ is_entirely(uid_t uid, gid_t gid)
 int
 drop_to_user(const char *user, struct why *why)
 {
-	uid_t uid;
-	gid_t gid;
+	uid_t uid = 0;
+	gid_t gid = 0;
 	int err = look_up(user, &uid, &gid, why);
 	if (err != 0)
 		return err;

@@ -131,25 +131,33 @@ load_clients(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
 	return 0;
 }
 
+/* Adds a name to its version's list. ERR_LIMIT. */
+static int
+sort_cipher(const char *name, size_t n, char *v12, char *v13, size_t size)
+{
+	bool suite = strncmp(name, "TLS_AES", 7) == 0 || strncmp(name, "TLS_CHACHA", 10) == 0;
+	char *to = suite ? v13 : v12;
+	size_t have = strlen(to);
+	if (have + n + 2 > size)
+		return ERR_LIMIT;
+	snprintf(to + have, size - have, "%s%.*s", have > 0 ? ":" : "", (int)n, name);
+	return 0;
+}
+
 /* One list of names may hold those of both versions: each setter takes its own. */
 static int
 set_ciphers(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
 {
 	char v12[1024] = "", v13[1024] = "";
-	const char *at = f->ciphers;
-	if (at == NULL || at[0] == '\0') {
-		if (SSL_CTX_set_cipher_list(ctx, default_tls12) != 1 ||
-		    SSL_CTX_set_ciphersuites(ctx, default_tls13) != 1)
-			return refuse(why, "default ciphers", NULL);
-		return 0;
+	const char *at = f->ciphers == NULL ? "" : f->ciphers;
+	if (at[0] == '\0') {
+		snprintf(v12, sizeof(v12), "%s", default_tls12);
+		snprintf(v13, sizeof(v13), "%s", default_tls13);
 	}
 	while (*at != '\0') {
 		size_t n = strcspn(at, ":,");
-		char *to = strncmp(at, "TLS_AES", 7) == 0 || strncmp(at, "TLS_CHACHA", 10) == 0 ? v13 : v12;
-		size_t have = strlen(to);
-		if (have + n + 2 > sizeof(v12))
+		if (sort_cipher(at, n, v12, v13, sizeof(v12)) != 0)
 			return why_set(why, ERR_LIMIT, "ssl.cipher.suites is too long");
-		snprintf(to + have, sizeof(v12) - have, "%s%.*s", have > 0 ? ":" : "", (int)n, at);
 		at += n + (at[n] != '\0');
 	}
 	if (v12[0] != '\0' ? SSL_CTX_set_cipher_list(ctx, v12) != 1 : f->tls12 && !f->tls13)

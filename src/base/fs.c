@@ -146,7 +146,7 @@ fs_sync(int fd)
 int
 fs_sync_dir(const char *path)
 {
-	int fd, err = fs_open(path, O_RDONLY | O_DIRECTORY, &fd);
+	int fd = -1, err = fs_open(path, O_RDONLY | O_DIRECTORY, &fd);
 	if (err != 0)
 		return err;
 	if (fsync(fd) != 0)
@@ -297,8 +297,8 @@ fs_replace_lazy(const char *path, const void *p, size_t n)
 int
 fs_slurp(const char *path, size_t max, char **ret, size_t *ret_n)
 {
-	int fd;
-	int64_t size;
+	int fd = -1;
+	int64_t size = 0;
 	int err = fs_open(path, O_RDONLY, &fd);
 	if (err != 0)
 		return err;

@@ -93,7 +93,7 @@ bootstrap_password(const char *data_dir, struct str tenant, struct str user,
 {
 	char file[PATH_MAX];
 	struct scram_key keys[SCRAM_HASHES];
-	uint32_t number;
+	uint32_t number = 0;
 	int err = file_in(data_dir, file, why);
 	if (err == 0)
 		err = tenant_number(file, tenant, &number, why);

@@ -369,7 +369,7 @@ int
 listener_create(struct listeners *all, const struct listener_config *config,
     struct listener **ret, struct why *why)
 {
-	int fd, err = bind_to(config->host, config->port, &fd, why);
+	int fd = -1, err = bind_to(config->host, config->port, &fd, why);
 	if (err != 0)
 		return err;
 	struct listener *l = MEM_NEW(struct listener);
