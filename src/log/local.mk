@@ -31,4 +31,4 @@ liblog_a_SOURCES = \
 	src/log/store.c \
 	src/log/tail.c src/log/tail.h \
 	src/log/writer.c
-EXTRA_DIST += src/log/README.md
+EXTRA_DIST += src/log/README.md doc/FORMATS.md

@@ -193,25 +193,28 @@ find_batch(int fd, int64_t *at, int64_t limit, int64_t offset, uint32_t *ret_siz
 	return err;
 }
 
-/* How many bytes from the start are whole, right batches below end_offset. */
+/* How many bytes from the start are whole, right batches in order, below end_offset. */
 static int
 check_batches(const uint8_t *p, size_t n, int64_t end_offset, uint32_t *ret_n)
 {
 	size_t at = 0;
+	int64_t next = 0;
 	while (n - at >= HEAD_BYTES) {
 		const uint8_t *b = p + at;
-		if (!head_sane(b, INT32_MAX)) {
+		if (!head_sane(b, INT32_MAX) || head_base(b) < next) {
 			*ret_n = (uint32_t)at;
 			return ERR_CORRUPT;
 		}
 		size_t size = (size_t)head_size(b);
 		if (size > n - at || head_base(b) >= end_offset)
 			break;
-		if (crc32c(0, b + HEAD_CRC_FROM, size - HEAD_CRC_FROM) != head_crc(b)) {
+		if (head_end(b) > end_offset ||
+		    crc32c(0, b + HEAD_CRC_FROM, size - HEAD_CRC_FROM) != head_crc(b)) {
 			*ret_n = (uint32_t)at;
 			return ERR_CORRUPT;
 		}
 		at += size;
+		next = head_end(b);
 	}
 	*ret_n = (uint32_t)at;
 	return 0;

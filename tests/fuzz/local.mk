@@ -14,7 +14,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_sasl \
-	tests/fuzz/fuzz_mapping
+	tests/fuzz/fuzz_mapping \
+	tests/fuzz/fuzz_recovery
 
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/wire_fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_request_LDADD = libwire.a libbase.a $(ISAL_LIBS)
@@ -34,3 +35,6 @@ tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_acl_SOURCES = tests/fuzz/fuzz_acl.c $(fuzz_main)
 tests_fuzz_fuzz_acl_LDADD = libtenant.a libacl.a libbase.a $(ISAL_LIBS)
 tests_fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_recovery_SOURCES = tests/fuzz/fuzz_recovery.c $(fuzz_main)
+tests_fuzz_fuzz_recovery_LDADD = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS)
+tests_fuzz_fuzz_recovery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
