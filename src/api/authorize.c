@@ -32,6 +32,12 @@ tell(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
 	acl_denials_add(rq->core->denials, w, a, line, request_now(rq));
 }
 
+void
+note_denial(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
+{
+	tell(rq, w, a);
+}
+
 bool
 may(struct request *rq, enum acl_op op, const struct acl_object *object)
 {

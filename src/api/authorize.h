@@ -19,6 +19,9 @@ bool may_cluster_quietly(struct request *rq);
 /* The caller as the current image sees him. */
 void caller(struct request *rq, struct acl_who *ret);
 
+/* Logs a denial that acl/change.h gave, folded like the others. */
+void note_denial(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
+
 /* Whether the topic or group exists for the caller (DESCRIBE); never logged:
  * filtering a list is no denial. */
 bool sees_topic(struct request *rq, struct name topic);

@@ -7,7 +7,9 @@ libapi_a_SOURCES = \
 	src/api/batches.c src/api/batches.h src/api/core.h \
 	src/api/dispatch.c src/api/dispatch.h src/api/fetch.c \
 	src/api/list_offsets.c src/api/login.c src/api/login.h \
-	src/api/metadata.c src/api/produce.c \
+	src/api/metadata.c \
+	src/api/own.c src/api/own.h src/api/own_tree.c src/api/own_users.c src/api/own_why.c \
+	src/api/produce.c \
 	src/api/request.c src/api/request.h \
 	src/api/session.c src/api/session.h \
 	src/api/topics.c src/api/topics.h

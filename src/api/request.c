@@ -98,7 +98,7 @@ request_flag(const struct request *rq, enum api_flag flag)
 uint32_t
 request_tenant(const struct request *rq)
 {
-	return rq->session->principal.user.tenant;
+	return rq->session->tenant;
 }
 
 uint64_t

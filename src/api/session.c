@@ -65,6 +65,8 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	memcpy(s->user, p->user.s.p, n);
 	s->principal = *p;
 	s->principal.user.s = (struct str){ s->user, n };
+	if (first)
+		s->tenant = p->user.tenant;
 	s->login_expires_ms = expires_ms;
 	session_move(s, SESSION_READY);
 	if (!first)
@@ -115,6 +117,7 @@ session_opened(struct conn *conn, void *arg)
 	s->conn = conn;
 	s->listener = l;
 	s->core = l->core;
+	s->tenant = l->login.tenant;
 	s->principal.user = NAME(l->login.tenant, STR(""));
 	list_init(&s->requests);
 	if (l->sasl || admit_by_certificate(s))

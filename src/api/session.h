@@ -28,6 +28,7 @@ struct session {
 	struct sasl_login *login;	/* while one is under way */
 	struct principal principal;	/* from READY on; user's bytes are owned below */
 	char user[256];
+	uint32_t tenant;		/* of all names here: the user's, but for Enter */
 	struct quota_link *quota;	/* from READY on */
 	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
 	int64_t login_expires_ms;	/* wall; 0: never */

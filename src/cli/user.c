@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/secret.h"
 
+enum { TEAM_ADD = 2 };
 enum { USER_CREATE = 0, USER_ALTER = 1, USER_DELETE = 2 };
 
 static const char *const password_mechanisms[] = { "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN" };
@@ -76,15 +77,41 @@ take_mechanisms(struct cli *cli, struct args *args, struct user_alter_req_change
 	return needs;
 }
 
+/* The first is the primary one; into the others he is put when he is made. */
 static void
-take_teams(struct cli *cli, struct args *args, struct user_alter_req_change *c)
+take_teams(struct cli *cli, struct args *args, struct user_alter_req_change *c,
+    struct team_alter_req *more)
 {
 	const char *word;
+	wire_defaults(&team_alter_req_msg, more);
+	more->tenant = cli_tenant_field(cli);
 	while (args_option(args, "--team", &word)) {
-		if (c->teams.n < 0)
+		if (c->primary_team.p == NULL) {
 			c->primary_team = str_from(word);
-		*ARRAY_ADD(cli->arena, c->teams) = str_from(word);
+			continue;
+		}
+		struct team_alter_req_change *t = WIRE_ADD(cli->arena, more->changes, team_alter_req_change);
+		t->action = TEAM_ADD;
+		t->team = str_from(word);
 	}
+}
+
+static int
+join_teams(struct cli *cli, struct team_alter_req *in, const char *user)
+{
+	struct team_alter_rsp out;
+	if (in->changes.n <= 0)
+		return 0;
+	for (int32_t i = 0; i < in->changes.n; i++)
+		*ARRAY_ADD(cli->arena, in->changes.v[i].users) = str_from(user);
+	int status = cli_call(cli, WIRE_KEY_TEAM_ALTER, in, &out);
+	if (status == 0)
+		status = cli_answer(cli, what(cli, user), out.error_code, out.error_message);
+	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
+		status = cli_answer(cli, arena_printf(cli->arena, "team %s",
+		    cli_escape(cli, out.results.v[i].team)).p, out.results.v[i].error_code,
+		    out.results.v[i].error_message);
+	return status;
 }
 
 static int
@@ -114,10 +141,11 @@ static int
 user_create(struct cli *cli, struct args *args)
 {
 	struct user_alter_req in;
+	struct team_alter_req teams;
 	struct secret s = { .given = NULL };
 	struct user_alter_req_change *c = new_change(cli, &in, USER_CREATE);
 	secret_options(args, &s);
-	take_teams(cli, args, c);
+	take_teams(cli, args, c, &teams);
 	bool needs_password = take_mechanisms(cli, args, c);
 	if (args_flag(args, "--operator"))
 		c->operator = 1;
@@ -126,6 +154,8 @@ user_create(struct cli *cli, struct args *args)
 		status = cli_open(cli);
 	if (status == 0)
 		status = create_with(cli, &in, &s, args->v[0], needs_password);
+	if (status == 0)
+		status = join_teams(cli, &teams, args->v[0]);
 	secret_clear(&s);
 	return status;
 }

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schlossctl's own APIs: the parts they share, and the small ones: who somebody
+ * is (Id), which tenants there are (TenantList), and looking at another tenant
+ * through one's own connection (Enter).
+ */
+#include "api/own.h"
+
+#include "acl/change.h"
+#include "acl/text.h"
+#include "api/authorize.h"
+#include "api/session.h"
+#include "meta/image.h"
+
+enum kerr
+own_tenant(struct request *rq, struct str field, uint32_t *ret)
+{
+	const struct acl_image *acl = image_acl(rq->image);
+	const struct acl_tenant *own = acl_image_tenant(acl, request_tenant(rq));
+	struct acl_who w;
+	if (field.p == NULL || (own != NULL && str_eq(field, acl_tenant_name(own)))) {
+		*ret = request_tenant(rq);
+		return KERR_NONE;
+	}
+	caller(rq, &w);
+	if (!w.is_operator || w.gone)
+		return KERR_CLUSTER_AUTHORIZATION_FAILED;
+	const struct acl_tenant *t = acl_image_tenant_named(acl, field);
+	if (t == NULL)
+		return KERR_RESOURCE_NOT_FOUND;
+	*ret = acl_tenant_number(t);
+	return KERR_NONE;
+}
+
+enum kerr
+own_denied(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
+{
+	note_denial(rq, w, a);
+	return KERR_CLUSTER_AUTHORIZATION_FAILED;
+}
+
+static void
+change_done(struct change *change)
+{
+	request_wake(change->arg);
+}
+
+enum api_turn
+own_submit(struct request *rq, struct change *change, enum api_turn (*resume)(struct request *))
+{
+	change->arena = rq->arena;
+	change->done = change_done;
+	change->arg = rq;
+	controller_submit(rq->core->controller, change);
+	return request_park(rq, resume, NULL, UINT64_MAX, false);
+}
+
+enum kerr
+own_result(struct request *rq, enum change_result result, const struct why *why,
+    struct str *ret_message)
+{
+	if (result == CHANGE_OK)
+		return KERR_NONE;
+	if (why->text[0] != '\0')
+		*ret_message = arena_str(rq->arena, str_from(why->text));
+	return (enum kerr)change_code(result);
+}
+
+static void
+fill_id(struct request *rq, const struct acl_tenant *t, struct str name, struct id_rsp *out)
+{
+	const struct acl_user *u = acl_tenant_user(t, name);
+	out->tenant_name = acl_tenant_name(t);
+	out->user = name;
+	if (u == NULL)
+		return;
+	out->operator = u->is_operator;
+	if (u->team.n > 0)
+		out->primary_team = u->team;
+	for (uint32_t i = 0; i < u->n_teams; i++)
+		*ARRAY_ADD(rq->arena, out->teams) = u->teams[i];
+}
+
+enum api_turn
+api_id(struct request *rq, const void *vin, void *vout)
+{
+	const struct id_req *in = vin;
+	struct id_rsp *out = vout;
+	const struct acl_image *acl = image_acl(rq->image);
+	const struct principal *p = &rq->session->principal;
+	uint32_t tenant = p->user.tenant;
+	struct acl_who w;
+	struct acl_answer a;
+	char host[ADDR_TEXT];
+	if (in->user.p != NULL)
+		out->error_code = (int16_t)own_tenant(rq, in->tenant, &tenant);
+	if (out->error_code != 0)
+		return API_ANSWER;
+	const struct acl_tenant *t = acl_image_tenant(acl, tenant);
+	if (t == NULL) {
+		out->error_code = KERR_RESOURCE_NOT_FOUND;
+		return API_ANSWER;
+	}
+	bool self = in->user.p == NULL || name_eq(NAME(tenant, in->user), p->user);
+	caller(rq, &w);
+	if (!self && !acl_may_admin(acl, &w, tenant, &a))
+		out->error_code = (int16_t)own_denied(rq, &w, &a);
+	else if (!self && acl_tenant_user(t, in->user) == NULL)
+		out->error_code = KERR_RESOURCE_NOT_FOUND;
+	if (out->error_code != 0)
+		return API_ANSWER;
+	fill_id(rq, t, self ? p->user.s : in->user, out);
+	if (self) {
+		out->mechanism = str_from(p->mechanism);
+		out->host = arena_str(rq->arena, str_from(addr_format(&p->host, host)));
+	}
+	return API_ANSWER;
+}
+
+static int32_t
+count_users(const struct acl_tenant *t)
+{
+	int32_t n = 0;
+	const struct acl_user *u = acl_tenant_next_user(t, STR(""));
+	for (; u != NULL; u = acl_tenant_next_user(t, u->name))
+		n++;
+	return n;
+}
+
+static int32_t
+count_groups(const struct acl_tenant *t)
+{
+	int32_t n = 0;
+	struct str name = STR("");
+	while (acl_tenant_next_node(t, ACL_GROUP, name, &name) != NULL)
+		n++;
+	return n;
+}
+
+enum api_turn
+api_tenant_list(struct request *rq, const void *vin, void *vout)
+{
+	struct tenant_list_rsp *out = vout;
+	struct acl_who w;
+	(void)vin;
+	caller(rq, &w);
+	const struct image_tenant *it = image_next_tenant(rq->image, NULL);
+	for (; it != NULL; it = image_next_tenant(rq->image, it)) {
+		const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), it->number);
+		if (t == NULL || (!w.is_operator && it->number != request_tenant(rq)))
+			continue;
+		struct tenant_list_rsp_tenant *row = WIRE_ADD(rq->arena, out->tenants, tenant_list_rsp_tenant);
+		row->name = it->name;
+		row->number = (int32_t)it->number;
+		row->cluster_id = str_from(it->cluster_id);
+		row->topics = (int32_t)it->topics;
+		row->users = count_users(t);
+		row->groups = count_groups(t);
+	}
+	return API_ANSWER;
+}
+
+enum api_turn
+api_enter(struct request *rq, const void *vin, void *vout)
+{
+	const struct enter_req *in = vin;
+	struct enter_rsp *out = vout;
+	struct acl_who w;
+	uint32_t tenant = 0;
+	caller(rq, &w);
+	enum kerr err = !w.is_operator || w.gone ? KERR_CLUSTER_AUTHORIZATION_FAILED :
+	    own_tenant(rq, in->tenant, &tenant);
+	out->error_code = (int16_t)err;
+	if (err == KERR_NONE)
+		rq->session->tenant = tenant;
+	return API_ANSWER;
+}

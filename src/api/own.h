@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/request.h"
+#include "meta/controller.h"
+
+/* What the own APIs (keys from 20000) have in common: they name their tenant
+ * themselves, and most end in a change of the metadata. */
+
+/* The tenant that the field names; null: the connection's. Another than the
+ * caller's own is for operators: to others it does not exist. */
+enum kerr own_tenant(struct request *rq, struct str field, uint32_t *ret);
+
+/* A denial by acl/change.h, logged like any other; KERR_CLUSTER_AUTHORIZATION_FAILED. */
+enum kerr own_denied(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
+
+/* Submits the change; resume runs on the loop when it is done. */
+enum api_turn own_submit(struct request *rq, struct change *change,
+    enum api_turn (*resume)(struct request *rq));
+
+/* The code of a change's end; *ret_message its sentence, in the request's arena. */
+enum kerr own_result(struct request *rq, enum change_result result, const struct why *why,
+    struct str *ret_message);
