@@ -65,4 +65,5 @@ struct broker_core {
 	struct workers *workers;
 	struct sasl_shared sasl;
 	struct event *log;
+	_Atomic uint64_t producer_ids;	/* what is left of a block (init_producer_id.c) */
 };

@@ -12,5 +12,9 @@ libapi_a_SOURCES = \
 	src/api/produce.c \
 	src/api/request.c src/api/request.h \
 	src/api/session.c src/api/session.h \
-	src/api/topics.c src/api/topics.h
+	src/api/topics.c src/api/topics.h \
+	src/api/changes.c src/api/changes.h src/api/create_partitions.c \
+	src/api/create_topics.c src/api/delete_records.c src/api/delete_topics.c \
+	src/api/init_producer_id.c src/api/offset_for_leader_epoch.c \
+	src/api/topic_settings.c src/api/topic_settings.h
 EXTRA_DIST += src/api/README.md
