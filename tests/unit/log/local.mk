@@ -1,7 +1,8 @@
 log_tests = tests/unit/log/test_store tests/unit/log/test_recovery \
 	tests/unit/log/test_model tests/unit/log/test_retain \
 	tests/unit/log/test_crash tests/unit/log/test_fault \
-	tests/unit/log/test_compact
+	tests/unit/log/test_compact tests/unit/log/test_sequence \
+	tests/unit/log/test_partition
 check_PROGRAMS += $(log_tests)
 log_test_libs = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_log_test_store_SOURCES = tests/unit/log/test_store.c tests/unit/log/support.h
@@ -23,3 +24,7 @@ tests_unit_log_test_fault_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_p
 	-Wl,--wrap=fs_sync,--wrap=fs_space
 tests_unit_log_test_compact_SOURCES = tests/unit/log/test_compact.c tests/unit/log/support.h
 tests_unit_log_test_compact_LDADD = $(log_test_libs)
+tests_unit_log_test_sequence_SOURCES = tests/unit/log/test_sequence.c tests/unit/log/support.h
+tests_unit_log_test_sequence_LDADD = $(log_test_libs)
+tests_unit_log_test_partition_SOURCES = tests/unit/log/test_partition.c tests/unit/log/support.h
+tests_unit_log_test_partition_LDADD = $(log_test_libs)

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What handlers rely on: waiters, back-pressure, duplicates, times, epochs, damage. */
+#include "support.h"
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+
+static void
+put_varint(uint8_t **p, int64_t v)
+{
+	uint64_t z = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+	for (; z > 0x7f; z >>= 7)
+		*(*p)++ = (uint8_t)(z & 0x7f) | 0x80;
+	*(*p)++ = (uint8_t)z;
+}
+
+/* n records whose times are time, time + 10, ... */
+static size_t
+timed(uint8_t out[1024], int n, int64_t time)
+{
+	uint8_t *p = out + HEAD_BYTES;
+	uint8_t copy[1024];
+	for (int i = 0; i < n; i++) {
+		uint8_t body[64], *b = body;
+		*b++ = 0;
+		put_varint(&b, 10 * i);
+		put_varint(&b, i);
+		put_varint(&b, -1);
+		put_varint(&b, 1);
+		*b++ = 'v';
+		put_varint(&b, 0);
+		put_varint(&p, b - body);
+		memcpy(p, body, (size_t)(b - body));
+		p += b - body;
+	}
+	size_t size = (size_t)(p - out);
+	memcpy(copy, out, size);
+	make_batch(out, size, n, time, 0);
+	memcpy(out + HEAD_BYTES, copy + HEAD_BYTES, size - HEAD_BYTES);
+	head_put(out + 35, (uint64_t)(time + 10 * (n - 1)), 8);
+	head_put(out + 17, crc32c(0, out + HEAD_CRC_FROM, size - HEAD_CRC_FROM), 4);
+	return size;
+}
+
+struct looking {
+	struct log_lookup_job job;
+	struct gate gate;
+};
+
+static void
+found(struct log_lookup_job *job)
+{
+	gate_fire(&CONTAINER_OF(job, struct looking, job)->gate.w, 0);
+}
+
+static int
+look(struct partition *p, enum log_lookup what, int64_t time, int64_t *ret_offset, int64_t *ret_time)
+{
+	struct looking l = { .job = { .p = p, .what = what, .time = time, .done = found } };
+	gate_init(&l.gate);
+	assert_ok(partition_lookup(&l.job));
+	gate_wait(&l.gate);
+	*ret_offset = l.job.ret_offset;
+	*ret_time = l.job.ret_time;
+	return l.job.err;
+}
+
+static void
+records_are_found_by_time(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[1024];
+	int64_t offset, time;
+	fixture_make(&f);
+	f.topic.segment_bytes = 1000;
+	f.topic.index_interval_bytes = 100;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(look(p, LOG_LOOKUP_TIME, 0, &offset, &time), ERR_NOTFOUND);
+	assert_int_equal(look(p, LOG_LOOKUP_MAX_TIME, 0, &offset, &time), ERR_NOTFOUND);
+	for (int i = 0; i < 50; i++)	/* the last one is older again */
+		assert_ok(append_durable(p, b, timed(b, 5, i < 49 ? 1000 + 50 * i : 1005), &r));
+	for (int again = 0; again < 2; again++) {
+		for (int64_t want = 1000; want <= 3440; want += 7) {
+			assert_ok(look(p, LOG_LOOKUP_TIME, want, &offset, &time));
+			assert_int_equal(time, (want + 9) / 10 * 10);
+			assert_int_equal(offset, (time - 1000) / 10);
+		}
+		assert_ok(look(p, LOG_LOOKUP_TIME, 0, &offset, &time));
+		assert_int_equal(offset, 0);
+		assert_int_equal(look(p, LOG_LOOKUP_TIME, 3441, &offset, &time), ERR_NOTFOUND);
+		assert_ok(look(p, LOG_LOOKUP_MAX_TIME, 0, &offset, &time));
+		assert_int_equal(offset, 244);
+		assert_int_equal(time, 3440);
+		partition_put(&p);
+		store_close(&f.store);
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+	}
+	assert_ok(partition_delete_records(p, 12, &offset));
+	assert_ok(look(p, LOG_LOOKUP_TIME, 0, &offset, &time));
+	assert_int_equal(offset, 12);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+readers_wait_for_enough(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct gate few, many, gone;
+	uint8_t b[100];
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 1, 0, 0);
+	gate_init(&few);
+	gate_init(&many);
+	gate_init(&gone);
+	assert_ok(partition_wait_data(p, &few.w, 0, 1));
+	assert_ok(partition_wait_data(p, &many.w, 0, 250));
+	assert_ok(partition_wait_data(p, &gone.w, 0, 1));
+	partition_wait_cancel(p, &gone.w);
+	partition_wait_cancel(p, &gone.w);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	gate_wait(&few);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_false(many.fired);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	gate_wait(&many);
+	assert_false(gone.fired);
+	gate_init(&few);
+	assert_int_equal(partition_wait_data(p, &few.w, 0, 300), ERR_EXISTS);
+	assert_ok(partition_wait_data(p, &few.w, 1, 300));
+	int64_t start;
+	assert_ok(partition_delete_records(p, -1, &start));
+	assert_int_equal(start, 3);
+	assert_ok(gate_wait(&few));
+	assert_int_equal(partition_wait_durable(p, &few.w, 3), ERR_EXISTS);
+	assert_int_equal(partition_wait_durable(p, &few.w, 4), ERR_NOTFOUND);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+too_much_unwritten_is_refused(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	static uint8_t b[20000];
+	int err = 0;
+	fixture_make(&f);
+	f.topic.flush = LOG_FLUSH_OS;
+	f.config.dirty_bytes = 50000;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 1, 0, 0);
+	struct append in = { b, sizeof(b), -1, NULL };
+	for (int i = 0; i < 1000; i++) {
+		err = partition_append(p, &in, &r);
+		if (err == ERR_AGAIN) {
+			struct gate g;
+			gate_init(&g);
+			err = partition_wait_room(p, &g.w);
+			if (err == 0)
+				assert_ok(gate_wait(&g));
+			else
+				assert_int_equal(err, ERR_EXISTS);
+			continue;
+		}
+		assert_ok(err);
+	}
+	struct store_stats st;
+	store_stats(f.store, &st);
+	assert_true(st.dirty <= 70000);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+duplicates_wait_as_the_first_did(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r, dup;
+	uint8_t b[100];
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 2, 5, 0);
+	head_put(b + 43, 9, 8);
+	head_put(b + 51, 0, 2);
+	head_put(b + 53, 0, 4);
+	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+	struct append in = { b, sizeof(b), -1, NULL };
+	assert_ok(partition_append(p, &in, &r));
+	assert_ok(append_durable(p, b, sizeof(b), &dup));
+	assert_int_equal(dup.verdict, APPEND_DUPLICATE);
+	assert_int_equal(dup.base, r.base);
+	struct log_ends e;
+	partition_ends(p, &e);
+	assert_int_equal(e.high_watermark, 2);	/* success meant durable */
+	/* A restart remembers it. */
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	assert_int_equal(partition_producers(p), 1);
+	assert_ok(append_durable(p, b, sizeof(b), &dup));
+	assert_int_equal(dup.verdict, APPEND_DUPLICATE);
+	assert_int_equal(dup.base, 0);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+epochs_rise(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[100];
+	int32_t epoch;
+	int64_t end;
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 1, 5, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_ok(partition_lead(p, 4));
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_int_equal(partition_lead(p, 3), ERR_CONFLICT);
+	struct append stale = { b, sizeof(b), 0, NULL };
+	assert_int_equal(partition_append(p, &stale, &r), ERR_CONFLICT);
+	assert_int_equal(r.verdict, APPEND_NEW);
+	for (int again = 0; again < 2; again++) {
+		partition_epoch_end(p, 3, &epoch, &end);
+		assert_int_equal(epoch, 0);
+		assert_int_equal(end, 1);
+		partition_epoch_end(p, 4, &epoch, &end);
+		assert_int_equal(epoch, 4);
+		assert_int_equal(end, 2);
+		assert_int_equal(partition_epoch_at(p, 0), 0);
+		assert_int_equal(partition_epoch_at(p, 1), 4);
+		partition_put(&p);
+		store_close(&f.store);
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+	}
+	assert_int_equal(partition_lead(p, 3), ERR_CONFLICT);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+struct reading {
+	struct log_read_job job;
+	struct gate gate;
+};
+
+static void
+reading_done(struct log_read_job *job)
+{
+	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
+}
+
+static void
+damage_is_noticed_and_kept_apart(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[100];
+	char path[128];
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 20; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	store_close(&f.store);
+	snprintf(path, sizeof(path), "%s/orders-0/00000000000000000000.log", f.dir);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "x", 1, 10 * 100 + 80), 1);
+	close(fd);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	struct reading first = { .job = { .p = p, .offset = 0, .max_bytes = 100000,
+		.done = reading_done } };
+	gate_init(&first.gate);
+	assert_ok(partition_read_cold(&first.job));
+	gate_wait(&first.gate);
+	assert_ok(first.job.err);
+	assert_int_equal(log_buf_bytes(first.job.buf).n, 1000);	/* up to it */
+	log_buf_put(first.job.buf);
+	struct reading at = { .job = { .p = p, .offset = 10, .max_bytes = 100000,
+		.at_least_one = true, .done = reading_done } };
+	gate_init(&at.gate);
+	assert_ok(partition_read_cold(&at.job));
+	gate_wait(&at.gate);
+	assert_int_equal(at.job.err, ERR_CORRUPT);
+	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+a_policy_may_change(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[500];
+	fixture_make(&f);
+	f.topic.flush = LOG_FLUSH_OS;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	int64_t want = 0;
+	for (int i = 0; i < 60; i++) {
+		f.topic.flush = (enum log_flush)(i / 5 % 3);
+		partition_set_config(p, &f.topic);
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		struct append in = { b, sizeof(b), -1, NULL };
+		assert_ok(i % 2 == 0 ? partition_append(p, &in, &r) : append_durable(p, b, sizeof(b), &r));
+		assert_int_equal(r.base, want++);
+	}
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(records_are_found_by_time), T(readers_wait_for_enough), T(too_much_unwritten_is_refused),
+    T(duplicates_wait_as_the_first_did), T(epochs_rise), T(damage_is_noticed_and_kept_apart),
+    T(a_policy_may_change))

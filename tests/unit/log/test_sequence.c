@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Idempotent producers, leader epochs, and the small files. */
+#include "support.h"
+
+#include "log/checkpoint.h"
+#include "log/epochs.h"
+#include "log/indexes.h"
+#include "log/producers.h"
+#include "log/segment.h"
+#include "log/state.h"
+
+struct head {
+	uint8_t b[HEAD_BYTES];
+};
+
+static struct head
+from(int64_t id, int16_t epoch, int32_t sequence, int32_t count, int64_t base)
+{
+	struct head h;
+	make_batch(h.b, HEAD_BYTES, count, 1000 + base, 0);
+	head_put(h.b, (uint64_t)base, 8);
+	head_put(h.b + 43, (uint64_t)id, 8);
+	head_put(h.b + 51, (uint16_t)epoch, 2);
+	head_put(h.b + 53, (uint32_t)sequence, 4);
+	return h;
+}
+
+static enum append_verdict
+judge(const struct producers *ps, struct head h, int64_t *ret_base)
+{
+	struct append_result r = { .base = -1 };
+	int err = producers_check(ps, h.b, &r);
+	assert_int_equal(err, r.verdict <= APPEND_DUPLICATE ? 0 : ERR_CONFLICT);
+	if (ret_base != NULL)
+		*ret_base = r.base;
+	return r.verdict;
+}
+
+static void
+five_batches_are_remembered(void **state)
+{
+	(void)state;
+	struct producers *ps = producers_create();
+	int64_t base;
+	assert_int_equal(judge(ps, from(7, 0, 500, 3, 0), NULL), APPEND_NEW);	/* unknown: anything */
+	for (int i = 0; i < 6; i++)
+		producers_note(ps, from(7, 0, 3 * i, 3, 100 + 3 * i).b);
+	for (int i = 1; i < 6; i++) {
+		assert_int_equal(judge(ps, from(7, 0, 3 * i, 3, 0), &base), APPEND_DUPLICATE);
+		assert_int_equal(base, 100 + 3 * i);
+	}
+	assert_int_equal(judge(ps, from(7, 0, 0, 3, 0), NULL), APPEND_OLD_DUPLICATE);
+	assert_int_equal(judge(ps, from(7, 0, 18, 3, 0), NULL), APPEND_NEW);
+	assert_int_equal(judge(ps, from(7, 0, 19, 3, 0), NULL), APPEND_OUT_OF_ORDER);
+	assert_int_equal(judge(ps, from(7, 0, 15, 2, 0), NULL), APPEND_OUT_OF_ORDER);
+	assert_int_equal(judge(ps, from(7, 1, 0, 1, 0), NULL), APPEND_NEW);
+	assert_int_equal(judge(ps, from(7, 1, 5, 1, 0), NULL), APPEND_OUT_OF_ORDER);
+	producers_note(ps, from(7, 1, 0, 1, 200).b);
+	assert_int_equal(judge(ps, from(7, 0, 18, 3, 0), NULL), APPEND_OLD_EPOCH);
+	assert_int_equal(judge(ps, from(8, 0, 9, 1, 0), NULL), APPEND_NEW);
+	assert_int_equal(judge(ps, from(-1, -1, -1, 1, 0), NULL), APPEND_NEW);
+	assert_int_equal(producers_newest(ps, from(7, 0, 0, 1, 0).b), 201);
+	producers_destroy(&ps);
+}
+
+static void
+sequences_wrap(void **state)
+{
+	(void)state;
+	struct producers *ps = producers_create();
+	producers_note(ps, from(1, 0, INT32_MAX - 1, 4, 0).b);	/* the last one is 1 */
+	assert_int_equal(judge(ps, from(1, 0, 2, 1, 0), NULL), APPEND_NEW);
+	assert_int_equal(judge(ps, from(1, 0, INT32_MAX - 1, 4, 0), NULL), APPEND_DUPLICATE);
+	assert_int_equal(judge(ps, from(1, 0, 3, 1, 0), NULL), APPEND_OUT_OF_ORDER);
+	producers_destroy(&ps);
+}
+
+static void
+snapshots_keep_the_newest(void **state)
+{
+	(void)state;
+	struct producers *ps = producers_create(), *again = producers_create();
+	struct buf b;
+	buf_init(&b, 1 << 20);
+	producers_note(ps, from(1, 3, INT32_MAX, 2, 40).b);
+	producers_note(ps, from(2, 0, 0, 5, 50).b);
+	producers_encode(ps, &b);
+	assert_int_equal(b.n, 10 + 2 * 46);
+	assert_ok(producers_decode(again, b.p, b.n));
+	assert_int_equal(producers_count(again), 2);
+	assert_int_equal(judge(again, from(1, 3, INT32_MAX, 2, 0), NULL), APPEND_DUPLICATE);
+	assert_int_equal(judge(again, from(2, 0, 5, 1, 0), NULL), APPEND_NEW);
+	for (size_t i = 0; i < b.n; i++) {
+		struct producers *bad = producers_create();
+		b.p[i] ^= 1;
+		assert_int_equal(producers_decode(bad, b.p, b.n), ERR_CORRUPT);
+		assert_int_equal(producers_decode(bad, b.p, i), ERR_CORRUPT);
+		assert_int_equal(producers_count(bad), 0);
+		b.p[i] ^= 1;
+		producers_destroy(&bad);
+	}
+	producers_expire(again, 1000 + 50);
+	assert_int_equal(producers_count(again), 1);
+	buf_free(&b);
+	producers_destroy(&ps);
+	producers_destroy(&again);
+}
+
+static void
+epochs_answer_where_they_end(void **state)
+{
+	(void)state;
+	struct epochs e = { NULL, 0, 0, false }, again = { NULL, 0, 0, false };
+	struct buf b;
+	int32_t epoch;
+	int64_t end;
+	epochs_note(&e, 0, 0);
+	epochs_note(&e, 0, 5);
+	epochs_note(&e, 2, 10);
+	epochs_note(&e, 5, 20);
+	assert_true(epochs_end(&e, 1, 30, &epoch, &end));
+	assert_int_equal(epoch, 0);
+	assert_int_equal(end, 10);
+	assert_true(epochs_end(&e, 9, 30, &epoch, &end));
+	assert_int_equal(epoch, 5);
+	assert_int_equal(end, 30);
+	assert_int_equal(epochs_at(&e, 19), 2);
+	buf_init(&b, 1000);
+	epochs_encode(&e, &b);
+	assert_str(buf_str(&b), "0\n3\n0 0\n2 10\n5 20\n");
+	assert_ok(epochs_decode(&again, buf_str(&b)));
+	assert_int_equal(again.n, 3);
+	epochs_free(&again);
+	assert_int_equal(epochs_decode(&again, STR("0\n2\n0 0\n0 5\n")), ERR_CORRUPT);
+	assert_int_equal(epochs_decode(&again, STR("0\n2\n0 0\n")), ERR_CORRUPT);
+	assert_int_equal(epochs_decode(&again, STR("1\n0\n")), ERR_CORRUPT);
+	epochs_cut_start(&e, 12);
+	assert_int_equal(e.n, 2);
+	assert_int_equal(e.v[0].start, 12);
+	epochs_cut_end(&e, 20);
+	assert_int_equal(epochs_newest(&e), 2);
+	assert_false(epochs_end(&e, 1, 20, &epoch, &end));
+	epochs_free(&e);
+	buf_free(&b);
+}
+
+static void
+checkpoints_are_whole_or_nothing(void **state)
+{
+	(void)state;
+	struct ckpt_row row = { .label = "orders-0", .log_start = 3, .base = 5, .at = 700,
+		.offset = 9, .producers = 2, .epoch = -1 };
+	struct ckpt c;
+	struct buf b;
+	memcpy(row.topic.b, "topic-id-16-byte", 16);
+	buf_init(&b, 10000);
+	ckpt_begin(&b);
+	ckpt_add(&b, &row);
+	snprintf(row.label, sizeof(row.label), "a-1");
+	ckpt_add(&b, &row);
+	ckpt_end(&b);
+	assert_ok(ckpt_parse(buf_str(&b), &c));
+	assert_int_equal(c.n, 2);
+	const struct ckpt_row *found = ckpt_find(&c, "orders-0");
+	assert_non_null(found);
+	assert_int_equal(found->at, 700);
+	assert_int_equal(found->epoch, -1);
+	assert_null(ckpt_find(&c, "b"));
+	ckpt_free(&c);
+	for (size_t i = 0; i < b.n; i++) {
+		b.p[i] ^= 4;
+		assert_int_not_equal(ckpt_parse(buf_str(&b), &c), 0);
+		b.p[i] ^= 4;
+		assert_int_equal(ckpt_parse((struct str){ (char *)b.p, i }, &c), ERR_CORRUPT);
+	}
+	buf_free(&b);
+}
+
+static void
+indexes_lead_before_the_batch(void **state)
+{
+	(void)state;
+	struct indexes x = { .ats = NULL };
+	char path[] = "/tmp/schloss-index-XXXXXX";
+	int32_t at;
+	close(mkstemp(path));
+	for (int i = 0; i < 100; i++)
+		indexes_note(&x, 10 * i + 9, 100 * i, 100, 5000 + i, 10 * i + 9, 250);
+	assert_false(indexes_find(&x, 8, &at));
+	assert_true(indexes_find(&x, 999, &at));
+	assert_true(at >= 9600 && at <= 9900);
+	assert_ok(index_file_save(path, 0, x.ats, x.ats_n));
+	for (int32_t offset = 0; offset < 1000; offset++) {
+		int32_t other;
+		bool memory = indexes_find(&x, offset, &at);
+		assert_int_equal(index_file_find(path, offset, 10000, &other), memory ? 0 : ERR_NOTFOUND);
+		if (memory) {
+			assert_int_equal(at, other);
+			assert_true(at <= offset * 10);
+		}
+	}
+	assert_int_equal(index_file_count(path, 301), 1);
+	assert_int_equal(index_file_find(path, 999, 100, &at), ERR_NOTFOUND);
+	unlink(path);
+	assert_ok(index_file_save_times(path, x.times[0].time, x.times, x.times_n));
+	struct index_time last;
+	assert_ok(index_file_last_time(path, &last));
+	assert_int_equal(last.time, x.times[x.times_n - 1].time);
+	assert_ok(index_file_find_time(path, 5050, &at));
+	assert_true(at < 500);
+	indexes_cut(&x, 5000, 500);
+	assert_true(x.ats[x.ats_n - 1].at < 5000);
+	indexes_free(&x);
+	unlink(path);
+}
+
+static void
+names_of_segments(void **state)
+{
+	(void)state;
+	int64_t base;
+	assert_true(segment_parse("00000000000000000042.log", "log", &base));
+	assert_int_equal(base, 42);
+	assert_false(segment_parse("99999999999999999999.log", "log", &base));
+	assert_false(segment_parse("0000000000000000042.log", "log", &base));
+	assert_false(segment_parse("-0000000000000000042.log", "log", &base));
+	assert_false(segment_parse("00000000000000000042.index", "log", &base));
+}
+
+static void
+states_move_by_the_table(void **state)
+{
+	(void)state;
+	static const char *const legal[LOG_STATES] = {	/* typed again, by hand */
+		[LOG_ONLINE] = "-FOCD", [LOG_FULL] = "N-OCD", [LOG_OFFLINE] = "N--CD",
+		[LOG_CORRUPT] = "N-O-D", [LOG_DELETED] = "-----",
+	};
+	for (int a = 0; a < LOG_STATES; a++)
+		for (int b = 0; b < LOG_STATES; b++)
+			assert_int_equal(log_state_may((enum log_state)a, (enum log_state)b), legal[a][b] != '-');
+	assert_int_equal(log_state_append(LOG_FULL, false), ERR_NOSPACE);
+	assert_int_equal(log_state_append(LOG_FULL, true), 0);
+	assert_false(log_state_reads(LOG_DELETED));
+	assert_true(log_state_reads(LOG_CORRUPT));
+}
+
+TEST_MAIN(T(five_batches_are_remembered), T(sequences_wrap), T(snapshots_keep_the_newest),
+    T(epochs_answer_where_they_end), T(checkpoints_are_whole_or_nothing),
+    T(indexes_lead_before_the_batch), T(names_of_segments), T(states_move_by_the_table))
