@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an administrator does: init, check, certificates, lost passwords, reload, locks."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from harness import SCHLOSSCTL, SCHLOSSD, Broker, Failed, run
+
+
+def names_served(broker):
+    p = run("openssl", "s_client", "-connect", broker.address, "-CAfile", broker.dir / "tls/ca.pem",
+            stdin="", check=False)
+    return subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName"], input=p.stdout,
+                          capture_output=True, text=True).stdout
+
+
+def wait_for(what, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_check_and_effective_configuration(broker):
+    assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
+    shown = run(SCHLOSSD, "-c", broker.yaml, "-T").stdout
+    again = broker.tmp / "again.yaml"
+    again.write_text(shown)
+    assert "no errors" in run(SCHLOSSD, "-c", again, "-t").stdout
+    assert f'address: "127.0.0.1:{broker.port}"' in shown
+
+
+def test_bad_configuration_names_the_place(broker):
+    broker.yaml.write_text(broker.yaml.read_text() + "num.partitons: 3\n")
+    p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
+    line = broker.yaml.read_text().count("\n")
+    assert p.returncode == 1
+    assert f"{broker.yaml}:{line}:1: unknown key num.partitons: did you mean num.partitions?" in p.stderr
+
+
+def test_init_refuses_what_is_in_use(broker):
+    p = run(SCHLOSSD, "init", broker.dir, check=False)
+    assert p.returncode == 1 and "is in use" in p.stderr
+    p = run(SCHLOSSD, "init", broker.tmp / "other", "--listen", "*:9093", check=False)
+    assert p.returncode == 1 and "--advertise" in p.stderr
+    assert not (broker.tmp / "other").exists()
+
+
+def test_modes_of_what_init_makes(broker):
+    for name, mode in {"": 0o700, "tls": 0o700, "data": 0o700, "tls/ca.key": 0o600, "tls/ca.pem": 0o644,
+                       "tls/server.pem": 0o600, "admin.conf": 0o600, "admin.properties": 0o600}.items():
+        assert (broker.dir / name).stat().st_mode & 0o777 == mode, name
+
+
+def test_new_certificate_by_reload_and_the_key_may_be_away(broker):
+    key, away = broker.dir / "tls/ca.key", broker.tmp / "ca.key"
+    assert "broker.example.org" not in names_served(broker)
+    key.rename(away)
+    p = run(SCHLOSSD, "cert", "-c", broker.yaml, check=False)
+    assert p.returncode == 1 and "ca.key is not there" in p.stderr
+    broker.restart()  # the daemon does not need it
+    away.rename(key)
+    run(SCHLOSSD, "cert", "-c", broker.yaml, "--name", "broker.example.org")
+    broker.process.send_signal(signal.SIGHUP)
+    assert wait_for(lambda: "broker.example.org" in names_served(broker))
+    assert "DNS:localhost" in names_served(broker)
+
+
+def test_reload_of_a_broken_file_changes_nothing(broker):
+    good = broker.yaml.read_text()
+    broker.yaml.write_text(good + "nonsense\n")
+    broker.process.send_signal(signal.SIGHUP)
+    assert wait_for(lambda: "everything stays as it was" in broker.log)
+    assert "broker 1 at" in broker.kcat("-L").stdout
+    broker.yaml.write_text(good + "node.id: 7\nlog.level: debug\n")
+    broker.process.send_signal(signal.SIGHUP)
+    assert wait_for(lambda: "node.id has changed and waits for the next start" in broker.log)
+    assert "log.level has changed" not in broker.log
+    broker.kcat("-L")
+    assert wait_for(lambda: " debug " in broker.log)
+
+
+def test_lost_password(broker):
+    p = run(SCHLOSSD, "passwd", "-c", broker.yaml, "admin", stdin="new one\n", check=False)
+    assert p.returncode == 1 and "stop it first" in p.stderr
+    broker.stop()
+    run(SCHLOSSD, "passwd", "-c", broker.yaml, "admin", stdin="new one\n")
+    p = run(SCHLOSSD, "passwd", "-c", broker.yaml, "nobody", stdin="x\n", check=False)
+    assert p.returncode == 1 and "nobody" in p.stderr
+    broker.start()
+    assert broker.ctl("id", check=False).returncode == 3
+    conf = broker.dir / "admin.conf"
+    old = broker.conf()["sasl.password"]
+    conf.write_text(conf.read_text().replace(old, "new one"))
+    assert "admin" in broker.ctl("id").stdout
+
+
+def test_two_brokers_on_one_directory(broker):
+    p = run(SCHLOSSD, "-c", broker.yaml, check=False)
+    assert p.returncode == 1 and "another broker" in p.stderr
+    assert "broker 1 at" in broker.kcat("-L").stdout
+
+
+def test_notifies_the_service_manager(tmp_path):
+    import socket
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(path))
+        s.settimeout(20)
+        b = Broker()
+        try:
+            b.start(env={"NOTIFY_SOCKET": str(path)})
+            assert s.recv(100) == b"READY=1"
+            b.process.send_signal(signal.SIGHUP)
+            assert s.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert s.recv(100) == b"READY=1"
+            b.stop()
+            assert s.recv(100) == b"STOPPING=1"
+        finally:
+            b.remove()
+
+
+def test_moved_directory(broker):
+    """MOVING: stop, move, start; only client files name the old place."""
+    broker.stop()
+    moved = broker.tmp / "moved"
+    broker.dir.rename(moved)
+    broker.dir, broker.yaml = moved, moved / "schlossd.yaml"
+    conf = moved / "admin.conf"
+    conf.write_text(conf.read_text().replace(str(broker.tmp / "b"), str(moved)))
+    broker.start()
+    assert "broker 1 at" in broker.kcat("-L").stdout
+
+
+def test_backup_and_restore(broker):
+    broker.ctl("user", "create", "anna", "--conf", broker.dir / "anna.conf")
+    broker.stop()
+    run("tar", "-C", broker.tmp, "-cpf", broker.tmp / "backup.tar", "b")
+    broker.start()
+    broker.ctl("user", "delete", "anna")
+    broker.stop()
+    run("rm", "-rf", broker.dir)
+    run("tar", "-C", broker.tmp, "-xpf", broker.tmp / "backup.tar")
+    broker.start()
+    assert "anna" in broker.ctl("user", "list").stdout
+    assert "anna" in broker.ctl("id", conf="anna").stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_root_becomes_the_user():
+    b = Broker("user: nobody")
+    try:
+        os.chmod(b.tmp, 0o755)
+        run("chown", "-R", "nobody", b.dir)
+        b.start()
+        uid = [l for l in open(f"/proc/{b.process.pid}/status") if l.startswith("Uid:")][0].split()[1:]
+        assert set(uid) == {str(os.stat(b.dir).st_uid)}
+    except Failed as e:
+        if "ermission" in str(e):
+            pytest.skip("the build directory cannot be read by nobody")
+        raise
+    finally:
+        b.remove()
+
+
+def test_versions_and_help():
+    assert run(SCHLOSSD, "--version").stdout.startswith("schlossd ")
+    assert run(SCHLOSSCTL, "--version").stdout.startswith("schlossctl ")
+    assert "schlossctl topic create" in run(SCHLOSSCTL, "help", "topic").stdout
+    assert run(SCHLOSSD, "nonsense", check=False).returncode == 2
+    assert run(SCHLOSSCTL, "nonsense", check=False).returncode == 2

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""schlossctl on users, teams, tenants and the tree, as an operator, an administrator, a user."""
+import json
+
+import pytest
+from harness import Broker
+
+
+@pytest.fixture(scope="module")
+def site():
+    """A broker whose login names carry the tenant."""
+    b = Broker("auto.create.topics.enable: true")
+    text = b.yaml.read_text().replace("protocol: SASL_SSL", "protocol: SASL_SSL\n    tenant: from-login")
+    b.yaml.write_text(text)
+    b.start()
+    yield b
+    b.remove()
+
+
+def rows(p):
+    return json.loads(p.stdout)
+
+
+def test_users_and_teams(site):
+    site.ctl("team", "create", "dev")
+    site.ctl("team", "create", "ops")
+    site.user("anna", "--team", "dev", "--team", "ops")
+    me = rows(site.ctl("-o", "json", "id", conf="anna"))[0]
+    assert (me["user"], me["primary_team"], me["teams"], me["operator"]) == ("anna", "dev", ["dev", "ops"], False)
+    site.ctl("team", "remove", "ops", "anna")
+    listed = {t["name"]: t["members"] for t in rows(site.ctl("-o", "json", "team", "list"))}
+    assert listed["ops"] == [] and listed["dev"] == ["anna"]
+    assert site.ctl("user", "create", "anna", check=False).returncode == 4
+    assert site.ctl("user", "list", conf="anna", check=False).returncode == 4
+
+
+def test_password_options(site):
+    conf = site.dir / "carl.conf"
+    site.ctl("user", "create", "carl", "--password-file", "-", "--conf", conf, stdin="from stdin\n")
+    assert "sasl.password=from stdin\n" in conf.read_text()
+    site.ctl("id", conf="carl")
+    warned = site.ctl("user", "create", "dora", "--password", "x")
+    assert "warning" in warned.stderr and "--password" in warned.stderr
+    java = site.dir / "emil.properties"
+    site.ctl("user", "create", "emil", "--conf", java)
+    assert 'username="emil"' in java.read_text() and java.stat().st_mode & 0o777 == 0o600
+
+
+def test_locked_users_lose_their_connections_within_a_second(site):
+    site.user("lotte")
+    site.ctl("id", conf="lotte")
+    site.ctl("user", "lock", "lotte")
+    assert site.ctl("id", conf="lotte", check=False).returncode == 3
+    site.ctl("user", "unlock", "lotte")
+    assert site.ctl("id", conf="lotte").returncode == 0
+
+
+def test_tenants(site):
+    site.ctl("tenant", "create", "acme", "--admin", "carla", "--conf", site.dir / "carla.conf")
+    assert site.conf("carla")["sasl.username"] == "carla@acme"
+    me = rows(site.ctl("-o", "json", "id", conf="carla"))[0]
+    assert (me["user"], me["tenant"], me["operator"]) == ("carla", "acme", False)
+    site.ctl("--tenant", "acme", "user", "create", "dieter", "--conf", site.dir / "dieter.conf")
+    assert rows(site.ctl("-o", "json", "id", conf="dieter"))[0]["tenant"] == "acme"
+    assert site.ctl("tenant", "create", "x", "--admin", "y", conf="carla", check=False).returncode == 4
+    assert [t["name"] for t in rows(site.ctl("-o", "json", "tenant", "list", conf="carla"))] == ["acme"]
+
+
+def test_an_operator_looks_into_a_tenant_and_others_do_not(site):
+    site.ctl("tenant", "create", "beta", "--admin", "bodo", "--conf", site.dir / "bodo.conf")
+    site.kcat("-L", "-t", "theirs", conf="bodo")
+    site.kcat("-L", "-t", "ours")
+    inside = {t["name"] for t in rows(site.ctl("-o", "json", "topic", "list", "--tenant", "beta"))}
+    assert inside == {"theirs"}
+    assert "theirs" not in site.ctl("topic", "list").stdout
+    refused = site.ctl("topic", "list", "--tenant", "main", conf="bodo", check=False)
+    absent = site.ctl("topic", "list", "--tenant", "none", conf="bodo", check=False)
+    assert refused.returncode == absent.returncode == 4
+    assert refused.stderr.replace("main", "none") == absent.stderr
+
+
+def test_the_tree(site):
+    site.user("olga")
+    site.kcat("-L", "-t", "tree")
+    path = "/main/topics/tree"
+    assert site.ctl("why", "olga", "write", path, check=False).returncode == 1
+    site.ctl("chown", "olga", path)
+    assert site.ctl("why", "olga", "write", path).returncode == 0
+    assert site.ctl("chmod", "0777", path, check=False).returncode == 4
+    site.ctl("chmod", "g=r,o=", path, conf="olga")
+    node = rows(site.ctl("-o", "json", "ls", path))[0]
+    assert (node["mode"], node["owner"]) == ("rwxr-----", "olga")
+    assert site.ctl("chown", "admin", path, conf="olga", check=False).returncode == 4
+    assert path in site.ctl("ls", "-R").stdout
+    assert site.ctl("user", "delete", "olga", check=False).returncode == 4
+    site.ctl("user", "delete", "olga", "--chown-to", "admin")
+    assert rows(site.ctl("-o", "json", "ls", path))[0]["owner"] == "admin"
+
+
+def test_why_agrees_with_the_broker_and_hides(site):
+    site.user("paula")
+    site.kcat("-L", "-t", "secret")
+    p = site.ctl("why", "paula", "read", "/main/topics/secret", conf="paula", check=False)
+    q = site.ctl("why", "paula", "read", "/main/topics/absent", conf="paula", check=False)
+    assert p.returncode == q.returncode == 1
+    assert p.stdout.replace("secret", "absent") == q.stdout
+    assert site.ctl("why", "admin", "read", "/main/topics/secret", conf="paula", check=False).returncode == 4
+
+
+def test_groups_are_reserved(site):
+    site.user("rosa")
+    site.ctl("group", "create", "billing", "--owner", "rosa")
+    assert site.ctl("why", "rosa", "read", "/main/groups/billing").returncode == 0
+    assert site.ctl("group", "create", "billing", check=False).returncode == 4
+    node = [n for n in rows(site.ctl("-o", "json", "ls", "groups")) if n["path"].endswith("/billing")][0]
+    assert node["owner"] == "rosa"
+
+
+def test_wrong_calls_teach(site):
+    p = site.ctl("user", "create", check=False)
+    assert p.returncode == 2 and "usage: schlossctl user create NAME" in p.stderr
+    p = site.ctl("user", "creat", "x", check=False)
+    assert p.returncode == 2 and "schlossctl user create" in p.stderr
+    p = site.ctl("why", "x", "fly", "/main", check=False)
+    assert p.returncode == 2 and "is no operation" in p.stderr
+    p = site.ctl("ls", "/Main", check=False)
+    assert p.returncode in (2, 4)
