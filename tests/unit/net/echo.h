@@ -111,7 +111,7 @@ echo_closed(struct conn *conn, void *session)
 static const struct conn_ops echo_ops = { .opened = echo_opened, .frame = echo_frame,
 	.closed = echo_closed };
 
-static struct transport *
+static inline struct transport *
 echo_plain(void *arg, int fd, struct loop *loop)
 {
 	(void)arg;

@@ -37,3 +37,6 @@ tests_unit_security_test_certificate_SOURCES = tests/unit/security/test_certific
 tests_unit_security_test_certificate_LDADD = $(security_test_libs)
 tests_unit_security_test_drop_SOURCES = tests/unit/security/test_drop.c
 tests_unit_security_test_drop_LDADD = $(security_test_libs)
+check_PROGRAMS += tests/unit/security/test_tls
+tests_unit_security_test_tls_SOURCES = tests/unit/security/test_tls.c tests/unit/net/echo.h
+tests_unit_security_test_tls_LDADD = libsecurity.a libnet.a libbase.a $(system_libs) $(UNIT_LIBS)
