@@ -43,5 +43,9 @@ build() {
 			tail -5 "$dir/configure.out" >&2; return 1; }
 		echo "$*" >"$dir/.configured"
 	fi
-	make -s -C "$dir" -j"$(nproc)" all
+	make -s -C "$dir" -j"$(nproc)" all >"$dir/make.out" 2>&1 || {
+		grep -nE 'error|warning|undefined|\*\*\*' "$dir/make.out" | head -20 >&2
+		echo "the build failed; all of its output: $dir/make.out" >&2
+		return 1
+	}
 }
