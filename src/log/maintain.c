@@ -17,6 +17,7 @@
 #include "log/retain.h"
 
 #define HOUR_MS INT64_C(3600000)
+#define HOUR_NS (UINT64_C(3600) * NS_PER_SEC)
 #define COMPACT_MAP_BYTES (UINT64_C(32) << 20)
 
 void
@@ -98,7 +99,8 @@ store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 		lock_take(&v[i]->lock);
 		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;
 		if (by_time)
-			producers_expire(v[i]->producers, wall_ms - s->config.producer_expiry_ms);
+			producers_expire(v[i]->producers, wall_ms - s->config.producer_expiry_ms,
+			    mono_ns > HOUR_NS ? mono_ns - HOUR_NS : 0);
 		lock_drop(&v[i]->lock);
 		if (compacts)
 			partition_compact(v[i], wall_ms, COMPACT_MAP_BYTES);

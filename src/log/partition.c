@@ -44,7 +44,7 @@ partition_create(struct store *s, const struct uuid *topic, int32_t index, bool 
 	lock_init(&p->lock, LOCK_PARTITION);
 	p->config = *config;
 	p->mode = config->flush == LOG_FLUSH_ACK ? MODE_JOURNAL : MODE_WRITTEN;
-	p->last_append_ms = -1;
+	p->last_append_ns = clock_mono_ns();
 	p->roll_jitter_ms = config->segment_jitter_ms > 0 ?
 	    (int64_t)rand_below((uint64_t)config->segment_jitter_ms) : 0;
 	struct list *lists[] = { &p->segments, &p->doomed, &p->tail, &p->durable_waiters,

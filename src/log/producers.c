@@ -29,6 +29,7 @@ struct sent {
 struct producer {
 	uint8_t key[8];
 	int16_t epoch;
+	uint64_t seen_ns;
 	unsigned n, next;		/* ring */
 	struct sent sent[KEPT];
 };
@@ -137,7 +138,8 @@ producers_check(const struct producers *ps, const uint8_t *head, struct append_r
 }
 
 static void
-remember(struct producers *ps, const uint8_t *id, int16_t epoch, const struct sent *s)
+remember(struct producers *ps, const uint8_t *id, int16_t epoch, const struct sent *s,
+    uint64_t now_ns)
 {
 	struct producer *one = map_get(ps->by_id, key_of(id));
 	if (one == NULL) {
@@ -148,6 +150,7 @@ remember(struct producers *ps, const uint8_t *id, int16_t epoch, const struct se
 	if (one->epoch != epoch)
 		one->n = one->next = 0;
 	one->epoch = epoch;
+	one->seen_ns = now_ns;
 	one->sent[one->next] = *s;
 	one->next = (one->next + 1) % KEPT;
 	if (one->n < KEPT)
@@ -155,24 +158,24 @@ remember(struct producers *ps, const uint8_t *id, int16_t epoch, const struct se
 }
 
 void
-producers_note(struct producers *ps, const uint8_t *head)
+producers_note(struct producers *ps, const uint8_t *head, uint64_t now_ns)
 {
 	int32_t first = head_sequence(head);
 	if (head_producer(head) < 0 || first < 0)
 		return;
 	struct sent s = { first, sequence_plus(first, head_last_delta(head)), head_base(head),
 		head_end(head), head_max_time(head) };
-	remember(ps, head + 43, head_producer_epoch(head), &s);
+	remember(ps, head + 43, head_producer_epoch(head), &s, now_ns);
 }
 
 void
-producers_expire(struct producers *ps, int64_t before_ms)
+producers_expire(struct producers *ps, int64_t before_ms, uint64_t before_ns)
 {
 	size_t pos = 0;
 	struct name key;
 	struct producer *one;
 	while ((one = map_next(ps->by_id, &pos, &key)) != NULL) {
-		if (newest(one)->time >= before_ms)
+		if (newest(one)->time >= before_ms || one->seen_ns >= before_ns)
 			continue;
 		map_del(ps->by_id, key);
 		mem_free(one);
@@ -224,7 +227,7 @@ producers_encode(const struct producers *ps, struct buf *out)
 }
 
 int
-producers_decode(struct producers *ps, const void *data, size_t n)
+producers_decode(struct producers *ps, const void *data, size_t n, uint64_t now_ns)
 {
 	const uint8_t *p = data;
 	if (n < SNAPSHOT_HEAD || head_be(p, 2) != 1 ||
@@ -242,7 +245,7 @@ producers_decode(struct producers *ps, const void *data, size_t n)
 			continue;
 		struct sent s = { (int32_t)(((uint32_t)last - (uint32_t)delta) & INT32_MAX), last,
 			offset - delta, offset + 1, (int64_t)head_be(p + 26, 8) };
-		remember(ps, p, (int16_t)head_be(p + 8, 2), &s);
+		remember(ps, p, (int16_t)head_be(p + 8, 2), &s, now_ns);
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -42,7 +43,7 @@ sequence_check(struct partition *p, const uint8_t *batch, struct append_result *
 void
 sequence_note(struct partition *p, const uint8_t *batch)
 {
-	producers_note(p->producers, batch);
+	producers_note(p->producers, batch, p->last_append_ns);
 	epochs_note(&p->epochs, head_epoch(batch), head_base(batch));
 }
 
@@ -102,7 +103,7 @@ read_snapshot(const struct partition *p, int64_t offset, struct producers *ret)
 	size_t n;
 	int err = fs_slurp(path, SNAPSHOT_MAX, &data, &n);
 	if (err == 0) {
-		err = producers_decode(ret, data, n);
+		err = producers_decode(ret, data, n, p->last_append_ns);
 		mem_free(data);
 	}
 	mem_free(path);
@@ -184,7 +185,7 @@ sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offs
 static int
 see(const uint8_t *batch, void *arg)
 {
-	producers_note(arg, batch);
+	producers_note(arg, batch, clock_mono_ns());
 	return 0;
 }
 

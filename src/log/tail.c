@@ -14,7 +14,8 @@
 void
 tail_cache_init(struct tail_cache *t, uint64_t budget)
 {
-	*t = (struct tail_cache){ .budget = budget };
+	memset(t, 0, sizeof(*t));
+	t->budget = budget;
 	lock_init(&t->lock, LOCK_TAILCACHE);
 	list_init(&t->age);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,9 +27,10 @@ struct segment;
 struct tail_cache {
 	struct lock lock;		/* LOCK_TAILCACHE */
 	struct list age;		/* oldest first */
-	uint64_t bytes, budget;
+	uint64_t budget;
+	_Atomic uint64_t bytes;
 	void *spare[8];			/* freed chunks of CHUNK_MAX: touched memory is dear */
-	unsigned spares;
+	_Atomic unsigned spares;
 };
 
 struct chunk {

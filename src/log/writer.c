@@ -144,10 +144,8 @@ run_write(struct partition *p, struct run *r)
 		return err;
 	if (r->trim || !g->on_disk)
 		err = fs_truncate(fd, r->at);
-	if (err == 0) {
-		g->on_disk = true;
+	if (err == 0)
 		err = fs_pwritev(fd, r->iov, r->n, r->at);
-	}
 	if (err != 0 && fs_truncate(fd, r->at) != 0)
 		err = ERR_IO;	/* a torn end that cannot be taken back */
 	fd_unpin(fds, &g->file);
@@ -180,6 +178,7 @@ static void
 run_written(struct partition *p, struct run *r)
 {
 	struct store *s = p->store;
+	r->segment->on_disk = true;
 	if (p->generation != r->generation)
 		return; /* cut meanwhile: cut_tail() has done the accounts */
 	for (int i = 0; i < r->n; i++)
@@ -272,6 +271,7 @@ struct mark {
 	int64_t at;
 	struct log_pos end;
 	uint32_t generation;
+	bool dir_synced;
 };
 
 /* The oldest segment with bytes in the file that are not known to be on the disk
@@ -286,7 +286,7 @@ unsynced(struct partition *p, struct mark *m)
 		if (!g->on_disk || (g->synced >= g->written && g->dir_synced))
 			continue;
 		*m = (struct mark){ segment_get(g), g->written,
-			{ g->written_end, g->bytes + g->written }, p->generation };
+			{ g->written_end, g->bytes + g->written }, p->generation, g->dir_synced };
 		found = true;
 		break;
 	}
@@ -295,14 +295,15 @@ unsynced(struct partition *p, struct mark *m)
 }
 
 static int
-sync_segment(struct partition *p, struct segment *g)
+sync_segment(struct partition *p, const struct mark *m)
 {
+	struct segment *g = m->segment;
 	int fd, err = fd_pin(&p->store->fds, &g->file, g->path, false, &fd);
 	if (err != 0)
 		return err;
 	err = fs_sync(fd);
 	fd_unpin(&p->store->fds, &g->file);
-	if (err == 0 && !g->dir_synced)
+	if (err == 0 && !m->dir_synced)
 		err = fs_sync_dir(p->dir);
 	atomic_fetch_add(&p->store->n_syncs, 1);
 	return err;
@@ -336,7 +337,7 @@ partition_sync_files(struct partition *p)
 	struct mark m;
 	int err = 0;
 	while (err == 0 && unsynced(p, &m)) {
-		err = sync_segment(p, m.segment);
+		err = sync_segment(p, &m);
 		lock_take(&p->lock);
 		if (m.segment->removed || p->generation != m.generation) {
 			err = 0; /* about bytes that are not part of the log any more */

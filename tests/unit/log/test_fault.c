@@ -6,15 +6,17 @@
  */
 #include "support.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 static struct {
 	_Atomic long countdown;		/* operations until the failure; < 0: never */
 	_Atomic int err;
 	_Atomic bool lasting;
+	pthread_mutex_t mutex;		/* of what follows */
 	const char *only;		/* a part of the path that must match; NULL: any */
 	char paths[1024][128];
-} fault = { .countdown = -1 };
+} fault = { .countdown = -1, .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int __real_fs_open(const char *path, int flags, int *ret_fd);
 int __real_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
@@ -28,9 +30,12 @@ int __wrap_fs_sync(int fd);
 int __wrap_fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total);
 
 static int
-strike(const char *path)
+strike(int fd)
 {
-	if (fault.only != NULL && strstr(path, fault.only) == NULL)
+	pthread_mutex_lock(&fault.mutex);
+	bool other = fault.only != NULL && strstr(fault.paths[fd], fault.only) == NULL;
+	pthread_mutex_unlock(&fault.mutex);
+	if (other)
 		return 0;
 	long left = atomic_load(&fault.countdown);
 	if (left < 0)
@@ -48,15 +53,17 @@ int
 __wrap_fs_open(const char *path, int flags, int *ret_fd)
 {
 	int err = __real_fs_open(path, flags, ret_fd);
+	pthread_mutex_lock(&fault.mutex);
 	if (err == 0 && *ret_fd < 1024)
 		snprintf(fault.paths[*ret_fd], sizeof(fault.paths[0]), "%s", path);
+	pthread_mutex_unlock(&fault.mutex);
 	return err;
 }
 
 int
 __wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at)
 {
-	int err = strike(fault.paths[fd]);
+	int err = strike(fd);
 	if (err != 0 && n > 10)
 		__real_fs_pwrite(fd, p, n / 2, at);	/* a short one */
 	return err != 0 ? err : __real_fs_pwrite(fd, p, n, at);
@@ -65,7 +72,7 @@ __wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at)
 int
 __wrap_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at)
 {
-	int err = strike(fault.paths[fd]);
+	int err = strike(fd);
 	if (err != 0 && iov->iov_len > 10)
 		__real_fs_pwrite(fd, iov->iov_base, iov->iov_len / 2, at);
 	return err != 0 ? err : __real_fs_pwritev(fd, iov, count, at);
@@ -74,7 +81,7 @@ __wrap_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at)
 int
 __wrap_fs_sync(int fd)
 {
-	int err = strike(fault.paths[fd]);
+	int err = strike(fd);
 	return err != 0 ? err : __real_fs_sync(fd);
 }
 
@@ -92,7 +99,9 @@ __wrap_fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total)
 static void
 aim(long n, int err, bool lasting, const char *only)
 {
+	pthread_mutex_lock(&fault.mutex);
 	fault.only = only;
+	pthread_mutex_unlock(&fault.mutex);
 	atomic_store(&fault.err, err);
 	atomic_store(&fault.lasting, lasting);
 	atomic_store(&fault.countdown, n);

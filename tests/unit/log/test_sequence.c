@@ -44,7 +44,7 @@ five_batches_are_remembered(void **state)
 	int64_t base;
 	assert_int_equal(judge(ps, from(7, 0, 500, 3, 0), NULL), APPEND_NEW);	/* unknown: anything */
 	for (int i = 0; i < 6; i++)
-		producers_note(ps, from(7, 0, 3 * i, 3, 100 + 3 * i).b);
+		producers_note(ps, from(7, 0, 3 * i, 3, 100 + 3 * i).b, 1000);
 	for (int i = 1; i < 6; i++) {
 		assert_int_equal(judge(ps, from(7, 0, 3 * i, 3, 0), &base), APPEND_DUPLICATE);
 		assert_int_equal(base, 100 + 3 * i);
@@ -55,7 +55,7 @@ five_batches_are_remembered(void **state)
 	assert_int_equal(judge(ps, from(7, 0, 15, 2, 0), NULL), APPEND_OUT_OF_ORDER);
 	assert_int_equal(judge(ps, from(7, 1, 0, 1, 0), NULL), APPEND_NEW);
 	assert_int_equal(judge(ps, from(7, 1, 5, 1, 0), NULL), APPEND_OUT_OF_ORDER);
-	producers_note(ps, from(7, 1, 0, 1, 200).b);
+	producers_note(ps, from(7, 1, 0, 1, 200).b, 1000);
 	assert_int_equal(judge(ps, from(7, 0, 18, 3, 0), NULL), APPEND_OLD_EPOCH);
 	assert_int_equal(judge(ps, from(8, 0, 9, 1, 0), NULL), APPEND_NEW);
 	assert_int_equal(judge(ps, from(-1, -1, -1, 1, 0), NULL), APPEND_NEW);
@@ -68,7 +68,7 @@ sequences_wrap(void **state)
 {
 	(void)state;
 	struct producers *ps = producers_create();
-	producers_note(ps, from(1, 0, INT32_MAX - 1, 4, 0).b);	/* the last one is 1 */
+	producers_note(ps, from(1, 0, INT32_MAX - 1, 4, 0).b, 1000);	/* the last one is 1 */
 	assert_int_equal(judge(ps, from(1, 0, 2, 1, 0), NULL), APPEND_NEW);
 	assert_int_equal(judge(ps, from(1, 0, INT32_MAX - 1, 4, 0), NULL), APPEND_DUPLICATE);
 	assert_int_equal(judge(ps, from(1, 0, 3, 1, 0), NULL), APPEND_OUT_OF_ORDER);
@@ -82,24 +82,26 @@ snapshots_keep_the_newest(void **state)
 	struct producers *ps = producers_create(), *again = producers_create();
 	struct buf b;
 	buf_init(&b, 1 << 20);
-	producers_note(ps, from(1, 3, INT32_MAX, 2, 40).b);
-	producers_note(ps, from(2, 0, 0, 5, 50).b);
+	producers_note(ps, from(1, 3, INT32_MAX, 2, 40).b, 1000);
+	producers_note(ps, from(2, 0, 0, 5, 50).b, 1000);
 	producers_encode(ps, &b);
 	assert_int_equal(b.n, 10 + 2 * 46);
-	assert_ok(producers_decode(again, b.p, b.n));
+	assert_ok(producers_decode(again, b.p, b.n, 1000));
 	assert_int_equal(producers_count(again), 2);
 	assert_int_equal(judge(again, from(1, 3, INT32_MAX, 2, 0), NULL), APPEND_DUPLICATE);
 	assert_int_equal(judge(again, from(2, 0, 5, 1, 0), NULL), APPEND_NEW);
 	for (size_t i = 0; i < b.n; i++) {
 		struct producers *bad = producers_create();
 		b.p[i] ^= 1;
-		assert_int_equal(producers_decode(bad, b.p, b.n), ERR_CORRUPT);
-		assert_int_equal(producers_decode(bad, b.p, i), ERR_CORRUPT);
+		assert_int_equal(producers_decode(bad, b.p, b.n, 1), ERR_CORRUPT);
+		assert_int_equal(producers_decode(bad, b.p, i, 1), ERR_CORRUPT);
 		assert_int_equal(producers_count(bad), 0);
 		b.p[i] ^= 1;
 		producers_destroy(&bad);
 	}
-	producers_expire(again, 1000 + 50);
+	producers_expire(again, 1000 + 50, 1000);	/* seen lately */
+	assert_int_equal(producers_count(again), 2);
+	producers_expire(again, 1000 + 50, 1001);
 	assert_int_equal(producers_count(again), 1);
 	buf_free(&b);
 	producers_destroy(&ps);
