@@ -156,5 +156,5 @@ class Broker:
                     sasl_plain_username=c["sasl.username"], sasl_plain_password=c["sasl.password"])
 
     def kcat(self, *args, conf="admin", stdin=None, check=True, timeout=60):
-        return run("kcat", "-q", "-F", self.dir / f"{conf}.conf", *args, stdin=stdin, check=check,
+        return run("kcat", "-F", self.dir / f"{conf}.conf", *args, stdin=stdin, check=check,
                    timeout=timeout)
