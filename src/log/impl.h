@@ -204,7 +204,12 @@ void store_fire_room(struct store *s, int err);
 /* load.c: recovery of one partition's segments; p->synced is the recovery point after
  * it. partition_settle() makes it ready for use. */
 struct ckpt_row;
-int partition_load(struct partition *p, const struct ckpt_row *row, bool clean);
+enum load_how {
+	LOAD_CLEAN,			/* the row is the whole truth, if the files agree */
+	LOAD_CRASH,			/* read from the recovery point on */
+	LOAD_ALL,			/* read everything */
+};
+int partition_load(struct partition *p, const struct ckpt_row *row, enum load_how how);
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
 void partition_settle(struct partition *p);

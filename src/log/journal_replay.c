@@ -38,6 +38,19 @@ head_valid(const struct journal_file_head *h)
 	    h->file < UINT64_MAX && h->crc == crc32c(0, &h->file, sizeof(*h) - 8);
 }
 
+/* A head that cannot be read: what it said stands in the first group as well. Whether
+ * that is one shows when it is read. */
+static bool
+head_guess(int fd, struct journal_file_head *ret)
+{
+	struct journal_group_head g;
+	if (fs_pread(fd, &g, sizeof(g), JOURNAL_BLOCK) != 0 || g.magic != JOURNAL_GROUP_MAGIC ||
+	    g.file == 0 || g.file == UINT64_MAX)
+		return false;
+	*ret = (struct journal_file_head){ JOURNAL_FILE_MAGIC, 0, g.file, g.group, 1, 0 };
+	return true;
+}
+
 static int
 see(const char *name, void *arg)
 {
@@ -53,8 +66,9 @@ see(const char *name, void *arg)
 	if (err != 0)
 		return err;
 	err = fs_pread_some(fd, &h, sizeof(h), 0, &got);
+	bool good = err == 0 && got == sizeof(h) && (head_valid(&h) || head_guess(fd, &h));
 	fs_close(&fd);
-	if (err != 0 || got < sizeof(h) || !head_valid(&h))
+	if (!good)
 		return err;
 	if (s->n == s->cap) {
 		s->cap = s->cap == 0 ? 8 : s->cap * 2;

@@ -261,7 +261,7 @@ learn_active(struct partition *p)
 }
 
 int
-partition_load(struct partition *p, const struct ckpt_row *row, bool clean)
+partition_load(struct partition *p, const struct ckpt_row *row, enum load_how how)
 {
 	int err = partition_finish_swaps(p);
 	if (err == 0)
@@ -278,8 +278,8 @@ partition_load(struct partition *p, const struct ckpt_row *row, bool clean)
 			row->epoch };
 	}
 	p->synced.offset = p->point.offset;
-	bool known = row != NULL && sequence_load(p, row);
-	if (clean && known && agrees(p, row))
+	bool known = how != LOAD_ALL && row != NULL && sequence_load(p, row);
+	if (how == LOAD_CLEAN && known && agrees(p, row))
 		learn_active(p);
 	else
 		err = scan_rows(p, row, known);

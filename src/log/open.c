@@ -6,6 +6,7 @@
  * durably, before the first byte is written.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -208,7 +209,7 @@ load_one(struct opening *o, const char *name, int32_t index)
 		}
 	}
 	p = partition_create(s, &topic, index, false, name, &log_config_default);
-	int err = partition_load(p, row, s->was_clean);
+	int err = partition_load(p, row, s->was_clean ? LOAD_CLEAN : LOAD_CRASH);
 	if (err != 0) {
 		ev_err(&p->ev, "cannot be read: %s", err_text(err));
 		p->state = LOG_OFFLINE;
@@ -239,6 +240,19 @@ see_entry(const char *name, void *arg)
 	return 0;
 }
 
+/* A directory that the checkpoint knows and that is not there any more. */
+static void
+tell_missing(struct store *s, const struct ckpt_row *row)
+{
+	int32_t index;
+	struct partition *p = store_label_index(row->label, &index) ?
+	    store_find(s, &row->topic, index) : NULL;
+	if (p == NULL && row->offset > row->log_start)
+		ev_crit(&s->ev, "%s is gone; it held offsets %" PRId64 " to %" PRId64, row->label,
+		    row->log_start, row->offset - 1);
+	partition_put(&p);
+}
+
 /* Segments that were read again, or got batches from the journal, are synced. */
 static int
 settle(struct store *s)
@@ -263,6 +277,8 @@ recover(struct store *s, struct journal_end *ret, struct why *why)
 	struct opening o = { .store = s };
 	read_checkpoint(&o);
 	int err = fs_list(s->path, see_entry, &o);
+	for (size_t i = 0; i < o.ckpt.n; i++)
+		tell_missing(s, &o.ckpt.v[i]);
 	ckpt_free(&o.ckpt);
 	if (err == 0)
 		err = store_replay(s, s->was_clean, ret);

@@ -17,6 +17,7 @@
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/journal.h"
+#include "log/retain.h"
 #include "log/sequence.h"
 
 int
@@ -115,6 +116,28 @@ fresh_view(struct partition *p, struct ckpt_row *row)
 	return fresh;
 }
 
+/* By force: what lies behind the damage goes, or the next start would meet it again. */
+static int
+cut_rest(struct partition *p, struct partition *fresh)
+{
+	const struct segment *last = partition_active(fresh);
+	int fd;
+	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
+		const struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (last == NULL || g->base > last->base)
+			partition_bury_segment(p, g);
+	}
+	fresh->point = (struct log_point){ fresh->log_start, 0, 0, 0, -1 };
+	if (last == NULL)
+		return 0;
+	int err = fs_open(last->path, O_WRONLY, &fd);
+	if (err == 0) {
+		err = fs_truncate(fd, last->size);
+		fs_close(&fd);
+	}
+	return err;
+}
+
 static int
 recover_locked(struct partition *p, bool force)
 {
@@ -126,7 +149,7 @@ recover_locked(struct partition *p, bool force)
 	lock_drop(&p->lock);
 	int err = state == LOG_DELETED ? ERR_CLOSED : drop_caches(p);
 	if (err == 0)
-		err = partition_load(fresh, &row, false);
+		err = partition_load(fresh, &row, state == LOG_CORRUPT ? LOAD_ALL : LOAD_CRASH);
 	if (err == 0)
 		err = put_back(fresh, p, durable);
 	if (err == 0 && fresh->end.offset < durable && !force) {
@@ -134,6 +157,8 @@ recover_locked(struct partition *p, bool force)
 		    "find them in the journal, or force it", fresh->end.offset, durable - 1);
 		err = ERR_CORRUPT;
 	}
+	if (err == 0 && fresh->end.offset < durable)
+		err = cut_rest(p, fresh);
 	if (err == 0) {
 		fresh->state = LOG_ONLINE;
 		partition_settle(fresh);

@@ -2,7 +2,7 @@ log_tests = tests/unit/log/test_store tests/unit/log/test_recovery \
 	tests/unit/log/test_model tests/unit/log/test_retain \
 	tests/unit/log/test_crash tests/unit/log/test_fault \
 	tests/unit/log/test_compact tests/unit/log/test_sequence \
-	tests/unit/log/test_partition
+	tests/unit/log/test_partition tests/unit/log/test_journal
 check_PROGRAMS += $(log_tests)
 log_test_libs = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_log_test_store_SOURCES = tests/unit/log/test_store.c tests/unit/log/support.h
@@ -28,3 +28,5 @@ tests_unit_log_test_sequence_SOURCES = tests/unit/log/test_sequence.c tests/unit
 tests_unit_log_test_sequence_LDADD = $(log_test_libs)
 tests_unit_log_test_partition_SOURCES = tests/unit/log/test_partition.c tests/unit/log/support.h
 tests_unit_log_test_partition_LDADD = $(log_test_libs)
+tests_unit_log_test_journal_SOURCES = tests/unit/log/test_journal.c tests/unit/log/support.h
+tests_unit_log_test_journal_LDADD = $(log_test_libs)

@@ -307,6 +307,21 @@ damage_is_noticed_and_kept_apart(void **state)
 	gate_wait(&at.gate);
 	assert_int_equal(at.job.err, ERR_CORRUPT);
 	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
+	/* Only by force: what was promised behind it is given up. */
+	assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
+	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
+	assert_ok(partition_recover(p, true));
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_int_equal(r.base, 10);
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	assert_true(store_was_clean(f.store));
+	p = fixture_partition(&f, 0);
+	struct log_ends e;
+	partition_ends(p, &e);
+	assert_int_equal(e.end, 11);
+	assert_int_equal(e.state, LOG_ONLINE);
 	partition_put(&p);
 	fixture_free(&f);
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal's files under damage: a torn end is an end, a hole is said. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "log/journal.h"
+
+enum { BATCHES = 30 };
+
+/* A store that was killed, so to speak: its directory as it was, copied before the
+ * stop. The journal has everything, the segments nothing. */
+static void
+copy_file(const char *from, const char *to)
+{
+	char *p;
+	size_t n;
+	assert_ok(fs_slurp(from, 1 << 24, &p, &n));
+	assert_ok(fs_replace_lazy(to, p, n));
+	mem_free(p);
+}
+
+static void
+make_killed(struct fixture *f)
+{
+	static const char *const files[] = { "checkpoint", "format", "journal/0000.journal",
+		"journal/0001.journal", "orders-0/partition.metadata" };
+	struct append_result r;
+	uint8_t b[300];
+	char from[160], to[160], copy[64];
+	fixture_make(f);
+	f->config.no_background = true;
+	f->config.journal_bytes = 20 * 4096;
+	fixture_open(f);
+	struct partition *p = fixture_partition(f, 0);
+	for (int i = 0; i < BATCHES; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	snprintf(copy, sizeof(copy), "/tmp/schloss-killed-XXXXXX");
+	assert_non_null(mkdtemp(copy));
+	snprintf(to, sizeof(to), "%s/journal", copy);
+	assert_ok(fs_mkdir(to));
+	snprintf(to, sizeof(to), "%s/orders-0", copy);
+	assert_ok(fs_mkdir(to));
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(from, sizeof(from), "%s/%s", f->dir, files[i]);
+		snprintf(to, sizeof(to), "%s/%s", copy, files[i]);
+		copy_file(from, to);
+	}
+	partition_put(&p);
+	store_close(&f->store);
+	fs_rmtree(f->dir);
+	snprintf(f->dir, sizeof(f->dir), "%s", copy);
+}
+
+static int
+count(const struct journal_entry *e, void *arg)
+{
+	int *n = arg;
+	assert_int_equal(head_base(e->batch), *n);
+	assert_int_equal(e->n, 300);
+	++*n;
+	return 0;
+}
+
+static int
+count_any(const struct journal_entry *e, void *arg)
+{
+	(void)e;
+	++*(int *)arg;
+	return 0;
+}
+
+static int
+replay(struct fixture *f, int (*each)(const struct journal_entry *e, void *arg),
+    struct journal_end *end)
+{
+	char dir[128];
+	int n = 0;
+	snprintf(dir, sizeof(dir), "%s/journal", f->dir);
+	assert_ok(journal_replay(dir, each, &n, &f->root, end));
+	return n;
+}
+
+static void
+scribble(struct fixture *f, int file, int64_t at)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/journal/%04d.journal", f->dir, file);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "\x55\xaa", 2, at), 2);
+	close(fd);
+}
+
+/* Groups lie one a block, from block 1 of each file; 19 fill the first. */
+static void
+a_killed_broker_reads_its_journal(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct journal_end end;
+	struct log_ends e;
+	make_killed(&f);
+	assert_int_equal(replay(&f, count, &end), BATCHES);
+	assert_false(end.damaged);
+	assert_int_equal(end.groups, BATCHES);
+	fixture_open(&f);
+	assert_false(store_was_clean(f.store));
+	struct partition *p = fixture_partition(&f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.end, BATCHES);
+	assert_int_equal(e.state, LOG_ONLINE);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+a_torn_group_is_the_end(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct journal_end end;
+	make_killed(&f);
+	scribble(&f, 1, 4096 * (BATCHES - 19) + 100);	/* the last group */
+	assert_int_equal(replay(&f, count, &end), BATCHES - 1);
+	assert_false(end.damaged);
+	scribble(&f, 1, 4096 * (BATCHES - 20) + 250);	/* and the one before */
+	assert_int_equal(replay(&f, count, &end), BATCHES - 2);
+	assert_false(end.damaged);
+	fs_rmtree(f.dir);
+}
+
+static void
+a_hole_is_damage(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct journal_end end;
+	struct log_ends e;
+	struct append_result r;
+	uint8_t b[300];
+	make_killed(&f);
+	scribble(&f, 0, 4096 * 5 + 200);
+	assert_int_equal(replay(&f, count_any, &end), 4 + BATCHES - 19);
+	assert_true(end.damaged);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.end, 4);
+	assert_int_equal(e.state, LOG_CORRUPT);
+	make_batch(b, sizeof(b), 1, 0, 0);
+	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+a_lost_head_loses_nothing(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct journal_end end;
+	make_killed(&f);
+	assert_int_equal(replay(&f, count, &end), BATCHES);
+	uint64_t next = end.next_file;
+	scribble(&f, 1, 8);
+	assert_int_equal(replay(&f, count, &end), BATCHES);
+	assert_false(end.damaged);
+	assert_int_equal(end.next_file, next);
+	fs_rmtree(f.dir);
+}
+
+TEST_MAIN(T(a_killed_broker_reads_its_journal), T(a_torn_group_is_the_end), T(a_hole_is_damage),
+    T(a_lost_head_loses_nothing))
