@@ -183,9 +183,10 @@ lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 {
 	if (!exists)
 		return CHANGE_RESOURCE_NOT_FOUND;
-	d->c.locked = x->kind == USER_LOCK;
 	if (x->kind == USER_SET_MECHANISMS)
 		d->c.mechanisms = x->mechanisms;
+	else
+		d->c.locked = x->kind == USER_LOCK;
 	new_generation(p, d);
 	put_user(p, x->user, d);
 	return CHANGE_OK;
