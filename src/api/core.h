@@ -48,6 +48,14 @@ struct core_settings {
 	uint32_t scram_iterations;	/* for keys that are made here */
 };
 
+/* One option of the broker, for DescribeConfigs. Null: unset. */
+struct core_option {
+	struct str name, value, def, doc;
+	int type;			/* Kafka's number (enum config_type) */
+	bool is_public;			/* tenants see it */
+	bool sensitive;			/* nobody sees its value */
+};
+
 /*
  * What all requests share: made and owned by src/broker, in the order of its
  * start table; handed to every request. The image is read once a turn of the
@@ -65,5 +73,9 @@ struct broker_core {
 	struct workers *workers;
 	struct sasl_shared sasl;
 	struct event *log;
+	/* The i-th option as the file has it; false behind the last. Strings lie in the
+	 * arena or are const. Any loop. */
+	bool (*option)(const struct broker_core *core, size_t i, struct arena *arena,
+	    struct core_option *ret);
 	_Atomic uint64_t producer_ids;	/* what is left of a block (init_producer_id.c) */
 };
