@@ -16,7 +16,8 @@ libapi_a_SOURCES = \
 	src/api/changes.c src/api/changes.h src/api/create_partitions.c \
 	src/api/create_topics.c src/api/delete_records.c src/api/delete_topics.c \
 	src/api/init_producer_id.c src/api/offset_for_leader_epoch.c \
-	src/api/alter_configs.c src/api/configs.c src/api/configs.h \
+	src/api/acls.c src/api/acls.h src/api/client_quotas.c src/api/delete_acls.c \
+	src/api/scram_credentials.c src/api/alter_configs.c src/api/configs.c src/api/configs.h \
 	src/api/describe_configs.c src/api/describe_log_dirs.c \
 	src/api/describe_topic_partitions.c \
 	src/api/topic_settings.c src/api/topic_settings.h

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DescribeAcls and CreateAcls. Rules belong to the caller's tenant. A literal
+ * rule on a node is its owner's to make; all others take x on the tenant.
+ */
+#include "api/acls.h"
+
+#include "acl/change.h"
+#include "acl/describe.h"
+#include "api/authorize.h"
+#include "api/changes.h"
+#include "meta/tree.h"
+
+struct acl_binding
+acls_copy(struct request *rq, const struct acl_binding *b)
+{
+	struct acl_binding c = *b;
+	c.name = arena_str(rq->arena, b->name);
+	c.principal = arena_str(rq->arena, b->principal);
+	c.host = arena_str(rq->arena, b->host);
+	return c;
+}
+
+bool
+acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner)
+{
+	struct acl_who w;
+	struct acl_answer a;
+	uint32_t tenant = request_tenant(rq);
+	const struct acl_node *node = b->type == ACL_GROUP && b->pattern == ACL_LITERAL
+	    ? group_node(rq, NAME(tenant, b->name)) : NULL;
+	caller(rq, &w);
+	if (acl_may_rule(image_acl(rq->image), &w, tenant, b, node, ret_by_owner, &a))
+		return true;
+	note_denial(rq, &w, &a);
+	return false;
+}
+
+/* ---- DescribeAcls ---- */
+
+struct describing {
+	struct request *rq;
+	struct describe_acls_rsp *out;
+};
+
+static bool
+same_place(const struct describe_acls_rsp_resource *r, const struct acl_binding *b)
+{
+	return r->resource_type == b->type && r->pattern_type == b->pattern && str_eq(r->resource_name.s, b->name);
+}
+
+/* Rules come in the order of their places: those of one place stand together. */
+static int
+describe(const struct acl_binding *from, void *arg)
+{
+	struct describing *d = arg;
+	struct arena *arena = d->rq->arena;
+	struct acl_binding b = acls_copy(d->rq, from);
+	struct describe_acls_rsp_resource *r = d->out->resources.n > 0
+	    ? &d->out->resources.v[d->out->resources.n - 1] : NULL;
+	if (r == NULL || !same_place(r, &b)) {
+		r = WIRE_ADD(arena, d->out->resources, describe_acls_rsp_resource);
+		r->resource_type = b.type;
+		r->resource_name = NAME(request_tenant(d->rq), b.name);
+		r->pattern_type = b.pattern;
+	}
+	struct describe_acls_rsp_acl *a = WIRE_ADD(arena, r->acls, describe_acls_rsp_acl);
+	a->principal = b.principal;
+	a->host = b.host;
+	a->operation = b.op;
+	a->permission_type = b.permission;
+	return 0;
+}
+
+static int
+describe_rule(const struct acl_rule *rule, void *arg)
+{
+	return describe(&rule->b, arg);
+}
+
+enum api_turn
+api_describe_acls(struct request *rq, const void *vin, void *vout)
+{
+	const struct describe_acls_req *in = vin;
+	struct describing d = { rq, vout };
+	struct acl_binding f = ACLS_BINDING(in->resource_type_filter, in->pattern_type_filter,
+	    in->resource_name_filter.s, in->principal_filter, in->host_filter, in->operation,
+	    in->permission_type);
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), request_tenant(rq));
+	struct why why;
+	d.out->error_code = (int16_t)may_cluster(rq);
+	if (d.out->error_code != KERR_NONE || t == NULL)
+		return API_ANSWER;
+	if (acl_filter_check(&f, &why) != 0) {
+		d.out->error_code = KERR_INVALID_REQUEST;
+		d.out->error_message = arena_str(rq->arena, str_from(why.text));
+		return API_ANSWER;
+	}
+	(void)acl_tenant_rules(t, &f, describe_rule, &d);
+	if (rq->core->settings.describe_modes)
+		(void)acl_describe_modes(t, &f, describe, &d);
+	return API_ANSWER;
+}
+
+/* ---- CreateAcls ---- */
+
+static enum api_turn
+created(struct request *rq)
+{
+	struct rules_add *c = rq->state;
+	struct create_acls_rsp *out = rq->out;
+	for (int32_t i = 0; i < c->n; i++) {
+		struct rule_change *r = &c->rules[i];
+		enum change_result res = r->result != CHANGE_OK ? r->result : c->change.result;
+		if (res == CHANGE_OK || out->results.v[i].error_code != 0)
+			continue;
+		out->results.v[i].error_code = (int16_t)change_code(res);
+		out->results.v[i].error_message = change_text(rq, res,
+		    res == r->result ? &r->why : &c->change.why);
+	}
+	return API_ANSWER;
+}
+
+enum api_turn
+api_create_acls(struct request *rq, const void *vin, void *vout)
+{
+	const struct create_acls_req *in = vin;
+	struct create_acls_rsp *out = vout;
+	struct rules_add *c = rq->state = arena_zalloc(rq->arena, sizeof(*c));
+	size_t most = in->creations.n > 0 ? (size_t)in->creations.n : 0;
+	bool any = false;
+	c->tenant = request_tenant(rq);
+	c->rules = arena_zalloc(rq->arena, (most + 1) * sizeof(*c->rules));
+	for (c->n = 0; c->n < in->creations.n; c->n++) {
+		const struct create_acls_req_creation *from = &in->creations.v[c->n];
+		struct rule_change *r = &c->rules[c->n];
+		struct create_acls_rsp_result *a = WIRE_ADD(rq->arena, out->results, create_acls_rsp_result);
+		struct acl_rule *rule;
+		r->binding = ACLS_BINDING(from->resource_type, from->resource_pattern_type,
+		    from->resource_name.s, from->principal, from->host, from->operation, from->permission_type);
+		if (acl_rule_create(&r->binding, false, &rule, &r->why) != 0)
+			r->result = CHANGE_BAD_REQUEST;
+		else {
+			acl_rule_unref(&rule);
+			if (!acls_may(rq, &r->binding, &r->by_owner))
+				r->result = CHANGE_SECURITY;
+		}
+		a->error_code = (int16_t)change_code(r->result);
+		a->error_message = change_text(rq, r->result, &r->why);
+		any = any || r->result == CHANGE_OK;
+	}
+	if (!any)
+		return API_ANSWER;
+	rules_add_init(c);
+	return change_submit(rq, &c->change, created);
+}
