@@ -152,5 +152,165 @@ deleted_partitions_are_gone(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(appends_are_read_back), T(old_batches_come_from_the_disk), T(two_brokers_cannot_share),
+static void
+write_file(const struct fixture *f, const char *name, const char *text)
+{
+	char path[160];
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	assert_ok(fs_replace_lazy(path, text, strlen(text)));
+}
+
+static void
+a_newer_format_is_refused(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct why why = { "" };
+	fixture_make(&f);
+	fixture_open(&f);
+	store_close(&f.store);
+	write_file(&f, "format", "schloss-log 2\n");
+	assert_int_equal(store_open(f.dir, &f.config, &f.root, &f.store, &why), ERR_UNSUPPORTED);
+	assert_non_null(strstr(why.text, "newer"));
+	fs_rmtree(f.dir);
+}
+
+static void
+foreign_files_are_left_alone(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[100];
+	char path[160];
+	static const char *const foreign[] = { "notes.txt", "backup-3/data.log",
+		"orders-0/README", "orders-0/00000000000000000000.log.bak" };
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 1, 0, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	partition_put(&p);
+	store_close(&f.store);
+	snprintf(path, sizeof(path), "%s/backup-3", f.dir);
+	assert_ok(fs_mkdir(path));
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		write_file(&f, foreign[i], "mine");
+	fixture_open(&f);
+	assert_int_equal(store_count(f.store), 1);
+	p = fixture_partition(&f, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_int_equal(r.base, 1);
+	partition_put(&p);
+	store_close(&f.store);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f.dir, foreign[i]);
+		assert_true(fs_exists(path));
+	}
+	fs_rmtree(f.dir);
+}
+
+static void
+hints_may_be_missing(void **state)
+{
+	(void)state;
+	static const char *const hints[] = { "checkpoint", "clean-stop",
+		"orders-0/leader-epoch-checkpoint", "orders-0/00000000000000000000.index",
+		"orders-0/00000000000000000000.timeindex", "orders-0/00000000000000000030.snapshot" };
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[1000];
+	char path[160];
+	fixture_make(&f);
+	f.topic.segment_bytes = 10000;
+	f.topic.index_interval_bytes = 1000;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_ok(partition_lead(p, 3));
+	for (int i = 0; i < 30; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		head_put(b + 43, 5, 8);
+		head_put(b + 51, 0, 2);
+		head_put(b + 53, (uint64_t)i, 4);
+		head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	store_close(&f.store);
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f.dir, hints[i]);
+		assert_true(fs_exists(path));
+		unlink(path);
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+		struct log_ends e;
+		partition_ends(p, &e);
+		assert_int_equal(e.end, 30);
+		assert_int_equal(e.leader_epoch, 3);
+		assert_int_equal(e.state, LOG_ONLINE);
+		assert_int_equal(partition_producers(p), 1);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+		assert_int_equal(r.verdict, APPEND_DUPLICATE);
+		struct cold_wait w = { .job = { .p = p, .offset = 7, .max_bytes = 1000,
+			.at_least_one = true, .done = cold_done } };
+		gate_init(&w.gate);
+		assert_ok(partition_read_cold(&w.job));
+		gate_wait(&w.gate);
+		assert_ok(w.job.err);
+		assert_int_equal(head_base(log_buf_bytes(w.job.buf).p), 7);
+		log_buf_put(w.job.buf);
+		partition_put(&p);
+		store_close(&f.store);
+	}
+	fs_rmtree(f.dir);
+}
+
+static void
+tenants_do_not_share_a_directory(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct why why;
+	uint8_t b[100];
+	char longest[250], path[400];
+	fixture_make(&f);
+	fixture_open(&f);
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[249] = '\0';
+	struct store_topic t[3] = {
+		{ { "topic-of-tenant0" }, NAME(0, str_from(longest)), false, f.topic },
+		{ { "topic-of-tenant7" }, NAME(7, str_from(longest)), false, f.topic },
+		{ { "topic-short-of-7" }, NAME(7, STR("a")), false, f.topic },
+	};
+	for (int i = 0; i < 3; i++)
+		assert_ok(store_create_partitions(f.store, &t[i], 0, 5, &why));
+	snprintf(path, sizeof(path), "%s/7%%2Fa-4", f.dir);
+	assert_true(fs_exists(path));
+	/* Another topic id under a name that is taken. */
+	t[2].id.b[0] = 'X';
+	assert_int_equal(store_create_partitions(f.store, &t[2], 0, 1, &why), ERR_EXISTS);
+	t[2].id.b[0] = 't';
+	make_batch(b, sizeof(b), 1, 0, 0);
+	for (int i = 0; i < 3; i++) {
+		struct partition *p = store_find(f.store, &t[i].id, 4);
+		assert_non_null(p);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+		assert_int_equal(r.base, 0);
+		partition_put(&p);
+	}
+	store_close(&f.store);
+	fixture_open(&f);
+	assert_int_equal(store_count(f.store), 15);
+	struct partition *p = store_find(f.store, &t[1].id, 4);
+	assert_non_null(p);
+	assert_int_equal(partition_size(p), 100);
+	partition_put(&p);
+	struct store_topic evil = { { "evil-topic-id-16" }, NAME(0, STR("../../x")), false, f.topic };
+	assert_int_equal(store_create_partitions(f.store, &evil, 0, 1, &why), ERR_INVAL);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(a_newer_format_is_refused), T(foreign_files_are_left_alone), T(hints_may_be_missing),
+    T(tenants_do_not_share_a_directory), T(appends_are_read_back), T(old_batches_come_from_the_disk), T(two_brokers_cannot_share),
     T(deleted_partitions_are_gone))
