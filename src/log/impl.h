@@ -245,6 +245,8 @@ unsigned store_pass_wait(struct store *s, uint64_t now);
 void store_pass_turn(struct store *s);
 /* The journal has no spare file: the syncing thread makes one. arg: the store. */
 void store_hungry(void *arg);
+/* There is no room for another: the reserve is given up. */
+bool store_starved(void *arg);
 /* Bytes have been written; looks whether a pass should come sooner. */
 void store_note_written(struct store *s, int64_t bytes);
 

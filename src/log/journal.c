@@ -52,6 +52,7 @@ struct journal {
 	uint64_t file_bytes;
 	unsigned max_files;
 	void (*hungry)(void *arg);
+	bool (*starved)(void *arg);
 	void *arg;
 	pthread_t thread;
 
@@ -191,6 +192,8 @@ next_file(struct journal *j)
 	int err = 0, fd;
 	bool fresh = f == NULL;
 	if (fresh)
+		err = file_create(j, &f);
+	if (err == ERR_NOSPACE && j->starved(j->arg))
 		err = file_create(j, &f);
 	if (err != 0)
 		return err;
@@ -486,6 +489,7 @@ journal_open(const struct journal_config *config, const struct event *ev, struct
 	j->file_bytes = blocks(config->file_bytes);
 	j->max_files = config->files;
 	j->hungry = config->hungry;
+	j->starved = config->starved;
 	j->arg = config->arg;
 	j->next_file = config->next_file;
 	j->next_group = config->next_group;

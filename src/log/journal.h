@@ -23,6 +23,8 @@ struct journal_config {
 	uint64_t next_file, next_group;	/* from journal_replay(); 1, 1 for a new one */
 	/* Called when the last spare file was taken: arrange for journal_prepare(). */
 	void (*hungry)(void *arg);
+	/* Called when there is no room for another file; true where it made some. */
+	bool (*starved)(void *arg);
 	void *arg;
 };
 

@@ -292,7 +292,7 @@ begin(struct store *s, const struct journal_end *end, struct why *why)
 {
 	char *mark = store_file(s, "clean-stop"), *dir = store_file(s, "journal");
 	struct journal_config jc = { dir, s->config.journal_bytes, s->config.journal_files,
-		end->next_file, end->next_group, store_hungry, s };
+		end->next_file, end->next_group, store_hungry, store_starved, s };
 	int err = s->is_new ? store_write_checkpoint(s) : 0;
 	if (err == 0)
 		err = fs_unlink(mark);

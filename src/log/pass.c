@@ -52,6 +52,12 @@ store_hungry(void *arg)
 	lock_drop(&s->wlock);
 }
 
+bool
+store_starved(void *arg)
+{
+	return store_spend_reserve(arg, true);
+}
+
 unsigned
 store_pass_wait(struct store *s, uint64_t now)
 {
