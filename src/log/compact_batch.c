@@ -57,7 +57,8 @@ put_record(struct rewrite *w, const struct batch_record *r)
 	struct buf body;
 	buf_init(&body, RECORDS_MAX);
 	buf_add(&body, "", 1);		/* attributes */
-	put_varint(&body, r->timestamp - w->base_time);
+	/* May go around the edge; readers add it the same way. */
+	put_varint(&body, (int64_t)((uint64_t)r->timestamp - (uint64_t)w->base_time));
 	put_varint(&body, r->offset - head_base(w->batch));
 	put_bytes(&body, r->key);
 	put_bytes(&body, r->value);

@@ -24,6 +24,7 @@
 #define AT_EPOCH	51
 #define AT_SEQUENCE	53
 #define AT_COUNT	57
+#define NO_TIMESTAMP	(-1)
 #define RECORD_MIN	7		/* the least bytes of one record, its length included */
 
 const char *
@@ -111,6 +112,8 @@ check_attributes(const uint8_t *p, const struct batch_rules *rules)
 		return BATCH_FAULT_ATTRIBUTES;
 	if (a & BATCH_CONTROL)
 		return BATCH_FAULT_CONTROL;
+	if (a & BATCH_APPEND_TIME)
+		return BATCH_FAULT_TIME_TYPE;
 	if (codec == BATCH_ZSTD && !rules->zstd)
 		return BATCH_FAULT_ZSTD_VERSION;
 	if (producer >= 0 ? sequence < 0 || epoch < 0 : sequence >= 0 || (a & BATCH_TRANSACTIONAL) != 0)
@@ -168,12 +171,19 @@ read_record(struct reader *all, struct batch_record *ret)
 	return read_headers(&r, ret->headers) && reader_left(&r) == 0;
 }
 
+/* A record without a timestamp is never too old or too new, as in Kafka. */
 static bool
 time_fits(int64_t t, const struct batch_rules *rules)
 {
-	if (rules->before_max_ms >= 0 && t < rules->now_ms && rules->now_ms - t > rules->before_max_ms)
+	int64_t age, max;
+	if (t == NO_TIMESTAMP)
+		return true;
+	max = t <= rules->now_ms ? rules->before_max_ms : rules->after_max_ms;
+	if (max < 0)
+		return true;
+	if (__builtin_sub_overflow(rules->now_ms, t, &age) || age == INT64_MIN)
 		return false;
-	return rules->after_max_ms < 0 || t <= rules->now_ms || t - rules->now_ms <= rules->after_max_ms;
+	return (age < 0 ? -age : age) <= max;
 }
 
 static enum batch_fault
@@ -241,19 +251,22 @@ batch_check(const uint8_t *p, size_t n, const struct batch_rules *rules, struct 
 	if (info.count < 1 || (int32_t)be(p + AT_LAST_DELTA, 4) != info.count - 1)
 		return BATCH_FAULT_COUNT;
 	fault = check_records(p, n, rules, &info);
-	/* Time indexes rest on the head's word for it. */
-	if (fault == BATCH_FINE && !batch_is_append_time(p) && batch_max_timestamp(p) != info.max_timestamp)
-		fault = BATCH_FAULT_MAX_TIME;
 	*ret = info;
 	return fault;
+}
+
+void
+batch_set_max_timestamp(uint8_t *p, size_t n, int64_t wall_ms)
+{
+	put_be(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
+	put_be(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES), 4);
 }
 
 void
 batch_set_append_time(uint8_t *p, size_t n, int64_t wall_ms)
 {
 	put_be(p + AT_ATTRIBUTES, (uint16_t)(attributes(p) | BATCH_APPEND_TIME), 2);
-	put_be(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
-	put_be(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES), 4);
+	batch_set_max_timestamp(p, n, wall_ms);
 }
 
 int
@@ -287,8 +300,8 @@ batch_iter_next(struct batch_iter *it, struct batch_record *ret)
 	it->p = r.p;
 	it->left--;
 	ret->offset += it->base_offset;
-	if (__builtin_add_overflow(ret->timestamp, it->base_timestamp, &ret->timestamp))
-		ret->timestamp = INT64_MAX;
+	/* Around the edge, as Java does it: compaction may have moved the base so far. */
+	ret->timestamp = (int64_t)((uint64_t)ret->timestamp + (uint64_t)it->base_timestamp);
 	return true;
 }
 

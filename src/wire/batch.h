@@ -47,7 +47,7 @@ struct batch_info {
 	int32_t count;			/* records */
 	int32_t bad_record;		/* index of the record at fault, -1: the batch is */
 	bool idempotent, transactional;
-	int64_t max_timestamp;		/* of the records, as walked */
+	int64_t max_timestamp;		/* of the records, as walked; the head may say another */
 };
 
 /* One batch that fills [p, p+n) exactly. ret is set for BATCH_FINE, and its
@@ -76,6 +76,10 @@ int batch_iter_begin(struct batch_iter *it, const uint8_t *p, size_t n, size_t d
 /* False at the end, or at damage (then it->left > 0). */
 bool batch_iter_next(struct batch_iter *it, struct batch_record *ret);
 void batch_iter_end(struct batch_iter *it);
+
+/* Puts the greatest timestamp of the records where the head says another one, and
+ * the CRC anew: time indexes rest on it, and Kafka mends it too. */
+void batch_set_max_timestamp(uint8_t *p, size_t n, int64_t wall_ms);
 
 /* LogAppendTime: sets the attribute and the timestamp of all records, and the
  * CRC anew; the records are left as they are (readers take the batch's time). */

@@ -7,10 +7,13 @@ else
 check_PROGRAMS += $(fuzz_targets)
 fuzz_main = tests/fuzz/replay_main.c
 endif
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
+	tests/fuzz/batch_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
+	tests/fuzz/fuzz_batch \
+	tests/fuzz/fuzz_decompress \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_sasl \
@@ -38,3 +41,9 @@ tests_fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_recovery_SOURCES = tests/fuzz/fuzz_recovery.c $(fuzz_main)
 tests_fuzz_fuzz_recovery_LDADD = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS)
 tests_fuzz_fuzz_recovery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c $(fuzz_main)
+tests_fuzz_fuzz_batch_LDADD = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS)
+tests_fuzz_fuzz_batch_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_decompress_SOURCES = tests/fuzz/fuzz_decompress.c $(fuzz_main)
+tests_fuzz_fuzz_decompress_LDADD = libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS)
+tests_fuzz_fuzz_decompress_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -156,7 +156,8 @@ every_field_is_held(void **state)
 	assert_int_equal(broken(21, 2, 0x10, true), BATCH_FAULT_SEQUENCE);
 	assert_int_equal(broken(21, 2, 0x80, true), BATCH_FAULT_ATTRIBUTES);
 	assert_int_equal(broken(23, 4, 7, true), BATCH_FAULT_COUNT);
-	assert_int_equal(broken(35, 8, 1006, true), BATCH_FAULT_MAX_TIME);
+	assert_int_equal(broken(21, 2, 0x08, true), BATCH_FAULT_TIME_TYPE);
+	assert_int_equal(broken(21, 2, 0x40, true), BATCH_FAULT_ATTRIBUTES);
 	assert_int_equal(broken(43, 8, 9, true), BATCH_FAULT_SEQUENCE);
 	assert_int_equal(broken(57, 4, -1, true), BATCH_FAULT_COUNT);
 	assert_int_equal(broken(57, 4, 0, true), BATCH_FAULT_COUNT);
@@ -210,6 +211,62 @@ rules_of_the_topic(void **state)
 	mem_free(p);
 }
 
+static enum batch_fault
+at_time(int64_t base, const struct batch_rules *rules)
+{
+	uint8_t *p;
+	struct buf r;
+	struct batch_info info;
+	buf_init(&r, 4096);
+	add_record(&r, 0, 0, "k", "v");
+	size_t n = make(&r, 1, base, BATCH_NONE, &p);
+	put(p + 27, 8, base);
+	seal(p, n);
+	enum batch_fault fault = batch_check(p, n, rules, &info);
+	buf_free(&r);
+	mem_free(p);
+	return fault;
+}
+
+static void
+times_at_the_edges(void **state)
+{
+	(void)state;
+	struct batch_rules r = easy;
+	r.now_ms = 1000000;
+	assert_int_equal(at_time(INT64_MIN, &r), BATCH_FINE);
+	assert_int_equal(at_time(INT64_MAX, &r), BATCH_FINE);
+	r.before_max_ms = INT64_MAX;
+	r.after_max_ms = 3600000;
+	assert_int_equal(at_time(INT64_MIN, &r), BATCH_FAULT_TIMESTAMP);
+	assert_int_equal(at_time(INT64_MAX, &r), BATCH_FAULT_TIMESTAMP);
+	assert_int_equal(at_time(0, &r), BATCH_FINE);
+	r.before_max_ms = 1;
+	assert_int_equal(at_time(0, &r), BATCH_FAULT_TIMESTAMP);
+	assert_int_equal(at_time(-1, &r), BATCH_FINE);	/* without a timestamp */
+	assert_int_equal(at_time(-2, &r), BATCH_FAULT_TIMESTAMP);
+	r.now_ms = INT64_MIN + 5;
+	r.after_max_ms = INT64_MAX;
+	assert_int_equal(at_time(INT64_MAX, &r), BATCH_FAULT_TIMESTAMP);
+}
+
+static void
+the_greatest_time_is_mended(void **state)
+{
+	(void)state;
+	uint8_t *p;
+	struct batch_info info;
+	size_t n = two(BATCH_NONE, &p);
+	put(p + 35, 8, INT64_MAX);
+	seal(p, n);
+	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
+	assert_int_equal(info.max_timestamp, 1005);
+	batch_set_max_timestamp(p, n, info.max_timestamp);
+	assert_int_equal(batch_max_timestamp(p), 1005);
+	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
+	mem_free(p);
+}
+
 static void
 append_time_is_set(void **state)
 {
@@ -220,7 +277,8 @@ append_time_is_set(void **state)
 	batch_set_append_time(p, n, 4242);
 	assert_true(batch_is_append_time(p));
 	assert_int_equal(batch_max_timestamp(p), 4242);
-	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
+	/* The CRC was made anew; a client could not send it. */
+	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FAULT_TIME_TYPE);
 	mem_free(p);
 }
 
@@ -308,5 +366,6 @@ framing_of_java_is_read(void **state)
 }
 
 TEST_MAIN(T(every_codec_is_read), T(every_field_is_held), T(lies_about_the_count),
-    T(rules_of_the_topic), T(append_time_is_set), T(bombs_are_bounded), T(codecs_round_trip),
+    T(rules_of_the_topic), T(times_at_the_edges),
+    T(the_greatest_time_is_mended), T(append_time_is_set), T(bombs_are_bounded), T(codecs_round_trip),
     T(framing_of_java_is_read))
