@@ -16,6 +16,7 @@
 #include "meta/image.h"
 
 struct acl_denials;
+struct groups;
 struct tls_context;
 
 /* One address that clients are told to come to. */
@@ -68,6 +69,7 @@ struct broker_core {
 	struct store *store;
 	struct controller *controller;
 	struct coord *coord;
+	struct groups *groups;
 	struct quota *quota;
 	struct acl_denials *denials;
 	struct workers *workers;

@@ -56,10 +56,12 @@ const struct part parts[] = {
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },
+	{ "groups' memory", NULL, part_groups_free, NULL }, /* the loops hold its timers */
 	{ "loops", part_loops_start, part_loops_stop, NULL }, /* the controller posts to them */
 	{ "controller", part_controller_start, part_controller_stop, NULL },
 	{ "logins", part_login_start, part_login_stop, NULL },
 	{ "requests", part_core_start, part_core_stop, NULL },
+	{ "groups", part_groups_start, part_groups_stop, NULL },
 	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload },
 	{ .name = NULL },
 };

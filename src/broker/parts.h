@@ -47,6 +47,7 @@ struct broker {
 	unsigned loops_n;
 	atomic_bool doors_open;		/* loops may look at listeners */
 	struct conn_limits conn_limits;
+	struct groups *groups;
 	struct listeners *listeners;
 	struct door *doors;
 	size_t doors_n;
@@ -84,6 +85,9 @@ int part_loops_start(struct broker *b, struct why *why);
 void part_loops_stop(struct broker *b);
 int part_core_start(struct broker *b, struct why *why);
 void part_core_stop(struct broker *b);
+int part_groups_start(struct broker *b, struct why *why);
+void part_groups_stop(struct broker *b);
+void part_groups_free(struct broker *b);
 int part_doors_start(struct broker *b, struct why *why);
 void part_doors_stop(struct broker *b);
 int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "acl/denials.h"
+#include "api/groups.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "broker/parts.h"
@@ -156,6 +157,14 @@ published(void *arg, const struct image *image)
 	parts_sweep_users(b);
 }
 
+static void
+topic_gone(void *arg, struct name topic)
+{
+	struct broker *b = arg;
+	if (b->groups != NULL)
+		groups_forget_topic(b->groups, topic);
+}
+
 int
 part_controller_start(struct broker *b, struct why *why)
 {
@@ -172,6 +181,7 @@ part_controller_start(struct broker *b, struct why *why)
 		.leader_epoch = b->leader_epoch,
 		.ev = &b->ev,
 		.published = published,
+		.topic_gone = topic_gone,
 		.arg = b,
 	};
 	return controller_create(&c, &b->controller, why);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/groups.h"
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@
 #include "security/listener.h"
 #include "security/tls.h"
 
+#define NEW_MEMBER_MS	300000
 #define DRAIN_NS	(5 * NS_PER_SEC)
 #define PAUSE_US	5000
 
@@ -149,6 +151,43 @@ void
 part_core_stop(struct broker *b)
 {
 	workers_destroy(&b->core.workers);
+}
+
+/* ---- consumer groups ---- */
+
+int
+part_groups_start(struct broker *b, struct why *why)
+{
+	const struct conf *c = b->conf;
+	struct groups_config g = {
+		.core = &b->core, .loops = b->loops, .loops_n = b->loops_n,
+		.coord = {
+			.group = {
+				.min_session_ms = (int32_t)c->group_min_session_timeout_ms,
+				.max_session_ms = (int32_t)c->group_max_session_timeout_ms,
+				.initial_delay_ms = (int32_t)c->group_initial_rebalance_delay_ms,
+				.max_size = (int32_t)c->group_max_size,
+				.new_member_timeout_ms = NEW_MEMBER_MS,
+			},
+			.shards = (int32_t)c->offsets_topic_num_partitions,
+			.retention_ms = c->offsets_retention_minutes * 60000,
+			.metadata_max = (int32_t)c->offset_metadata_max_bytes,
+		},
+		.expire_every_ms = c->offsets_retention_check_interval_ms,
+	};
+	return groups_start(&g, &b->groups, why);
+}
+
+void
+part_groups_stop(struct broker *b)
+{
+	groups_quiet(b->groups);
+}
+
+void
+part_groups_free(struct broker *b)
+{
+	groups_stop(&b->groups);
 }
 
 /* ---- doors ---- */

@@ -4,6 +4,7 @@ libwire_a_SOURCES = src/wire/types.h \
 	src/wire/decode.c src/wire/encode.c src/wire/dump.c \
 	src/wire/header.c src/wire/header.h \
 	src/wire/kerr.c src/wire/kerr.h src/wire/kerr.def \
+	src/wire/batch_build.c src/wire/batch_build.h \
 	src/wire/batch.c src/wire/batch.h src/wire/batch_faults.def \
 	src/wire/compress.c src/wire/compress.h src/wire/snappy.c src/wire/snappy.h \
 	src/wire/reader.c src/wire/reader.h \

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DescribeGroups, ListGroups, DeleteGroups. */
+#include <strings.h>
+
+#include "api/authorize.h"
+#include "api/groups.h"
+#include "base/mem.h"
+
+#define NOT_ASKED INT32_MIN
+
+struct describing {
+	struct request *rq;
+	struct describe_groups_rsp_group *out;
+};
+
+static struct str
+text(struct request *rq, const char *s)
+{
+	return arena_str(rq->arena, str_from(s == NULL ? "" : s));
+}
+
+static struct bytes
+blob(struct request *rq, struct bytes b)
+{
+	struct str s = arena_str(rq->arena, (struct str){ b.p == NULL ? "" : (const char *)b.p, b.n });
+	return (struct bytes){ (const uint8_t *)s.p, s.n };
+}
+
+static void
+describe(const struct group *g, void *arg)
+{
+	struct describing *d = arg;
+	struct request *rq = d->rq;
+	d->out->group_state = str_from(group_state_name(g->state));
+	d->out->protocol_type = text(rq, g->protocol_type);
+	/* A protocol that is still being agreed on is none. */
+	bool agreed = g->state == GROUP_STABLE || g->state == GROUP_COMPLETING;
+	d->out->protocol_data = text(rq, agreed ? g->protocol : "");
+	LIST_FOREACH(hook, &g->members) {
+		const struct member *m = CONTAINER_OF(hook, struct member, hook);
+		struct describe_groups_rsp_member *o = WIRE_ADD(rq->arena, d->out->members, describe_groups_rsp_member);
+		o->member_id = text(rq, m->id);
+		o->group_instance_id = m->instance_id == NULL ? STR_NULL : text(rq, m->instance_id);
+		o->client_id = text(rq, m->client_id);
+		o->client_host = text(rq, m->client_host);
+		o->member_metadata = blob(rq, agreed ? member_metadata(m, g->protocol) : (struct bytes){ NULL, 0 });
+		o->member_assignment = blob(rq, (struct bytes){ m->assignment, m->assignment_n });
+	}
+}
+
+enum api_turn
+api_describe_groups(struct request *rq, const void *vin, void *vout)
+{
+	const struct describe_groups_req *in = vin;
+	struct describe_groups_rsp *out = vout;
+	ARRAY_FOREACH(const struct name, name, in->groups) {
+		struct describe_groups_rsp_group *g = WIRE_ADD(rq->arena, out->groups, describe_groups_rsp_group);
+		struct describing d = { rq, g };
+		g->group_id = *name;
+		g->authorized_operations = NOT_ASKED;
+		enum kerr err = may_group(rq, *name);
+		if (err == KERR_NONE && in->include_authorized_operations)
+			g->authorized_operations = operations_on(rq, ACL_GROUP, *name);
+		if (err == KERR_NONE)
+			err = coord_look(rq->core->coord, *name, describe, &d);
+		if (err == KERR_GROUP_ID_NOT_FOUND) {
+			g->group_state = STR("Dead");
+			g->error_message = STR("there is no such group");
+			if (!request_flag(rq, FLAG_describe_groups_unknown_is_error))
+				err = KERR_NONE;
+		}
+		g->error_code = (int16_t)err;
+	}
+	return API_ANSWER;
+}
+
+struct listing {
+	struct request *rq;
+	const struct list_groups_req *in;
+	struct list_groups_rsp *out;
+	bool all;			/* the caller may see every group */
+};
+
+/* Whether a filter is empty or names the word, in any case. */
+static bool
+named(const struct str *v, int32_t n, const char *word)
+{
+	for (int32_t i = 0; i < n; i++)
+		if (v[i].n == strlen(word) && strncasecmp(v[i].p, word, v[i].n) == 0)
+			return true;
+	return n <= 0;
+}
+
+static void
+list_one(const struct group *g, const struct group_owner *owner, void *arg)
+{
+	struct listing *l = arg;
+	if (!named(l->in->states_filter.v, l->in->states_filter.n, group_state_name(g->state)) ||
+	    !named(l->in->types_filter.v, l->in->types_filter.n, "classic"))
+		return;
+	if (!l->all && !sees_group(l->rq, g->name, owner))
+		return;
+	struct list_groups_rsp_group *o = WIRE_ADD(l->rq->arena, l->out->groups, list_groups_rsp_group);
+	o->group_id = NAME(g->name.tenant, arena_str(l->rq->arena, g->name.s));
+	o->protocol_type = text(l->rq, g->protocol_type);
+	o->group_state = str_from(group_state_name(g->state));
+	o->group_type = STR("classic");
+}
+
+enum api_turn
+api_list_groups(struct request *rq, const void *vin, void *vout)
+{
+	struct listing l = { rq, vin, vout, may_cluster_quietly(rq) };
+	l.out->error_code = (int16_t)coord_list(rq->core->coord, request_tenant(rq), list_one, &l);
+	return API_ANSWER;
+}
+
+static void
+delete_failed(struct request *rq)
+{
+	struct delete_groups_rsp *out = rq->out;
+	ARRAY_FOREACH(struct delete_groups_rsp_result, r, out->results)
+		r->error_code = KERR_NOT_COORDINATOR;
+}
+
+enum api_turn
+api_delete_groups(struct request *rq, const void *vin, void *vout)
+{
+	const struct delete_groups_req *in = vin;
+	struct delete_groups_rsp *out = vout;
+	struct name last = NAME(0, STR(""));
+	int64_t barrier = -1;
+	ARRAY_FOREACH(const struct name, name, in->groups_names) {
+		struct delete_groups_rsp_result *r = WIRE_ADD(rq->arena, out->results, delete_groups_rsp_result);
+		int64_t one = -1;
+		r->group_id = *name;
+		enum kerr err = may_group(rq, *name);
+		if (err == KERR_NONE)
+			err = coord_delete_group(rq->core->coord, *name, groups_time(rq), &one);
+		r->error_code = (int16_t)err;
+		if (one >= 0) {
+			barrier = one;
+			last = *name;
+		}
+	}
+	return groups_answer(rq, last, barrier, delete_failed);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The coordinator's hands. Appends go to the shard's partition as one batch.
+ * Answers to parked requests are copied into the request's arena under the shard's
+ * lock (nobody else touches it then: its loop waits for the wake, and abandoning
+ * takes the same lock first), and wait for their barrier.
+ *
+ * A shard's timers have one home loop; a message moves its timer there. Where a
+ * log fails under an answer, the shard is unloaded: its groups are replayed at
+ * the next start, and until then clients are told that this is no coordinator.
+ */
+#include "api/groups.h"
+
+#include "api/authorize.h"
+#include "api/groups_impl.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "meta/topics.h"
+#include "wire/batch_build.h"
+
+#define BATCH_MAX	(64u << 20)
+
+/* ---- what the coordinator asks for ---- */
+
+static int
+append(void *ctx, int32_t shard, const struct coord_record *records, int n, int64_t wall_ms,
+    int64_t *ret_end)
+{
+	struct groups *g = ctx;
+	struct batch_entry *e = mem_alloc((size_t)n * sizeof(*e));
+	struct append_result res;
+	struct buf b;
+	for (int i = 0; i < n; i++) {
+		e[i].key = (struct str){ (const char *)records[i].key.p, records[i].key.n };
+		e[i].value = (struct str){ (const char *)records[i].value.p, records[i].value.n };
+	}
+	buf_init(&b, BATCH_MAX);
+	int err = batch_build(&b, e, n, wall_ms);
+	if (err == 0)
+		err = partition_append(g->homes[shard].partition, &(struct append){ b.p, b.n, -1 }, &res);
+	if (err == 0)
+		*ret_end = res.end;
+	buf_free(&b);
+	mem_free(e);
+	return err;
+}
+
+static void
+durable(struct log_waiter *w, int err)
+{
+	struct parked *p = CONTAINER_OF(w, struct parked, waiter);
+	p->err = err;
+	request_wake(p->rq);
+}
+
+/* The answer is there; it leaves when the barrier is durable. */
+static void
+wake_behind(struct parked *p, int64_t barrier)
+{
+	list_init(&p->waiter.hook);
+	p->waiter.fire = durable;
+	p->queued = barrier >= 0 &&
+	    partition_wait_durable(p->home->partition, &p->waiter, barrier) == 0;
+	if (!p->queued)
+		request_wake(p->rq);
+}
+
+static struct str
+own(struct request *rq, struct str s)
+{
+	return arena_str(rq->arena, s);
+}
+
+static struct bytes
+own_bytes(struct request *rq, struct bytes b)
+{
+	struct str s = own(rq, (struct str){ b.p == NULL ? "" : (const char *)b.p, b.n });
+	return (struct bytes){ (const uint8_t *)s.p, s.n };
+}
+
+static void
+joined(void *ctx, void *cookie, const struct group_joined *a, int64_t barrier)
+{
+	struct parked *p = cookie;
+	struct request *rq = p->rq;
+	struct join_group_rsp *out = rq->out;
+	(void)ctx;
+	out->error_code = (int16_t)a->err;
+	out->generation_id = a->generation;
+	out->protocol_type = own(rq, a->protocol_type);
+	out->protocol_name = own(rq, a->protocol);
+	out->leader = own(rq, a->leader);
+	out->member_id = own(rq, a->member_id);
+	out->skip_assignment = a->skip_assignment;
+	ARRAY_FOREACH(const struct group_member_view, m, a->members) {
+		struct join_group_rsp_member *o = WIRE_ADD(rq->arena, out->members, join_group_rsp_member);
+		o->member_id = own(rq, m->member_id);
+		o->group_instance_id = own(rq, m->instance_id);
+		o->metadata = own_bytes(rq, m->metadata);
+	}
+	wake_behind(p, barrier);
+}
+
+static void
+synced(void *ctx, void *cookie, const struct group_synced *a, int64_t barrier)
+{
+	struct parked *p = cookie;
+	struct request *rq = p->rq;
+	struct sync_group_rsp *out = rq->out;
+	(void)ctx;
+	out->error_code = (int16_t)a->err;
+	out->protocol_type = own(rq, a->protocol_type);
+	out->protocol_name = own(rq, a->protocol);
+	out->assignment = own_bytes(rq, a->assignment);
+	wake_behind(p, barrier);
+}
+
+/* ---- timers ---- */
+
+static void
+tick(struct timer *timer, uint64_t now)
+{
+	struct home *h = CONTAINER_OF(timer, struct home, timer);
+	atomic_store(&h->armed, UINT64_MAX);
+	coord_tick(h->groups->coord, h->index, (struct coord_time){ now, clock_wall_ms() });
+}
+
+static void
+arm(struct post *post)
+{
+	struct home *h = CONTAINER_OF(post, struct home, post);
+	atomic_store(&h->posted, false);
+	uint64_t when = atomic_load(&h->armed);
+	if (when != UINT64_MAX && (!timer_is_set(&h->timer) || h->timer.when > when))
+		timer_set(loop_timers(h->loop), &h->timer, when);
+}
+
+static void
+wake_at(void *ctx, int32_t shard, uint64_t when)
+{
+	struct groups *g = ctx;
+	struct home *h = &g->homes[shard];
+	if (when >= atomic_load(&h->armed))
+		return; /* it looks earlier anyway */
+	atomic_store(&h->armed, when);
+	if (!atomic_exchange(&h->posted, true))
+		loop_post(h->loop, &h->post);
+}
+
+static void
+expire_run(struct job *job)
+{
+	struct groups *g = CONTAINER_OF(job, struct groups, expire_job);
+	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
+	for (int32_t i = 0; i < g->config.coord.shards && !atomic_load(&g->stop); i++)
+		coord_expire(g->coord, i, t);
+	atomic_store(&g->expiring, false);
+}
+
+static void
+expire_due(struct timer *timer, uint64_t now)
+{
+	struct groups *g = CONTAINER_OF(timer, struct groups, expire_timer);
+	timer_set(loop_timers(g->config.loops[0]), timer, now + (uint64_t)g->config.expire_every_ms * NS_PER_MS);
+	if (atomic_exchange(&g->expiring, true))
+		return;
+	g->expire_job.run = expire_run;
+	if (workers_submit(g->config.core->workers, &g->expire_job) != 0)
+		atomic_store(&g->expiring, false);
+}
+
+static void
+expire_begin(struct post *post)
+{
+	struct groups *g = CONTAINER_OF(post, struct groups, expire_post);
+	g->expire_timer.fire = expire_due;
+	timer_set(loop_timers(g->config.loops[0]), &g->expire_timer,
+	    loop_now(g->config.loops[0]) + (uint64_t)g->config.expire_every_ms * NS_PER_MS);
+}
+
+/* ---- start and stop ---- */
+
+static int
+make_topic(const struct groups_config *f, struct why *why)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct topic_setting settings[] = { { STR("cleanup.policy"), STR("compact") },
+		{ STR("compression.type"), STR("producer") }, { STR("segment.bytes"), STR("104857600") } };
+	struct topic_new t = { .name = NAME(0, STR("__consumer_offsets")), .partitions = f->coord.shards,
+		.replication = -1, .settings = { settings, 3 }, .owner = STR(""), .team = STR(""),
+		.mode = 0, .internal = true, .assignments = { NULL, -1 } };
+	struct topics_create c = { .topics = &t, .n = 1, .change.arena = arena };
+	topics_create_init(&c);
+	enum change_result r = controller_run(f->core->controller, &c.change);
+	int err = 0;
+	if (r != CHANGE_OK || (t.result != CHANGE_OK && t.result != CHANGE_TOPIC_EXISTS))
+		err = why_set(why, ERR_IO, "__consumer_offsets: %s", r != CHANGE_OK ? c.change.why.text : t.why.text);
+	arena_destroy(&arena);
+	return err;
+}
+
+/* The number of partitions is the topic's, once it is made: groups lie by it. */
+static int
+open_partitions(struct groups *g, struct why *why)
+{
+	struct broker_core *core = g->config.core;
+	const struct image_topic *t = image_topic(atomic_load(core->image), NAME(0, STR("__consumer_offsets")));
+	if (t == NULL)
+		return why_set(why, ERR_NOTFOUND, "there is no topic __consumer_offsets");
+	g->config.coord.shards = t->partitions;
+	g->homes = mem_zalloc((size_t)t->partitions * sizeof(*g->homes));
+	for (int32_t i = 0; i < t->partitions; i++) {
+		struct home *h = &g->homes[i];
+		h->groups = g;
+		h->index = i;
+		h->loop = g->config.loops[(unsigned)i % g->config.loops_n];
+		h->timer.fire = tick;
+		h->post.run = arm;
+		atomic_store(&h->armed, UINT64_MAX);
+		h->partition = store_find(core->store, &t->id, i);
+		if (h->partition == NULL)
+			return why_set(why, ERR_NOTFOUND, "partition %d of __consumer_offsets is not there", i);
+	}
+	return 0;
+}
+
+int
+groups_start(const struct groups_config *config, struct groups **ret, struct why *why)
+{
+	struct groups *g = MEM_NEW(struct groups);
+	g->config = *config;
+	int err = 0;
+	if (image_topic(atomic_load(config->core->image), NAME(0, STR("__consumer_offsets"))) == NULL)
+		err = make_topic(config, why);
+	if (err == 0)
+		err = open_partitions(g, why);
+	if (err != 0) {
+		groups_stop(&g);
+		return err;
+	}
+	struct coord_io io = { g, append, joined, synced, wake_at };
+	g->coord = coord_create(&g->config.coord, &io);
+	g->config.core->coord = g->coord;
+	g->config.core->groups = g;
+	g->loader = thread_start("groups", groups_load, g);
+	g->loading = true;
+	g->expire_post.run = expire_begin;
+	loop_post(g->config.loops[0], &g->expire_post);
+	*ret = g;
+	return 0;
+}
+
+void
+groups_quiet(struct groups *g)
+{
+	if (g == NULL)
+		return;
+	atomic_store(&g->stop, true);
+	if (g->loading)
+		pthread_join(g->loader, NULL);
+	g->loading = false;
+}
+
+void
+groups_stop(struct groups **groups)
+{
+	struct groups *g = *groups;
+	if (g == NULL)
+		return;
+	groups_quiet(g);
+	while (atomic_load(&g->expiring))
+		sched_yield();
+	for (int32_t i = 0; g->homes != NULL && i < g->config.coord.shards; i++)
+		if (g->homes[i].partition != NULL)
+			partition_put(&g->homes[i].partition);
+	coord_destroy(&g->coord);
+	g->config.core->coord = NULL;
+	g->config.core->groups = NULL;
+	mem_free(g->homes);
+	mem_free(g);
+	*groups = NULL;
+}
+
+void
+groups_forget_topic(struct groups *g, struct name topic)
+{
+	coord_forget_topic(g->coord, topic, (struct coord_time){ clock_mono_ns(), clock_wall_ms() });
+}
+
+/* ---- for handlers ---- */
+
+struct coord_time
+groups_time(struct request *rq)
+{
+	return (struct coord_time){ request_now(rq), clock_wall_ms() };
+}
+
+const struct group_owner *
+groups_maker(struct request *rq)
+{
+	struct acl_who who;
+	struct group_owner *o = arena_zalloc(rq->arena, sizeof(*o));
+	caller(rq, &who);
+	struct acl_node node = acl_new_node(image_acl(rq->image), &who, ACL_GROUP, request_tenant(rq));
+	*o = (struct group_owner){ arena_str(rq->arena, node.owner), arena_str(rq->arena, node.team), node.mode };
+	return o;
+}
+
+static struct parked *
+park_state(struct request *rq, struct name group, void (*failed)(struct request *rq))
+{
+	struct groups *g = rq->core->groups;
+	struct parked *p = arena_zalloc(rq->arena, sizeof(*p));
+	p->rq = rq;
+	p->group = group;
+	p->home = &g->homes[coord_shard_of(g->coord, group)];
+	p->failed = failed;
+	rq->state = p;
+	return p;
+}
+
+static enum api_turn
+resume(struct request *rq)
+{
+	struct parked *p = rq->state;
+	if (p->queued)
+		partition_wait_cancel(p->home->partition, &p->waiter);
+	if (p->err != 0) {
+		coord_unload(rq->core->coord, p->home->index);
+		p->failed(rq);
+	}
+	return API_ANSWER;
+}
+
+static void
+abandon_wait(struct request *rq)
+{
+	struct parked *p = rq->state;
+	if (p->queued)
+		partition_wait_cancel(p->home->partition, &p->waiter);
+}
+
+static void
+abandon(struct request *rq)
+{
+	struct parked *p = rq->state;
+	coord_abandon(rq->core->coord, p->group, p, groups_time(rq));
+	abandon_wait(rq);
+}
+
+enum api_turn
+groups_answer(struct request *rq, struct name group, int64_t barrier,
+    void (*failed)(struct request *rq))
+{
+	struct log_ends ends;
+	struct parked *p = park_state(rq, group, failed);
+	if (barrier < 0)
+		return API_ANSWER;
+	partition_ends(p->home->partition, &ends);
+	if (ends.high_watermark >= barrier)
+		return API_ANSWER;
+	wake_behind(p, barrier);
+	return request_park(rq, resume, abandon_wait, UINT64_MAX, false);
+}
+
+enum api_turn
+groups_park(struct request *rq, struct name group, void (*run)(struct request *rq),
+    void (*failed)(struct request *rq))
+{
+	park_state(rq, group, failed);
+	/* The answer may come inside of run(), or on another thread before it has
+	 * returned: nothing of the request is touched after it but by the loop. */
+	run(rq);
+	return request_park(rq, resume, abandon, UINT64_MAX, false);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/request.h"
+#include "coord/coord.h"
+
+/*
+ * Between the coordinator (src/coord), which has no I/O, and the log, the loops
+ * and parked requests. Owned by the broker; handlers reach it through
+ * core->groups.
+ */
+struct groups;
+
+struct groups_config {
+	struct broker_core *core;
+	struct loop **loops;
+	unsigned loops_n;
+	struct coord_settings coord;
+	int64_t expire_every_ms;
+	struct acl_node node;		/* of __consumer_offsets, where it has to be made */
+};
+
+/* Makes __consumer_offsets where there is none, then loads it on a thread of its
+ * own; until then requests are answered COORDINATOR_LOAD_IN_PROGRESS. May block. */
+int groups_start(const struct groups_config *config, struct groups **ret, struct why *why);
+/* Ends what runs on threads of its own, before the loops stop. */
+void groups_quiet(struct groups *groups);
+/* After the loops: they hold its timers. */
+void groups_stop(struct groups **groups);
+/* A topic is gone: its offsets go. Any thread. */
+void groups_forget_topic(struct groups *groups, struct name topic);
+
+/* Now, as the coordinator wants it told. */
+struct coord_time groups_time(struct request *rq);
+/* Who owns a group that this request makes. In the request's arena. */
+const struct group_owner *groups_maker(struct request *rq);
+
+/* Answers as soon as what the answer rests on is durable: the value to return from a
+ * handler. Where the log fails first, failed() sets the errors. barrier -1: at once. */
+enum api_turn groups_answer(struct request *rq, struct name group, int64_t barrier,
+    void (*failed)(struct request *rq));
+
+/* Parks a JoinGroup or SyncGroup whose cookie is the request; `run` submits it. */
+enum api_turn groups_park(struct request *rq, struct name group, void (*run)(struct request *rq),
+    void (*failed)(struct request *rq));

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Replaying __consumer_offsets, a partition after the other, on a thread that may
+ * wait for the disk. What cannot be read is named in the log and passed over: the
+ * offsets of one group must not keep those of all others away.
+ */
+#include "api/groups_impl.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "wire/batch.h"
+
+#define READ_BYTES	(1u << 20)
+#define DECOMPRESSED	(64u << 20)
+
+struct reading {
+	struct log_read_job job;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool done;
+};
+
+static void
+read_done(struct log_read_job *job)
+{
+	struct reading *r = CONTAINER_OF(job, struct reading, job);
+	pthread_mutex_lock(&r->mutex);
+	r->done = true;
+	pthread_cond_signal(&r->cond);
+	pthread_mutex_unlock(&r->mutex);
+}
+
+static int
+read_cold(struct partition *p, int64_t offset, struct arena *arena, struct log_read *ret)
+{
+	struct reading r = { .job = { .p = p, .offset = offset, .max_bytes = READ_BYTES,
+		.at_least_one = true, .done = read_done }, .mutex = PTHREAD_MUTEX_INITIALIZER,
+		.cond = PTHREAD_COND_INITIALIZER };
+	int err = partition_read_cold(&r.job);
+	if (err != 0)
+		return err;
+	pthread_mutex_lock(&r.mutex);
+	while (!r.done)
+		pthread_cond_wait(&r.cond, &r.mutex);
+	pthread_mutex_unlock(&r.mutex);
+	if (r.job.err == 0 && r.job.buf != NULL) {
+		struct piece piece = log_buf_bytes(r.job.buf);
+		log_buf_link(r.job.buf, arena);
+		pieces_add(arena, &ret->pieces, piece.p, piece.n);
+	}
+	return r.job.err;
+}
+
+static struct bytes
+bytes_of(struct str s)
+{
+	return (struct bytes){ (const uint8_t *)s.p, s.n };
+}
+
+static uint32_t
+be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The records of one batch; where the next one begins. */
+static int64_t
+replay_batch(struct home *h, const uint8_t *p, size_t n, struct coord_time t)
+{
+	struct batch_iter it;
+	struct batch_record rec;
+	int64_t base = 0;
+	for (int i = 0; i < 8; i++)
+		base = (int64_t)((uint64_t)base << 8 | p[i]);
+	int64_t next = base + (int32_t)be32(p + 23) + 1;
+	if (batch_iter_begin(&it, p, n, DECOMPRESSED) != 0)
+		return next;
+	while (batch_iter_next(&it, &rec)) {
+		int err = coord_load_record(h->groups->coord, h->index, bytes_of(rec.key), bytes_of(rec.value), t);
+		if (err != 0)
+			ev_warn(h->groups->config.core->log, "__consumer_offsets-%d: the record at %lld is passed over: %s",
+			    h->index, (long long)rec.offset, err_text(err));
+	}
+	batch_iter_end(&it);
+	return next;
+}
+
+static int64_t
+replay_pieces(struct home *h, const struct pieces *pieces, int64_t offset, struct coord_time t)
+{
+	for (int32_t i = 0; i < pieces->n; i++) {
+		const uint8_t *p = pieces->v[i].p;
+		size_t left = pieces->v[i].n;
+		while (left >= BATCH_HEAD) {
+			size_t n = 12 + (size_t)be32(p + 8);
+			if (n > left)
+				return offset;
+			offset = replay_batch(h, p, n, t);
+			p += n;
+			left -= n;
+		}
+	}
+	return offset;
+}
+
+static void
+load_home(struct home *h)
+{
+	struct groups *g = h->groups;
+	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
+	struct log_ends ends;
+	int err = 0;
+	partition_ends(h->partition, &ends);
+	int64_t offset = ends.log_start;
+	coord_load_begin(g->coord, h->index);
+	while (err == 0 && offset < ends.high_watermark && !atomic_load(&g->stop)) {
+		struct arena *arena = arena_create(SIZE_MAX);
+		struct log_read got = { 0 };
+		err = partition_read(h->partition, offset, READ_BYTES, true, arena, &got);
+		if (err == ERR_AGAIN)
+			err = read_cold(h->partition, offset, arena, &got);
+		int64_t next = err == 0 ? replay_pieces(h, &got.pieces, offset, t) : offset;
+		if (err == 0 && next == offset)
+			err = ERR_CORRUPT;
+		offset = next;
+		arena_destroy(&arena);
+	}
+	if (err != 0)
+		ev_err(g->config.core->log, "__consumer_offsets-%d: loaded up to %lld only: %s", h->index,
+		    (long long)offset, err_text(err));
+	coord_load_end(g->coord, h->index, (struct coord_time){ clock_mono_ns(), clock_wall_ms() });
+}
+
+void *
+groups_load(void *arg)
+{
+	struct groups *g = arg;
+	for (int32_t i = 0; i < g->config.coord.shards && !atomic_load(&g->stop); i++)
+		load_home(&g->homes[i]);
+	return NULL;
+}
