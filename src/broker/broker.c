@@ -114,6 +114,7 @@ reload_parts(struct broker *b, struct conf *conf)
 	b->next_cert_check = 0;
 	conf_unref(&b->conf);
 	b->conf = conf;
+	parts_show_options(b, conf);
 }
 
 static void

@@ -39,6 +39,7 @@ struct broker {
 	int32_t leader_epoch;
 
 	struct broker_core core;
+	struct conf *_Atomic shown;	/* the options that requests are told of */
 	struct sasl_lib *sasl_lib;
 	const char *rcache;
 	uint64_t next_reap, next_cert_check;	/* monotonic ns; parts_tick.c */
@@ -94,6 +95,11 @@ int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why
 /* Closes the connections of users who may not stay, in the current image, within
  * a quarter of a second. Any thread, while the loops run. */
 void parts_sweep_users(struct broker *b);
+
+/* parts_options.c: the i-th option, for requests (api/core.h). Any loop. */
+bool parts_option(const struct broker_core *core, size_t i, struct arena *arena, struct core_option *ret);
+/* Requests are told of this configuration from now on; NULL: of none. */
+void parts_show_options(struct broker *b, struct conf *conf);
 
 /* parts_tick.c: what is due now and then; every few seconds, on main's thread. */
 void parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms);

@@ -143,6 +143,8 @@ part_core_start(struct broker *b, struct why *why)
 	b->core.quota = b->quota;
 	b->core.denials = b->denials;
 	b->core.log = &b->ev;
+	b->core.option = parts_option;
+	parts_show_options(b, b->conf);
 	b->core.workers = workers_create("work", (unsigned)c->num_io_threads, 100000);
 	return 0;
 }
@@ -151,6 +153,7 @@ void
 part_core_stop(struct broker *b)
 {
 	workers_destroy(&b->core.workers);
+	parts_show_options(b, NULL);
 }
 
 /* ---- consumer groups ---- */

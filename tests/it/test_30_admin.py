@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Administration with Kafka's own tools and schlossctl: topics, settings, rules, quotas, keys, modes."""
+import pytest
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import (ACL, ACLFilter, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern,
+                         ResourcePatternFilter, ResourceType)
+import kafka.admin as kadmin
+
+
+def code(future):
+    """The error code of a confluent future, 0 where it went well."""
+    try:
+        future.result(20)
+    except KafkaException as e:
+        return e.args[0].code()
+    return 0
+
+
+def codes(futures):
+    return {str(k): code(v) for k, v in futures.items()}
+
+
+@pytest.fixture(scope="module")
+def admin(shared):
+    return AdminClient(shared.conf())
+
+
+@pytest.fixture(scope="module")
+def anna(shared):
+    shared.user("anna")
+    return AdminClient(shared.conf("anna"))
+
+
+@pytest.fixture(scope="module")
+def python(shared):
+    client = KafkaAdminClient(**shared.python_conf())
+    yield client
+    client.close()
+
+
+def settings(client, topic):
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    return client.describe_configs([resource])[resource].result(20)
+
+
+# Topics.
+
+def test_topics_are_made_listed_and_deleted(admin):
+    assert codes(admin.create_topics([NewTopic("t-one", 3, 1), NewTopic("t-two", 1, 1)])) == \
+        {"t-one": 0, "t-two": 0}
+    topics = admin.list_topics(timeout=20).topics
+    assert len(topics["t-one"].partitions) == 3
+    assert codes(admin.delete_topics(["t-one", "t-two", "t-none"])) == {"t-one": 0, "t-two": 0, "t-none": 3}
+    assert "t-one" not in admin.list_topics(timeout=20).topics
+
+
+def test_errors_of_creation_are_kafkas(admin):
+    assert code(admin.create_topics([NewTopic("e-one", 1, 1)])["e-one"]) == 0
+    assert code(admin.create_topics([NewTopic("e-one", 1, 1)])["e-one"]) == 36
+    assert code(admin.create_topics([NewTopic("bad name", 1, 1)])["bad name"]) == 17
+    assert code(admin.create_topics([NewTopic("e-two", 0, 1)])["e-two"]) == 37
+    assert code(admin.create_topics([NewTopic("e-two", 1, 3)])["e-two"]) == 38
+    assert code(admin.create_topics([NewTopic("e-two", 1, 1, config={"no.such": "1"})])["e-two"]) == 40
+    assert code(admin.create_topics([NewTopic("e-two", 1, 1, config={"retention.ms": "x"})])["e-two"]) == 40
+    assert "e-two" not in admin.list_topics(timeout=20).topics
+
+
+def test_creation_can_be_tried(admin):
+    assert code(admin.create_topics([NewTopic("tried", 2, 1)], validate_only=True)["tried"]) == 0
+    assert "tried" not in admin.list_topics(timeout=20).topics
+
+
+def test_partitions_only_become_more(admin):
+    admin.create_topics([NewTopic("grow", 2, 1)])["grow"].result(20)
+    assert code(admin.create_partitions([NewPartitions("grow", 4)])["grow"]) == 0
+    assert len(admin.list_topics(timeout=20).topics["grow"].partitions) == 4
+    assert code(admin.create_partitions([NewPartitions("grow", 3)])["grow"]) == 37
+    assert code(admin.create_partitions([NewPartitions("grow-none", 3)])["grow-none"]) == 3
+
+
+def test_strangers_learn_nothing_of_topics(admin, anna):
+    admin.create_topics([NewTopic("hidden", 1, 1)])["hidden"].result(20)
+    assert codes(anna.delete_topics(["hidden", "not-there"])) == {"hidden": 29, "not-there": 29}
+    assert codes(anna.create_topics([NewTopic("hidden", 1, 1), NewTopic("fresh", 1, 1)])) == \
+        {"hidden": 29, "fresh": 29}
+    for topic in ("hidden", "not-there"):
+        with pytest.raises(KafkaException) as e:
+            settings(anna, topic)
+        assert e.value.args[0].code() == 29
+
+
+def test_the_maker_owns_the_topic(shared, admin, anna):
+    shared.ctl("acl", "add", "/main", "user:anna:create", check=False)
+    shared.ctl("team", "create", "makers")
+    shared.ctl("team", "add", "makers", "anna")
+    shared.ctl("chgrp", "makers", "/main/topics")
+    assert code(anna.create_topics([NewTopic("annas", 1, 1)])["annas"]) == 0
+    listing = shared.ctl("ls", "/main/topics/annas").stdout
+    assert "anna" in listing and "makers" in listing and "rwxr-----" in listing
+    assert code(anna.delete_topics(["annas"])["annas"]) == 0
+
+
+def test_records_are_trimmed(shared, python):
+    python.create_topics([kadmin.NewTopic("trim", 1, 1)])
+    shared.kcat("-P", "-t", "trim", stdin="a\nb\nc\n")
+    python.delete_records({TopicPartition("trim", 0): 2})
+    assert shared.kcat("-C", "-t", "trim", "-e", "-o", "beginning").stdout == "c\n"
+
+
+def test_idempotent_producers_have_ids(shared):
+    for i in range(3):
+        p = Producer({**shared.conf(), "enable.idempotence": True})
+        errors = []
+        p.produce("idem", b"x", on_delivery=lambda e, m: errors.append(e))
+        assert p.flush(20) == 0
+        assert errors == [None]
+    out = shared.kcat("-C", "-t", "idem", "-e", "-o", "beginning").stdout
+    assert out == "x\nx\nx\n"
+
+
+def test_transactions_are_refused(shared):
+    p = Producer({**shared.conf(), "transactional.id": "tx"})
+    with pytest.raises(KafkaException):
+        p.init_transactions(5)
+
+
+def test_log_dirs(python):
+    python.create_topics([kadmin.NewTopic("sized", 2, 1)])
+    answer = str(python.describe_log_dirs())
+    assert "sized" in answer
+
+
+# Settings.
+
+def test_settings_of_topics(admin):
+    admin.create_topics([NewTopic("conf", 1, 1, config={"retention.ms": "5000"})])["conf"].result(20)
+    s = settings(admin, "conf")
+    assert s["retention.ms"].value == "5000" and s["retention.ms"].source == 1
+    assert s["segment.bytes"].value == "1073741824" and s["segment.bytes"].source == 5
+    assert not s["retention.ms"].is_sensitive and not s["retention.ms"].is_read_only
+    change = ConfigResource(ConfigResource.Type.TOPIC, "conf", set_config={"cleanup.policy": "compact"})
+    assert code(admin.alter_configs([change])[change]) == 0
+    s = settings(admin, "conf")
+    assert s["cleanup.policy"].value == "compact"
+    assert s["retention.ms"].source == 5, "AlterConfigs replaces all"
+
+
+def test_errors_of_settings(admin):
+    admin.create_topics([NewTopic("conf2", 1, 1)])["conf2"].result(20)
+
+    def alter(name, value, topic="conf2"):
+        r = ConfigResource(ConfigResource.Type.TOPIC, topic, set_config={name: value})
+        return code(admin.alter_configs([r])[r])
+    assert alter("no.such.setting", "1") == 40
+    assert alter("segment.bytes", "many") == 40
+    assert alter("retention.ms", "1", topic="conf-none") == 3
+
+
+def test_settings_of_the_broker(admin):
+    resource = ConfigResource(ConfigResource.Type.BROKER, "1")
+    s = admin.describe_configs([resource])[resource].result(20)
+    assert s["node.id"].value == "1"
+    assert not any("password" in n and v.value for n, v in s.items())
+    change = ConfigResource(ConfigResource.Type.BROKER, "1", set_config={"log.retention.ms": "777000"})
+    assert code(admin.alter_configs([change])[change]) == 0
+    admin.create_topics([NewTopic("inherits", 1, 1)])["inherits"].result(20)
+    assert settings(admin, "inherits")["retention.ms"].value == "777000"
+    assert settings(admin, "inherits")["retention.ms"].source == 2
+    bad = ConfigResource(ConfigResource.Type.BROKER, "1", set_config={"node.id": "2"})
+    assert code(admin.alter_configs([bad])[bad]) == 42
+    nothing = ConfigResource(ConfigResource.Type.BROKER, "1")
+    assert code(admin.alter_configs([nothing])[nothing]) == 0
+    assert settings(admin, "inherits")["retention.ms"].source == 5
+
+
+def test_strangers_change_no_settings(admin, anna):
+    admin.create_topics([NewTopic("conf3", 1, 1)])["conf3"].result(20)
+    r = ConfigResource(ConfigResource.Type.TOPIC, "conf3", set_config={"retention.ms": "1"})
+    assert code(anna.alter_configs([r])[r]) == 29
+    b = ConfigResource(ConfigResource.Type.BROKER, "1", set_config={"log.retention.ms": "1"})
+    assert code(anna.alter_configs([b])[b]) == 31
+
+
+# Rules.
+
+def rule(principal, operation, topic, permission=ACLPermissionType.ALLOW):
+    return ACL(principal=principal, host="*", operation=operation, permission_type=permission,
+               resource_pattern=ResourcePattern(ResourceType.TOPIC, topic))
+
+
+def found(client, topic, principal=None):
+    acls, _ = client.describe_acls(ACLFilter(
+        principal=principal, host=None, operation=ACLOperation.ANY, permission_type=ACLPermissionType.ANY,
+        resource_pattern=ResourcePatternFilter(ResourceType.TOPIC, topic, kadmin.ACLResourcePatternType.LITERAL)))
+    return {(a.principal, a.operation.name, a.permission_type.name) for a in acls}
+
+
+def test_rules_come_work_and_go(shared, python):
+    shared.user("ruled")
+    python.create_topics([kadmin.NewTopic("rules", 1, 1)])
+    refused = shared.kcat("-P", "-t", "rules", conf="ruled", stdin="x\n", check=False)
+    assert refused.returncode != 0
+    made = python.create_acls([rule("User:ruled", ACLOperation.WRITE, "rules")])
+    assert len(made["succeeded"]) == 1
+    assert ("User:ruled", "WRITE", "ALLOW") in found(python, "rules")
+    shared.kcat("-P", "-t", "rules", conf="ruled", stdin="x\n")
+    python.create_acls([rule("User:ruled", ACLOperation.WRITE, "rules", ACLPermissionType.DENY)])
+    assert shared.kcat("-P", "-t", "rules", conf="ruled", stdin="x\n", check=False).returncode != 0
+    deleted = python.delete_acls([ACLFilter(
+        principal="User:ruled", host=None, operation=ACLOperation.ANY, permission_type=ACLPermissionType.ANY,
+        resource_pattern=ResourcePatternFilter(ResourceType.TOPIC, "rules",
+                                               kadmin.ACLResourcePatternType.LITERAL))])
+    assert len(deleted[0][1]) == 2
+    assert not any(p == "User:ruled" for p, _, _ in found(python, "rules"))
+
+
+def test_modes_show_as_rules_and_stay(shared, python):
+    python.create_topics([kadmin.NewTopic("moded", 1, 1)])
+    shared.ctl("chmod", "0666", "/main/topics/moded")
+    assert ("User:*", "READ", "ALLOW") in found(python, "moded")
+    answer = python.delete_acls([ACLFilter(
+        principal="User:*", host="*", operation=ACLOperation.READ, permission_type=ACLPermissionType.ALLOW,
+        resource_pattern=ResourcePatternFilter(ResourceType.TOPIC, "moded",
+                                               kadmin.ACLResourcePatternType.LITERAL))])
+    assert "InvalidRequest" in str(answer[0][2])
+    assert ("User:*", "READ", "ALLOW") in found(python, "moded")
+
+
+def test_owners_rule_their_topics_only(shared, python):
+    shared.user("owner")
+    python.create_topics([kadmin.NewTopic("owned", 1, 1), kadmin.NewTopic("foreign", 1, 1)])
+    shared.ctl("chown", "owner", "/main/topics/owned")
+    mine = KafkaAdminClient(**shared.python_conf("owner"))
+    made = mine.create_acls([rule("User:anyone", ACLOperation.READ, "owned"),
+                             rule("User:anyone", ACLOperation.READ, "foreign")])
+    mine.close()
+    assert [a.resource_pattern.resource_name for a in made["succeeded"]] == ["owned"]
+    assert len(made["failed"]) == 1
+    assert not any(p == "User:anyone" for p, _, _ in found(python, "foreign"))
+
+
+# Quotas, keys, the tree: schlossctl.
+
+def test_quotas(shared):
+    shared.user("slow")
+    shared.ctl("quota", "set", "/main/users/slow", "producer_byte_rate=1000000")
+    assert "producer_byte_rate" in shared.ctl("quota", "show", "/main/users/slow").stdout
+    shared.ctl("quota", "set", "/main/users/slow", "producer_byte_rate=")
+    assert "1000000" not in shared.ctl("quota", "show", "/main/users/slow", check=False).stdout
+    assert shared.ctl("quota", "set", "/main/users/slow", "no_such_rate=1", check=False).returncode != 0
+    refused = shared.ctl("quota", "set", "/main/users/slow", "producer_byte_rate=1", conf="slow", check=False)
+    assert refused.returncode != 0
+
+
+def test_a_new_password(shared):
+    shared.user("keyed")
+    assert shared.kcat("-L", conf="keyed").returncode == 0
+    shared.ctl("user", "passwd", "keyed", "--password", "another-secret-1")
+    assert shared.kcat("-L", "-m", "5", conf="keyed", check=False).returncode != 0
+    lines = (shared.dir / "keyed.conf").read_text().split("\n")
+    (shared.dir / "keyed.conf").write_text("\n".join(
+        "sasl.password=another-secret-1" if x.startswith("sasl.password=") else x for x in lines))
+    assert shared.kcat("-L", conf="keyed").returncode == 0
+
+
+def test_scram_keys_are_told_without_secrets(shared, python):
+    shared.user("scrammed")
+    answer = str(python.describe_user_scram_credentials(["scrammed"]))
+    assert "8192" in answer or "4096" in answer
+    assert "scrammed" in answer
+
+
+def test_modes_decide(shared):
+    shared.user("moved")
+    shared.ctl("topic", "create", "modes", "-p", "1")
+    assert shared.kcat("-P", "-t", "modes", conf="moved", stdin="x\n", check=False).returncode != 0
+    shared.ctl("chmod", "0666", "/main/topics/modes")
+    shared.kcat("-P", "-t", "modes", conf="moved", stdin="x\n")
+    shared.ctl("chmod", "o-w", "/main/topics/modes")
+    assert shared.kcat("-P", "-t", "modes", conf="moved", stdin="x\n", check=False).returncode != 0
+    assert "rw-rw-r--" in shared.ctl("ls", "/main/topics/modes").stdout
+    assert shared.ctl("chmod", "0777", "/main/topics/modes", conf="moved", check=False).returncode != 0
+    assert shared.ctl("why", "moved", "read", "/main/topics/modes").returncode == 0
+    why = shared.ctl("why", "moved", "write", "/main/topics/modes", check=False)
+    assert why.returncode == 1 and "other" in why.stdout
