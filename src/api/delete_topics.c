@@ -50,6 +50,8 @@ one(struct request *rq, struct deletion *d, struct name name, const struct uuid 
 	else if (t != NULL)
 		err = KERR_NONE;
 	a->error_code = (int16_t)err;
+	if (by_id && err == KERR_TOPIC_AUTHORIZATION_FAILED)
+		a->name = image_topic_by_id(rq->image, id)->name; /* seen, so told */
 	if (err != KERR_NONE)
 		return;
 	a->name = NAME(t->name.tenant, arena_str(rq->arena, t->name.s));

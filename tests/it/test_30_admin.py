@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Administration with Kafka's own tools and schlossctl: topics, settings, rules, quotas, keys, modes."""
+import hashlib
+import ssl
+
 import pytest
+import twin
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
-from kafka import KafkaProducer, TopicPartition
 from kafka.admin import (ACL, ACLFilter, ACLOperation, ACLPermissionType, KafkaAdminClient, ResourcePattern,
                          ResourcePatternFilter, ResourceType)
 import kafka.admin as kadmin
@@ -38,6 +41,21 @@ def python(shared):
     client = KafkaAdminClient(**shared.python_conf())
     yield client
     client.close()
+
+
+def speak(broker, user="admin"):
+    """A connection for what neither client can ask."""
+    c = broker.conf(user)
+    client = twin.Client("127.0.0.1", broker.port, server_hostname="127.0.0.1",
+                         ssl_context=ssl.create_default_context(cafile=c["ssl.ca.location"]))
+    assert client.sasl_scram(c["sasl.username"], c["sasl.password"])["error_code"] == 0
+    return client
+
+
+@pytest.fixture(scope="module")
+def wire(shared):
+    with speak(shared) as client:
+        yield client
 
 
 def settings(client, topic):
@@ -102,10 +120,69 @@ def test_the_maker_owns_the_topic(shared, admin, anna):
     assert code(anna.delete_topics(["annas"])["annas"]) == 0
 
 
-def test_records_are_trimmed(shared, python):
-    python.create_topics([kadmin.NewTopic("trim", 1, 1)])
+def test_topics_by_id(shared, wire, admin, anna):
+    admin.create_topics([NewTopic("ided", 1, 1)])["ided"].result(20)
+    topic, = wire.call("describe_topic_partitions", 0, topics=[{"name": "ided"}],
+                       response_partition_limit=100, cursor=None)["topics"]
+    assert topic["error_code"] == 0 and len(topic["partitions"]) == 1
+
+    def delete(client, uuid):
+        answer = client.call("delete_topics", 6, topics=[{"name": None, "topic_id": uuid}], timeout_ms=1000)
+        return answer["responses"][0]
+    shared.user("blind")
+    with speak(shared, "blind") as stranger:
+        refused = delete(stranger, topic["topic_id"])
+        assert refused["error_code"] == 100 and refused["name"] is None
+        shared.ctl("chmod", "0664", "/main/topics/ided")
+        refused = delete(stranger, topic["topic_id"])
+        assert refused["error_code"] == 29 and refused["name"] == "ided"
+    assert delete(wire, b"\1" * 16)["error_code"] == 100
+    gone = delete(wire, topic["topic_id"])
+    assert gone["error_code"] == 0 and gone["name"] == "ided"
+
+
+def test_pages_of_partitions(wire, admin):
+    for name in ("page-a", "page-b"):
+        admin.create_topics([NewTopic(name, 3, 1)])[name].result(20)
+    seen, cursor = [], None
+    asked = [{"name": "page-b"}, {"name": "page-a"}]
+    while True:
+        answer = wire.call("describe_topic_partitions", 0, topics=asked, response_partition_limit=2,
+                           cursor=cursor)
+        seen += [(t["name"], p["partition_index"]) for t in answer["topics"] for p in t["partitions"]]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [(t, i) for t in ("page-a", "page-b") for i in range(3)]
+
+
+def test_a_topic_named_twice(wire):
+    topic = {"name": "doubled", "num_partitions": 1, "replication_factor": 1, "assignments": [], "configs": []}
+    answer = wire.call("create_topics", 7, topics=[topic, topic], timeout_ms=1000, validate_only=False)
+    assert [t["error_code"] for t in answer["topics"]] == [42]
+
+
+def test_created_topics_tell_their_settings(wire):
+    topic = {"name": "told", "num_partitions": -1, "replication_factor": -1, "assignments": [],
+             "configs": [{"name": "retention.ms", "value": "123456"}]}
+    answer, = wire.call("create_topics", 7, topics=[topic], timeout_ms=1000, validate_only=False)["topics"]
+    assert answer["error_code"] == 0 and answer["num_partitions"] >= 1 and answer["topic_id"] != bytes(16)
+    assert {c["name"]: (c["value"], c["config_source"]) for c in answer["configs"]}["retention.ms"] == \
+        ("123456", 1)
+
+
+def test_records_are_trimmed(shared, admin, wire, anna):
+    admin.create_topics([NewTopic("trim", 1, 1)])["trim"].result(20)
     shared.kcat("-P", "-t", "trim", stdin="a\nb\nc\n")
-    python.delete_records({TopicPartition("trim", 0): 2})
+
+    def trim(client, offset):
+        answer = client.call("delete_records", 2, timeout_ms=1000, topics=[
+            {"name": "trim", "partitions": [{"partition_index": 0, "offset": offset}]}])
+        return answer["topics"][0]["partitions"][0]
+    with speak(shared, "anna") as stranger:
+        assert trim(stranger, 2)["error_code"] == 29
+    assert trim(wire, 99)["error_code"] == 1
+    assert trim(wire, 2) == {"partition_index": 0, "low_watermark": 2, "error_code": 0}
     assert shared.kcat("-C", "-t", "trim", "-e", "-o", "beginning").stdout == "c\n"
 
 
@@ -126,10 +203,26 @@ def test_transactions_are_refused(shared):
         p.init_transactions(5)
 
 
-def test_log_dirs(python):
-    python.create_topics([kadmin.NewTopic("sized", 2, 1)])
-    answer = str(python.describe_log_dirs())
-    assert "sized" in answer
+def test_log_dirs(shared, admin, wire):
+    admin.create_topics([NewTopic("sized", 2, 1)])["sized"].result(20)
+    shared.kcat("-P", "-t", "sized", stdin="a\n")
+    answer = wire.call("describe_log_dirs", 4, topics=None)
+    sizes = {t["name"]: sum(p["partition_size"] for p in t["partitions"])
+             for t in answer["results"][0]["topics"]}
+    assert answer["results"][0]["log_dir"].startswith(str(shared.dir))
+    assert sizes["sized"] > 0
+    with speak(shared, "anna") as stranger:
+        assert stranger.call("describe_log_dirs", 4, topics=None)["error_code"] == 31
+
+
+def test_where_an_epoch_ended(shared, admin, wire):
+    admin.create_topics([NewTopic("epochs", 1, 1)])["epochs"].result(20)
+    shared.kcat("-P", "-t", "epochs", stdin="a\nb\n")
+    epoch = wire.call("describe_topic_partitions", 0, topics=[{"name": "epochs"}], cursor=None,
+                      response_partition_limit=9)["topics"][0]["partitions"][0]["leader_epoch"]
+    answer = wire.call("offset_for_leader_epoch", 4, replica_id=-1, topics=[{"topic": "epochs", "partitions": [
+        {"partition": 0, "current_leader_epoch": -1, "leader_epoch": epoch}]}])
+    assert answer["topics"][0]["partitions"][0]["end_offset"] == 2
 
 
 # Settings.
@@ -173,6 +266,27 @@ def test_settings_of_the_broker(admin):
     nothing = ConfigResource(ConfigResource.Type.BROKER, "1")
     assert code(admin.alter_configs([nothing])[nothing]) == 0
     assert settings(admin, "inherits")["retention.ms"].source == 5
+
+
+def test_settings_one_by_one(admin, wire):
+    admin.create_topics([NewTopic("steps", 1, 1, config={"retention.ms": "5000"})])["steps"].result(20)
+
+    def alter(*changes, topic="steps"):
+        configs = [{"name": n, "config_operation": op, "value": v} for n, op, v in changes]
+        answer = wire.call("incremental_alter_configs", 1, validate_only=False, resources=[
+            {"resource_type": 2, "resource_name": topic, "configs": configs}])
+        return answer["responses"][0]["error_code"]
+    assert alter(("segment.ms", 0, "60000000")) == 0
+    assert settings(admin, "steps")["retention.ms"].value == "5000", "what is not named stays"
+    assert alter(("cleanup.policy", 2, "compact")) == 0
+    assert set(settings(admin, "steps")["cleanup.policy"].value.split(",")) == {"delete", "compact"}
+    assert alter(("cleanup.policy", 3, "delete")) == 0
+    assert settings(admin, "steps")["cleanup.policy"].value == "compact"
+    assert alter(("retention.ms", 2, "1")) == 40, "no list"
+    assert alter(("retention.ms", 1, None)) == 0
+    assert settings(admin, "steps")["retention.ms"].source == 5
+    assert alter(("retention.ms", 0, "1"), ("retention.ms", 0, "2")) == 42
+    assert alter(("retention.ms", 9, "1")) == 42
 
 
 def test_strangers_change_no_settings(admin, anna):
@@ -265,11 +379,36 @@ def test_a_new_password(shared):
     assert shared.kcat("-L", conf="keyed").returncode == 0
 
 
-def test_scram_keys_are_told_without_secrets(shared, python):
+def test_scram_keys_by_the_protocol(shared, wire):
     shared.user("scrammed")
-    answer = str(python.describe_user_scram_credentials(["scrammed"]))
-    assert "8192" in answer or "4096" in answer
-    assert "scrammed" in answer
+
+    def told(*names):
+        answer = wire.call("describe_user_scram_credentials", 0, users=[{"name": n} for n in names])
+        assert answer["error_code"] == 0
+        return {r["user"]: (r["error_code"], {c["mechanism"] for c in r["credential_infos"]})
+                for r in answer["results"]}
+
+    def upsert(name, mechanism=1, iterations=4096, user=None):
+        salted = hashlib.pbkdf2_hmac("sha256", b"secret", b"salty", max(iterations, 1))
+        one = {"name": name, "mechanism": mechanism, "iterations": iterations, "salt": b"salty",
+               "salted_password": salted}
+        return one
+
+    def alter(client, upsertions=(), deletions=()):
+        answer = client.call("alter_user_scram_credentials", 0, deletions=list(deletions),
+                             upsertions=list(upsertions))
+        return {r["user"]: r["error_code"] for r in answer["results"]}
+    assert told("scrammed", "nobody") == {"scrammed": (0, {1, 2}), "nobody": (91, set())}
+    assert alter(wire, [upsert("bykafka")]) == {"bykafka": 0}
+    assert told("bykafka") == {"bykafka": (0, {1})}
+    assert alter(wire, [upsert("bykafka", iterations=100)]) == {"bykafka": 93}
+    assert alter(wire, [upsert("bykafka", mechanism=7)]) == {"bykafka": 33}
+    assert alter(wire, [upsert("bykafka"), upsert("bykafka")]) == {"bykafka": 92}
+    assert alter(wire, deletions=[{"name": "bykafka", "mechanism": 2}]) == {"bykafka": 91}
+    assert alter(wire, deletions=[{"name": "bykafka", "mechanism": 1}]) == {"bykafka": 0}
+    assert told("bykafka") == {"bykafka": (91, set())}
+    with speak(shared, "scrammed") as stranger:
+        assert alter(stranger, [upsert("admin")]) == {"admin": 31}
 
 
 def test_modes_decide(shared):
