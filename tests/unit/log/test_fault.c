@@ -241,7 +241,7 @@ static void
 every_failure_is_survived(void **state)
 {
 	(void)state;
-	for (long n = 1; n < 60; n += 1 + n / 12)
+	for (long n = 1; n < 60; n += 1 + n / 6)
 		for (int flush = LOG_FLUSH_ACK; flush <= LOG_FLUSH_OS; flush++) {
 			fail_at(n, ERR_IO, false, flush, n % 2 == 0);
 			fail_at(n, ERR_IO, true, flush, n % 2 == 0);
