@@ -42,6 +42,14 @@ find_api(struct request *rq)
 	return answer_unsupported(rq);
 }
 
+/* A tenant is deleted before its connections are closed: until then they find
+ * nothing of it, not even what every handler takes for granted. */
+static bool
+tenant_is_there(const struct request *rq)
+{
+	return image_tenant(rq->image, request_tenant(rq)) != NULL;
+}
+
 /* Which rows are legal in which phase of the connection. */
 static enum api_turn
 check_phase(struct request *rq)
@@ -55,7 +63,7 @@ check_phase(struct request *rq)
 	case API_PHASE_READY:
 		break;
 	}
-	return session_may_work(rq->session) ? API_NEXT : API_CLOSE;
+	return session_may_work(rq->session) && tenant_is_there(rq) ? API_NEXT : API_CLOSE;
 }
 
 static enum api_turn
@@ -144,7 +152,11 @@ dispatch_resume(struct request *rq)
 	timer_cancel(loop_timers(rq->loop), &rq->deadline);
 	rq->parked = rq->outlives = false;
 	rq->image = rcu_read(*rq->core->image);
-	enum api_turn turn = rq->resume(rq);
+	enum api_turn turn = API_CLOSE;
+	if (rq->row->phase != API_PHASE_READY || tenant_is_there(rq))
+		turn = rq->resume(rq);
+	else if (rq->abandon != NULL)
+		rq->abandon(rq);
 	rq->cpu_ns += clock_mono_ns() - start;
 	if (held && turn != API_WAIT && turn != API_CLOSE)
 		conn_resume(s->conn);

@@ -424,3 +424,23 @@ def test_modes_decide(shared):
     assert shared.ctl("why", "moved", "read", "/main/topics/modes").returncode == 0
     why = shared.ctl("why", "moved", "write", "/main/topics/modes", check=False)
     assert why.returncode == 1 and "other" in why.stdout
+
+
+def test_a_tenant_that_is_gone_takes_its_connections(broker):
+    """An operator's connection that entered it as well; the broker goes on."""
+    broker.ctl("tenant", "create", "brief", "--admin", "boss", "--conf", broker.dir / "boss.conf")
+    with speak(broker) as inside, speak(broker) as outside:
+        assert inside.call("enter", 0, tenant="brief")["error_code"] == 0
+        topic = {"name": "theirs", "num_partitions": 1, "replication_factor": 1, "assignments": [], "configs": []}
+        made = inside.call("create_topics", 7, topics=[topic], timeout_ms=1000, validate_only=False)
+        assert made["topics"][0]["error_code"] == 0
+        listed = outside.call("describe_topic_partitions", 0, topics=[], response_partition_limit=9, cursor=None)
+        assert "theirs" not in [t["name"] for t in listed["topics"]]
+        deleted = inside.call("delete_topics", 6, topics=[{"name": "theirs", "topic_id": bytes(16)}],
+                              timeout_ms=1000)
+        assert deleted["responses"][0]["error_code"] == 0
+        broker.ctl("tenant", "delete", "brief")
+        with pytest.raises((EOFError, OSError)):
+            inside.call("describe_cluster", 1, include_cluster_authorized_operations=False, endpoint_type=1)
+        assert outside.call("describe_cluster", 1, include_cluster_authorized_operations=False,
+                            endpoint_type=1)["error_code"] == 0
