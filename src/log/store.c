@@ -2,6 +2,7 @@
 /* The table of partitions of a data directory: finding, making, deleting. */
 #include "log/store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,11 +182,13 @@ store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
 	partition_close(p, ERR_CLOSED);
 	lock_drop(&p->lock);
 	lock_take(&p->io);
-	size_t n = strlen(s->path) + UUID_TEXT + 32;
+	size_t n = strlen(s->path) + UUID_TEXT + 48;
 	struct dead *d = MEM_NEW(struct dead);
 	d->path = mem_alloc(n);
-	snprintf(d->path, n, "%s/.%s-%d-delete", s->path, uuid_format(topic, id), index);
-	d->due = clock_mono_ns() + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
+	uint64_t now = clock_mono_ns();
+	snprintf(d->path, n, "%s/.%s-%" PRId32 ".%" PRIx64 "-delete", s->path,
+	    uuid_format(topic, id), index, now);
+	d->due = now + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
 	int err = fs_rename(p->dir, d->path);
 	lock_drop(&p->io);
 	if (err == 0)

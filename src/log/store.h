@@ -71,7 +71,7 @@ int store_create_partitions(struct store *store, const struct store_topic *topic
 /* A counted reference (partition_put), or NULL. Never blocks on the disk. */
 struct partition *store_find(struct store *store, const struct uuid *topic, int32_t index);
 
-/* Fires its waiters with ERR_CLOSED, renames the directory to .<uuid>-delete at
+/* Fires its waiters with ERR_CLOSED, renames the directory to .<uuid>-...-delete at
  * once and removes it after file.delete.delay.ms. ERR_NOTFOUND. May block. */
 int store_delete_partition(struct store *store, const struct uuid *topic, int32_t index);
 

@@ -283,6 +283,8 @@ unsynced(struct partition *p, struct mark *m)
 	lock_take(&p->lock);
 	LIST_FOREACH(h, &p->segments) {
 		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (p->state == LOG_DELETED)
+			break;
 		if (!g->on_disk || (g->synced >= g->written && g->dir_synced))
 			continue;
 		*m = (struct mark){ segment_get(g), g->written,
@@ -339,7 +341,7 @@ partition_sync_files(struct partition *p)
 	while (err == 0 && unsynced(p, &m)) {
 		err = sync_segment(p, &m);
 		lock_take(&p->lock);
-		if (m.segment->removed || p->generation != m.generation) {
+		if (m.segment->removed || p->generation != m.generation || p->state == LOG_DELETED) {
 			err = 0; /* about bytes that are not part of the log any more */
 		} else if (err == 0) {
 			note_synced(p, &m);

@@ -311,6 +311,47 @@ tenants_do_not_share_a_directory(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(a_newer_format_is_refused), T(foreign_files_are_left_alone), T(hints_may_be_missing),
+/* A topic may be deleted at any moment, and made again, while others work. */
+static void
+deletion_disturbs_nobody(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[5000];
+	fixture_make(&f);
+	f.topic.segment_bytes = 20000;
+	f.topic.file_delete_delay_ms = 0;
+	f.config.checkpoint_bytes = 30000;
+	f.config.journal_bytes = 64 * 1024;
+	fixture_open(&f);
+	struct partition *other = fixture_partition(&f, 1);
+	make_batch(b, sizeof(b), 1, 0, 0);
+	for (int i = 0; i < 40; i++) {
+		f.topic.flush = (enum log_flush)(i % 3);
+		struct partition *p = fixture_partition(&f, 0);
+		struct append in = { b, sizeof(b), -1, NULL };
+		for (int k = 0; k < 20; k++)
+			assert_ok(partition_append(p, &in, &r));
+		assert_int_equal(r.base, 19);
+		if (i % 4 == 0)
+			assert_ok(store_checkpoint(f.store));
+		assert_ok(store_delete_partition(f.store, &f.id, 0));
+		partition_put(&p);
+		assert_ok(append_durable(other, b, sizeof(b), &r));
+		assert_int_equal(r.base, i);
+	}
+	struct store_stats st;
+	store_stats(f.store, &st);
+	assert_int_equal(st.offline, 0);
+	partition_put(&other);
+	store_close(&f.store);
+	fixture_open(&f);
+	assert_true(store_was_clean(f.store));
+	assert_int_equal(store_count(f.store), 1);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(deletion_disturbs_nobody), T(a_newer_format_is_refused), T(foreign_files_are_left_alone), T(hints_may_be_missing),
     T(tenants_do_not_share_a_directory), T(appends_are_read_back), T(old_batches_come_from_the_disk), T(two_brokers_cannot_share),
     T(deleted_partitions_are_gone))
