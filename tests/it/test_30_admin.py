@@ -444,3 +444,133 @@ def test_a_tenant_that_is_gone_takes_its_connections(broker):
             inside.call("describe_cluster", 1, include_cluster_authorized_operations=False, endpoint_type=1)
         assert outside.call("describe_cluster", 1, include_cluster_authorized_operations=False,
                             endpoint_type=1)["error_code"] == 0
+
+
+def test_tenants_administer_themselves_only(broker):
+    """Rules, quotas, keys and settings of one tenant are not there for the other."""
+    broker.ctl("tenant", "create", "acme", "--admin", "boss", "--conf", broker.dir / "boss.conf")
+    broker.user("mainuser")
+    rule_of = {"resource_type": 2, "resource_name": "shared-name", "resource_pattern_type": 3,
+               "principal": "User:x", "host": "*", "operation": 3, "permission_type": 3}
+    every = dict(resource_type_filter=1, resource_name_filter=None, pattern_type_filter=1,
+                 principal_filter=None, host_filter=None, operation=1, permission_type=1)
+
+    def rules(client):
+        answer = client.call("describe_acls", 3, **every)
+        assert answer["error_code"] == 0
+        return {(r["resource_name"], a["principal"]) for r in answer["resources"] for a in r["acls"]}
+
+    def quotas(client):
+        answer = client.call("describe_client_quotas", 1, components=[], strict=False)
+        assert answer["error_code"] == 0
+        return [e["entity_name"] for entry in answer["entries"] for e in entry["entity"]]
+    with speak(broker) as main, speak(broker) as acme:
+        assert acme.call("enter", 0, tenant="acme")["error_code"] == 0
+        assert acme.call("create_acls", 3, creations=[rule_of])["results"][0]["error_code"] == 0
+        assert ("shared-name", "User:x") in rules(acme)
+        assert ("shared-name", "User:x") not in rules(main)
+        user = {"entity": [{"entity_type": "user", "entity_name": "x"}],
+                "ops": [{"key": "producer_byte_rate", "value": 1e6, "remove": False}]}
+        assert acme.call("alter_client_quotas", 1, entries=[user], validate_only=False)["entries"][0]["error_code"] == 0
+        assert "x" in quotas(acme) and "x" not in quotas(main)
+        named = acme.call("describe_user_scram_credentials", 0, users=None)
+        assert [r["user"] for r in named["results"]] == ["boss"]
+        gone = main.call("delete_acls", 3, filters=[{**every}])["filter_results"][0]
+        assert gone["error_code"] == 0 and not gone["matching_acls"]
+        assert ("shared-name", "User:x") in rules(acme)
+
+
+def test_quotas_refuse_nonsense_and_strangers(shared, wire):
+    shared.user("curious")
+
+    def alter(client, entity, key="producer_byte_rate", value=1000.0):
+        entry = {"entity": [{"entity_type": t, "entity_name": n} for t, n in entity],
+                 "ops": [{"key": key, "value": value, "remove": False}]}
+        return client.call("alter_client_quotas", 1, entries=[entry], validate_only=True)["entries"][0]["error_code"]
+    assert alter(wire, [("user", "anna")]) == 0
+    assert alter(wire, [("user", None), ("client-id", None)]) == 0
+    assert alter(wire, [("user", "a"), ("user", "b")]) == 42
+    assert alter(wire, [("planet", "mars")]) == 42
+    assert alter(wire, []) == 42
+    assert alter(wire, [("user", "anna")], value=float("nan")) == 42
+    assert alter(wire, [("user", "anna")], value=-1.0) == 42
+    assert alter(wire, [("ip", "10.0.0.1")], key="connection_creation_rate") == 0
+    assert alter(wire, [("ip", "no address")], key="connection_creation_rate") == 42
+    with speak(shared, "curious") as stranger:
+        assert alter(stranger, [("user", "curious")]) == 31
+        assert alter(stranger, [("ip", "10.0.0.1")], key="connection_creation_rate") == 31
+        assert stranger.call("describe_client_quotas", 1, components=[], strict=False)["error_code"] == 31
+        everything = dict(resource_type_filter=1, resource_name_filter=None, pattern_type_filter=1,
+                          principal_filter=None, host_filter=None, operation=1, permission_type=1)
+        assert stranger.call("describe_acls", 3, **everything)["error_code"] == 31
+        assert stranger.call("delete_acls", 3, filters=[everything])["filter_results"][0]["error_code"] == 31
+
+
+def test_a_tenant_sees_public_options_only(shared, wire):
+    broker = [{"resource_type": 4, "resource_name": "1", "configuration_keys": None}]
+    ask = dict(resources=broker, include_synonyms=True, include_documentation=True)
+    everything = wire.call("describe_configs", 4, **ask)["results"][0]
+    assert everything["error_code"] == 0
+    names = {c["name"] for c in everything["configs"]}
+    assert {"log.dirs", "node.id", "num.io.threads"} <= names
+    shared.ctl("chmod", "o+r", "/main", check=False)
+    shared.user("teamed", "--team", "admins")
+    with speak(shared, "teamed") as tenant:
+        seen = tenant.call("describe_configs", 4, **ask)["results"][0]
+    assert seen["error_code"] == 0
+    public = {c["name"] for c in seen["configs"]}
+    assert "node.id" in public and "log.dirs" not in public and "num.io.threads" not in public
+
+
+def sample(node, random, depth=0):
+    """Some value of the field, often an odd one."""
+    def one():
+        if node.type == "struct":
+            return {c.name: sample(c, random, depth + 1) for c in node.children}
+        if node.type in ("bytes", "records"):
+            return random.choice([b"", b"\0\xff", b"x" * 40])
+        if node.type == "uuid":
+            return random.choice([bytes(16), b"\7" * 16])
+        if node.type == "bool":
+            return random.random() < 0.5
+        if node.type == "f64":
+            return random.choice([0.0, -1.0, 1e300, float("nan"), float("inf")])
+        if node.type in twin.FIXED:
+            return random.choice([0, 1, 2, 3, 4, 7, 100] + ([-1] if node.type[0] != "u" else []))
+        return random.choice(["", "a", "/main/topics/a", "/", "main", "user", "ip", "SCRAM-SHA-256", "%", "x" * 300,
+                              "retention.ms", "\u00e4\u0000", "User:*", "*", "producer_byte_rate"])
+    if node.null_from is not None and random.random() < 0.15:
+        return None
+    if node.array:
+        return [one() for _ in range(random.choice([0, 1, 1, 2, 3]))]
+    return one()
+
+
+def test_odd_requests_do_no_harm(broker):
+    """Whatever decodes is answered, or ends its connection: never the broker."""
+    import random as randoms
+    random = randoms.Random(30)
+    schema = twin.Schema()
+    broker.user("odd")
+    broker.ctl("topic", "create", "a", "-p", "2")
+    skip = {"sasl_handshake", "sasl_authenticate", "fetch", "join_group", "sync_group", "produce"}
+    for user in ("admin", "odd"):
+        client = speak(broker, user)
+        client.sock.settimeout(20)
+        for api in schema:
+            for _ in range(6):
+                if api.name in skip:
+                    continue
+                version = random.randint(api.lo, api.hi)
+                value = {n.name: sample(n, random) for n in api.messages["request"]}
+                try:
+                    client.call(api.name, version, **value)
+                except (EOFError, OSError):
+                    assert broker.process.poll() is None, (api.name, version, value)
+                    client.close()
+                    client = speak(broker, user)
+                except twin.Bad as e:
+                    assert e.what not in ("corrupt", "short"), (api.name, version, value)
+        client.close()
+    broker.stop()
+    broker.start()
