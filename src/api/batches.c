@@ -26,7 +26,6 @@ static const struct {
 	{ BATCH_FAULT_CODEC, KERR_UNSUPPORTED_COMPRESSION_TYPE },
 	{ BATCH_FAULT_ZSTD_VERSION, KERR_UNSUPPORTED_COMPRESSION_TYPE },
 	{ BATCH_FAULT_TIMESTAMP, KERR_INVALID_TIMESTAMP },
-	{ BATCH_FAULT_TIME_TYPE, KERR_INVALID_TIMESTAMP },
 };
 
 static enum kerr
@@ -77,8 +76,8 @@ batches_accept(struct request *rq, const struct image_topic *topic, const struct
 	}
 	if (c->append_time)
 		batch_set_append_time(p, n, rules.now_ms);
-	else if (batch_max_timestamp(p) != info.max_timestamp)
-		batch_set_max_timestamp(p, n, info.max_timestamp);
+	else
+		batch_set_create_time(p, n, info.max_timestamp);
 	*ret_batch = p;
 	*ret_n = n;
 	return KERR_NONE;

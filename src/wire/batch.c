@@ -105,6 +105,8 @@ check_attributes(const uint8_t *p, const struct batch_rules *rules)
 	int64_t producer = (int64_t)be(p + AT_PRODUCER, 8);
 	int32_t sequence = (int32_t)be(p + AT_SEQUENCE, 4);
 	int16_t epoch = (int16_t)be(p + AT_EPOCH, 2);
+	if (be(p, 8) != 0)
+		return BATCH_FAULT_OFFSETS;
 	if (codec >= BATCH_CODECS)
 		return BATCH_FAULT_CODEC;
 	if ((a & ~(BATCH_CODEC_MASK | BATCH_APPEND_TIME | BATCH_TRANSACTIONAL | BATCH_CONTROL |
@@ -112,8 +114,6 @@ check_attributes(const uint8_t *p, const struct batch_rules *rules)
 		return BATCH_FAULT_ATTRIBUTES;
 	if (a & BATCH_CONTROL)
 		return BATCH_FAULT_CONTROL;
-	if (a & BATCH_APPEND_TIME)
-		return BATCH_FAULT_TIME_TYPE;
 	if (codec == BATCH_ZSTD && !rules->zstd)
 		return BATCH_FAULT_ZSTD_VERSION;
 	if (producer >= 0 ? sequence < 0 || epoch < 0 : sequence >= 0 || (a & BATCH_TRANSACTIONAL) != 0)
@@ -255,18 +255,25 @@ batch_check(const uint8_t *p, size_t n, const struct batch_rules *rules, struct 
 	return fault;
 }
 
-void
-batch_set_max_timestamp(uint8_t *p, size_t n, int64_t wall_ms)
+static void
+set_time(uint8_t *p, size_t n, int64_t wall_ms, int append_time)
 {
+	put_be(p + AT_ATTRIBUTES, (uint16_t)((attributes(p) & ~BATCH_APPEND_TIME) | append_time), 2);
 	put_be(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
 	put_be(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES), 4);
 }
 
 void
+batch_set_create_time(uint8_t *p, size_t n, int64_t wall_ms)
+{
+	if (batch_is_append_time(p) || batch_max_timestamp(p) != wall_ms)
+		set_time(p, n, wall_ms, 0);
+}
+
+void
 batch_set_append_time(uint8_t *p, size_t n, int64_t wall_ms)
 {
-	put_be(p + AT_ATTRIBUTES, (uint16_t)(attributes(p) | BATCH_APPEND_TIME), 2);
-	batch_set_max_timestamp(p, n, wall_ms);
+	set_time(p, n, wall_ms, BATCH_APPEND_TIME);
 }
 
 int

@@ -77,9 +77,10 @@ int batch_iter_begin(struct batch_iter *it, const uint8_t *p, size_t n, size_t d
 bool batch_iter_next(struct batch_iter *it, struct batch_record *ret);
 void batch_iter_end(struct batch_iter *it);
 
-/* Puts the greatest timestamp of the records where the head says another one, and
- * the CRC anew: time indexes rest on it, and Kafka mends it too. */
-void batch_set_max_timestamp(uint8_t *p, size_t n, int64_t wall_ms);
+/* CreateTime: where the head says a greatest timestamp that is not the records', or
+ * LogAppendTime, it is mended, and the CRC with it. Kafka does so without a word, and
+ * time indexes and retention rest on it. */
+void batch_set_create_time(uint8_t *p, size_t n, int64_t wall_ms);
 
 /* LogAppendTime: sets the attribute and the timestamp of all records, and the
  * CRC anew; the records are left as they are (readers take the batch's time). */

@@ -29,6 +29,7 @@ mend(uint8_t *p, size_t n, unsigned flags)
 	if (flags & MEND_COUNT)
 		head_put(p + 23, head_be(p + 57, 4) - 1, 4);
 	if (flags & MEND_SEAL) {
+		memset(p, 0, 8);
 		head_put(p + 8, n - HEAD_PREFIX, 4);
 		head_put(p + 17, crc32c(0, p + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
 	}

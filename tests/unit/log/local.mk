@@ -1,4 +1,4 @@
-log_tests = tests/unit/log/test_store tests/unit/log/test_recovery \
+log_tests = tests/unit/log/test_store tests/unit/log/test_kafka tests/unit/log/test_recovery \
 	tests/unit/log/test_model tests/unit/log/test_retain \
 	tests/unit/log/test_crash tests/unit/log/test_fault \
 	tests/unit/log/test_compact tests/unit/log/test_sequence \
@@ -30,3 +30,6 @@ tests_unit_log_test_partition_SOURCES = tests/unit/log/test_partition.c tests/un
 tests_unit_log_test_partition_LDADD = $(log_test_libs)
 tests_unit_log_test_journal_SOURCES = tests/unit/log/test_journal.c tests/unit/log/support.h
 tests_unit_log_test_journal_LDADD = $(log_test_libs)
+tests_unit_log_test_kafka_SOURCES = tests/unit/log/test_kafka.c tests/unit/log/support.h
+tests_unit_log_test_kafka_LDADD = $(log_test_libs)
+EXTRA_DIST += tests/unit/log/data

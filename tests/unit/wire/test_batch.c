@@ -156,7 +156,7 @@ every_field_is_held(void **state)
 	assert_int_equal(broken(21, 2, 0x10, true), BATCH_FAULT_SEQUENCE);
 	assert_int_equal(broken(21, 2, 0x80, true), BATCH_FAULT_ATTRIBUTES);
 	assert_int_equal(broken(23, 4, 7, true), BATCH_FAULT_COUNT);
-	assert_int_equal(broken(21, 2, 0x08, true), BATCH_FAULT_TIME_TYPE);
+	assert_int_equal(broken(0, 8, 5, false), BATCH_FAULT_OFFSETS);
 	assert_int_equal(broken(21, 2, 0x40, true), BATCH_FAULT_ATTRIBUTES);
 	assert_int_equal(broken(43, 8, 9, true), BATCH_FAULT_SEQUENCE);
 	assert_int_equal(broken(57, 4, -1, true), BATCH_FAULT_COUNT);
@@ -258,11 +258,13 @@ the_greatest_time_is_mended(void **state)
 	struct batch_info info;
 	size_t n = two(BATCH_NONE, &p);
 	put(p + 35, 8, INT64_MAX);
+	put(p + 21, 2, BATCH_APPEND_TIME);
 	seal(p, n);
 	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
 	assert_int_equal(info.max_timestamp, 1005);
-	batch_set_max_timestamp(p, n, info.max_timestamp);
+	batch_set_create_time(p, n, info.max_timestamp);
 	assert_int_equal(batch_max_timestamp(p), 1005);
+	assert_false(batch_is_append_time(p));
 	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
 	mem_free(p);
 }
@@ -277,8 +279,7 @@ append_time_is_set(void **state)
 	batch_set_append_time(p, n, 4242);
 	assert_true(batch_is_append_time(p));
 	assert_int_equal(batch_max_timestamp(p), 4242);
-	/* The CRC was made anew; a client could not send it. */
-	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FAULT_TIME_TYPE);
+	assert_int_equal(batch_check(p, n, &easy, &info), BATCH_FINE);
 	mem_free(p);
 }
 
