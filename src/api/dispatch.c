@@ -161,4 +161,7 @@ dispatch_resume(struct request *rq)
 	if (held && turn != API_WAIT && turn != API_CLOSE)
 		conn_resume(s->conn);
 	dispatch_settle(rq, turn);
+	/* Parked anew: it has taken a hold of its own. */
+	if (held && turn == API_WAIT)
+		conn_resume(s->conn);
 }

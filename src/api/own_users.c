@@ -226,6 +226,25 @@ teams_changed(struct request *rq)
 	return own_submit(rq, &w->list.v[w->next].change, teams_changed);
 }
 
+/* An operator's teams are operators' business, whoever administers main. */
+static bool
+may_regroup(struct request *rq, uint32_t tenant, const struct team_alter_req_change *in)
+{
+	const struct acl_image *acl = image_acl(rq->image);
+	const struct acl_tenant *t = acl_image_tenant(acl, tenant);
+	struct str name = STR("");
+	struct acl_who who;
+	bool fine = true;
+	caller(rq, &who);
+	ARRAY_FOREACH(const struct str, user, in->users)
+		fine = fine && acl_may_user(acl, &who, NAME(tenant, *user), false, NULL);
+	for (const struct acl_user *u; in->action == TEAM_DELETE && t != NULL &&
+	    (u = acl_tenant_next_user(t, name)) != NULL; name = u->name)
+		if (acl_user_in(u, in->team))
+			fine = fine && acl_may_user(acl, &who, NAME(tenant, u->name), false, NULL);
+	return fine;
+}
+
 static enum kerr
 plan_team(struct request *rq, struct team_work *w, int32_t row, uint32_t tenant,
     const struct team_alter_req_change *in)
@@ -237,6 +256,8 @@ plan_team(struct request *rq, struct team_work *w, int32_t row, uint32_t tenant,
 	bool alone = kind == TEAM_CREATE || kind == TEAM_DELETE;
 	if (!alone && in->users.n <= 0)
 		return KERR_INVALID_REQUEST;
+	if (!may_regroup(rq, tenant, in))
+		return KERR_CLUSTER_AUTHORIZATION_FAILED;
 	for (int32_t i = 0; i < (alone ? 1 : in->users.n); i++) {
 		struct team_change *c = ARRAY_ADD(rq->arena, w->list);
 		team_change_init(c);

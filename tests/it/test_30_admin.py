@@ -574,3 +574,22 @@ def test_odd_requests_do_no_harm(broker):
         client.close()
     broker.stop()
     broker.start()
+
+
+def test_a_request_of_many_steps_leaves_its_connection_usable(wire):
+    steps = [{"action": 0, "team": f"many{i}", "users": []} for i in range(3)]
+    for _ in range(2):
+        answer = wire.call("team_alter", 0, tenant=None, changes=steps)
+        assert len(answer["results"]) == 3
+    assert wire.call("id", 0, tenant=None, user=None)["user"] == "admin"
+
+
+def test_operators_are_regrouped_by_operators(shared):
+    shared.ctl("team", "create", "plain")
+    shared.user("deputy", "--team", "admins")
+    with speak(shared, "deputy") as deputy:
+        def add(user):
+            change = {"action": 2, "team": "plain", "users": [user]}
+            return deputy.call("team_alter", 0, tenant=None, changes=[change])["results"][0]["error_code"]
+        assert add("deputy") == 0
+        assert add("admin") == 31
