@@ -113,7 +113,7 @@ acl_rule_text_parse(struct arena *arena, struct str line, const struct acl_bindi
     int (*each)(const struct acl_binding *b, void *arg), void *arg, struct why *why)
 {
 	struct acl_binding b = *on;
-	uint32_t ops;
+	uint32_t ops = 0;
 	line = str_trim(line);
 	if (line.n == 0 || line.p[0] == '#')
 		return 0;

@@ -180,7 +180,7 @@ fs_path_size(const char *path, int64_t *ret)
 int
 fs_sync_all(const char *path)
 {
-	int fd, err = fs_open(path, O_RDONLY, &fd);
+	int fd = -1, err = fs_open(path, O_RDONLY, &fd);
 	if (err != 0)
 		return err;
 	if (syncfs(fd) != 0)

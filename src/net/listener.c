@@ -69,7 +69,7 @@ struct listener {
 	struct listener_config config;
 	struct event ev;
 	struct timer rest;
-	struct post post;
+	struct post opening, closing;	/* two: one may wait behind the other */
 	pthread_cond_t done;
 	bool closed;
 };
@@ -387,21 +387,21 @@ listener_create(struct listeners *all, const struct listener_config *config,
 static void
 open_on_loop(struct post *post)
 {
-	struct listener *l = CONTAINER_OF(post, struct listener, post);
+	struct listener *l = CONTAINER_OF(post, struct listener, opening);
 	loop_add(l->all->config.loops[0], &l->source, EPOLLIN);
 }
 
 void
 listener_open(struct listener *l)
 {
-	l->post.run = open_on_loop;
-	loop_post(l->all->config.loops[0], &l->post);
+	l->opening.run = open_on_loop;
+	loop_post(l->all->config.loops[0], &l->opening);
 }
 
 static void
 close_on_loop(struct post *post)
 {
-	struct listener *l = CONTAINER_OF(post, struct listener, post);
+	struct listener *l = CONTAINER_OF(post, struct listener, closing);
 	struct loop *loop = l->all->config.loops[0];
 	timer_cancel(loop_timers(loop), &l->rest);
 	loop_remove(loop, &l->source);
@@ -417,9 +417,9 @@ listener_destroy(struct listener **listener)
 	struct listener *l = *listener;
 	if (l == NULL)
 		return;
-	if (l->post.run != NULL) {
-		l->post.run = close_on_loop;
-		loop_post(l->all->config.loops[0], &l->post);
+	if (l->opening.run != NULL) {
+		l->closing.run = close_on_loop;
+		loop_post(l->all->config.loops[0], &l->closing);
 		lock_take(&l->all->lock);
 		while (!l->closed)
 			lock_wait(&l->all->lock, &l->done);

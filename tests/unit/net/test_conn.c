@@ -283,6 +283,30 @@ answers_never_taken(void **state)
 	close(fd);
 }
 
+static void
+keep_busy(struct post *post)
+{
+	(void)post;
+	usleep(50000);
+}
+
+/* Both messages wait for a loop that is busy. */
+static void
+closed_before_it_is_open(void **state)
+{
+	struct post busy = { .run = keep_busy };
+	struct listener *l;
+	struct why why;
+	(void)state;
+	loop_post(echo.loop, &busy);
+	assert_int_equal(listener_create(echo.all, &(struct listener_config){ .name = "u",
+	    .host = "127.0.0.1", .ops = &echo_ops, .arg = &echo, .transport = echo_plain, .ev = &echo.ev },
+	    &l, &why), 0);
+	listener_open(l);
+	listener_destroy(&l);
+	assert_null(l);
+}
+
 #define C(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define Q(fn) cmocka_unit_test_setup_teardown(fn, setup_quick, teardown)
 
@@ -293,6 +317,7 @@ main(void)
 		C(split_at_every_byte), C(ten_thousand_at_once), C(large_frames), C(bad_lengths_close),
 		C(half_a_frame_then_gone), C(replies_keep_their_order), C(muted_reads_nothing),
 		C(drains), C(oldest_without_login_goes), C(one_address_has_its_limit),
+		C(closed_before_it_is_open),
 		Q(login_has_a_deadline), Q(answers_never_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
