@@ -197,7 +197,7 @@ acl_path_binding(const struct acl_path *path, struct acl_binding *ret, struct wh
 		b.name = STR(ACL_CLUSTER_NAME);
 	} else if (path->type != ACL_TOPIC && path->type != ACL_GROUP && path->type != ACL_TXN) {
 		return why_set(why, ERR_INVAL, "rules stand on /TENANT and on names in topics, "
-		    "groups and txns; for all names write /main/topics/*");
+		    "groups and txns; for all names write /TENANT/topics/*");
 	} else if (path->star) {
 		b.pattern = path->name.n > 0 ? ACL_PREFIXED : ACL_LITERAL;
 		b.name = path->name.n > 0 ? path->name : STR("*");

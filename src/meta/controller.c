@@ -236,9 +236,11 @@ controller_submit(struct controller *c, struct change *change)
 
 struct load {
 	struct image *image;
-	const struct event *ev;
+	struct why *why;
 };
 
+/* A deny rule, a mode or a setting that is not understood must not be left out:
+ * what remains would allow more, or delete sooner. */
 static int
 load_node(struct str path, struct str value, int64_t version, void *arg)
 {
@@ -246,10 +248,10 @@ load_node(struct str path, struct str value, int64_t version, void *arg)
 	struct why why = { "" };
 	(void)version;
 	int err = image_apply(&l->image, path, value, &why);
-	if (err != 0 && l->ev != NULL)
-		ev_err(l->ev, "metadata node %.*s is passed over: %s", STR_ARG(path),
-		    why.text[0] != '\0' ? why.text : err_text(err));
-	return 0;
+	if (err == 0 || err == ERR_NOTFOUND) /* of a tenant that is gone: means nothing */
+		return 0;
+	return why_set(l->why, err, "metadata: %.*s cannot be read: %s; restore the metadata from a backup "
+	    "(BACKUP AND RESTORE in schlossd(8))", STR_ARG(path), why.text[0] != '\0' ? why.text : err_text(err));
 }
 
 /* Partitions of topics that were committed but not made before a crash. */
@@ -271,7 +273,7 @@ make_missing(struct controller *c, const struct image *im, struct why *why)
 int
 controller_create(const struct controller_config *config, struct controller **ret, struct why *why)
 {
-	struct load l = { image_create(config->defaults), config->ev };
+	struct load l = { image_create(config->defaults), why };
 	int err = meta_walk(config->meta, load_node, &l, why);
 	struct controller *c = MEM_NEW(struct controller);
 	c->config = *config;

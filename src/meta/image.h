@@ -79,7 +79,8 @@ int64_t image_next_producer_id(const struct image *image);
  * A new version with one node put (value set) or deleted (value null): the only
  * way an image changes, at run time as when loading, so that a reload cannot
  * differ from what was published. Takes over the reference to image and always
- * gives one back. ERR_CORRUPT, ERR_UNSUPPORTED: the node was passed over.
+ * gives one back. ERR_CORRUPT, ERR_UNSUPPORTED: the node cannot be read;
+ * ERR_NOTFOUND: it belongs to a tenant that is gone. The image is then as it was.
  */
 int image_apply(struct image **image, struct str path, struct str value, struct why *why);
 /* One more publication. Takes over and gives back the reference. */

@@ -2,8 +2,8 @@
 /*
  * From nodes to images. One row for each kind of node says where it lies and
  * what it does; a path is split into its parts once, the tenant's number is the
- * second. A node that cannot be read is passed over with a reason: the broker
- * starts without what it stood for, which only ever means fewer rights.
+ * second. A node that cannot be read is an error and changes nothing: a rule, a
+ * mode or a limit that is left out could mean more rights than were given.
  */
 #include <stdlib.h>
 
@@ -48,7 +48,7 @@ tenant_of(struct apply *a)
 static int
 no_tenant(struct apply *a)
 {
-	return why_set(a->why, ERR_CORRUPT, "tenant %u does not exist", a->tenant);
+	return why_set(a->why, ERR_NOTFOUND, "tenant %u does not exist", a->tenant);
 }
 
 /* ---- tenants ---- */
@@ -174,8 +174,8 @@ forget_topic(struct apply *a, const struct image_topic *t)
 	mem_free((void *)(uintptr_t)whole.p);
 }
 
-static void
-read_overrides(const struct record *r, struct topic_overrides *ret)
+static int
+read_overrides(const struct record *r, struct topic_overrides *ret, struct why *why)
 {
 	ARRAY_FOREACH(const struct record_field, f, r->fields) {
 		enum topic_key key;
@@ -184,10 +184,12 @@ read_overrides(const struct record *r, struct topic_overrides *ret)
 			continue;
 		k.p += 7;
 		k.n -= 7;
-		if (topic_key_find(k, &key) == 0 && topic_value_check(key, f->value, NULL) == 0 &&
-		    ret->v[key] == NULL)
+		if (topic_key_find(k, &key) != 0 || topic_value_check(key, f->value, NULL) != 0)
+			return why_set(why, ERR_CORRUPT, "%.*s=%.*s is no setting", STR_ARG(k), STR_ARG(f->value));
+		if (ret->v[key] == NULL)
 			ret->v[key] = str_dup(f->value);
 	}
+	return 0;
 }
 
 static int
@@ -213,7 +215,11 @@ apply_topic(struct apply *a)
 	t->id = id;
 	t->partitions = (int32_t)partitions;
 	t->internal = record_flag(&a->r, "internal");
-	read_overrides(&a->r, &t->set);
+	err = read_overrides(&a->r, &t->set, a->why);
+	if (err != 0) {
+		image_topic_ops.put(t);
+		return err;
+	}
 	topic_config_make(&t->set, &a->im->dflt, &t->config);
 	ref_get(&t->ref);
 	swap_map(&a->im->topics, pmap_set(a->im->topics, &image_topic_ops, t), &image_topic_ops);
@@ -349,6 +355,18 @@ apply_rule(struct apply *a)
 	return err;
 }
 
+static bool
+read_quota(struct str s, double *ret)
+{
+	char text[64], *end;
+	if (s.n == 0 || s.n >= sizeof(text))
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	*ret = strtod(text, &end);
+	return *end == '\0' && *ret >= 0;
+}
+
 static int
 apply_quota(struct apply *a)
 {
@@ -369,12 +387,9 @@ apply_quota(struct apply *a)
 	}
 	for (int i = 0; i < QUOTA_KEYS && !a->deleted; i++) {
 		struct str s = record_get(&a->r, quota_key_name((enum quota_key)i));
-		char text[64];
-		if (s.p == NULL || s.n >= sizeof(text))
-			continue;
-		memcpy(text, s.p, s.n);
-		text[s.n] = '\0';
-		v.v[i] = strtod(text, NULL);
+		if (s.p != NULL && !read_quota(s, &v.v[i]))
+			return why_set(a->why, ERR_CORRUPT, "%s=%.*s is no quota",
+			    quota_key_name((enum quota_key)i), STR_ARG(s));
 	}
 	struct quota_image *next = quota_image_set(a->im->quotas, &e, &v);
 	quota_image_unref(&a->im->quotas);

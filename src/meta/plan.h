@@ -11,5 +11,6 @@ void tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct s
     const struct acl_node *node);
 void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner);
 void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
-void rules_delete_all(struct plan *p, uint32_t tenant);
+/* All of a tenant below its users and teams: rules, quotas, nodes. */
+void tree_delete_all(struct plan *p, uint32_t tenant);
 void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

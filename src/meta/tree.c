@@ -169,16 +169,6 @@ collect_rule(const struct acl_rule *rule, void *arg)
 	return 0;
 }
 
-void
-rules_delete_all(struct plan *p, uint32_t tenant)
-{
-	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
-	struct all_rules all = { .plan = p };
-	(void)acl_tenant_rules(t, NULL, collect_rule, &all);
-	ARRAY_FOREACH(const struct acl_binding, b, all.found)
-		rules_delete_one(p, tenant, b);
-}
-
 static enum change_result
 rules_add_plan(struct change *change, struct plan *p)
 {
@@ -224,11 +214,13 @@ rules_delete_init(struct rules_delete *c)
 /* ---- quotas ---- */
 
 static struct str
-entity_part(struct plan *p, const struct quota_entity *e)
+quota_part(struct plan *p, const struct quota_entity *e)
 {
 	struct arena *a = plan_arena(p);
 	struct str user = record_path_part(a, e->user), client = record_path_part(a, e->client);
 	struct str ip = record_path_part(a, e->ip);
+	if (!e->has_user && !e->has_client && !e->has_ip)
+		return STR("-");	/* the tenant's own limits */
 	return record_path_part(a, arena_printf(a, "%s%.*s%s%s%.*s%s%.*s", e->has_user ? "u" : "",
 	    STR_ARG(user), e->has_user && e->has_client ? "/" : "", e->has_client ? "c" : "", STR_ARG(client),
 	    e->has_ip ? "i" : "", STR_ARG(ip)));
@@ -261,10 +253,7 @@ plan_quota(struct plan *p, struct quota_set *s, bool validate_only)
 		snprintf(text, sizeof(text), "%.17g", v.v[i]);
 		record_add(&b, quota_key_name((enum quota_key)i), str_from(text));
 	}
-	/* A tenant's own limits have an empty entity: its part is a lone '-'. */
-	struct str part = entity_part(p, &s->entity);
-	if (part.n == 0)
-		part = STR("-");
+	struct str part = quota_part(p, &s->entity);
 	if (any)
 		plan_put(p, &b, "/tenants/%u/quotas/%.*s", s->entity.tenant, STR_ARG(part));
 	else {
@@ -289,6 +278,61 @@ quotas_change_init(struct quotas_change *c)
 {
 	c->change.plan = quotas_plan;
 	c->change.carry_out = NULL;
+}
+
+/* ---- the end of a tenant ---- */
+
+static void
+rules_delete_all(struct plan *p, uint32_t tenant)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
+	struct all_rules all = { .plan = p };
+	(void)acl_tenant_rules(t, NULL, collect_rule, &all);
+	ARRAY_FOREACH(const struct acl_binding, b, all.found)
+		rules_delete_one(p, tenant, b);
+}
+
+/* The image moves with each deletion, so the next is looked up in the new one. */
+static void
+nodes_delete_all(struct plan *p, uint32_t tenant, enum acl_type type, const char *dir)
+{
+	struct str name = STR("");
+	for (;;) {
+		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
+		if (acl_tenant_next_node(t, type, name, &name) == NULL)
+			return;
+		name = arena_str(plan_arena(p), name);
+		struct str part = record_path_part(plan_arena(p), name);
+		plan_delete(p, "/tenants/%u/%s/%.*s", tenant, dir, STR_ARG(part));
+	}
+}
+
+static void
+quotas_delete_all(struct plan *p, uint32_t tenant)
+{
+	struct quota_image *q = quota_image_ref(image_quotas(plan_image(p)));
+	struct quota_entity e;
+	struct quota_values v;
+	struct str pos = STR("");
+	while (quota_image_next(q, &pos, &e, &v)) {
+		if (e.tenant != tenant)
+			continue;
+		struct str part = quota_part(p, &e);
+		plan_delete(p, "/tenants/%u/quotas/%.*s", tenant, STR_ARG(part));
+	}
+	quota_image_unref(&q);
+}
+
+void
+tree_delete_all(struct plan *p, uint32_t tenant)
+{
+	static const char *const dirs[] = { "tenant", "topics", "groups", "txns" };
+	rules_delete_all(p, tenant);
+	quotas_delete_all(p, tenant);
+	nodes_delete_all(p, tenant, ACL_GROUP, "groups");
+	nodes_delete_all(p, tenant, ACL_TXN, "txns");
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		plan_delete(p, "/tenants/%u/dirs/%s", tenant, dirs[i]);
 }
 
 /* ---- options of the broker ---- */

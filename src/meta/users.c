@@ -476,7 +476,7 @@ tenant_delete_plan(struct change *change, struct plan *p)
 		plan_delete(p, "/tenants/%u/teams/%.*s", number, STR_ARG(team));
 		t = acl_image_tenant(image_acl(plan_image(p)), number);
 	}
-	rules_delete_all(p, number);
+	tree_delete_all(p, number);
 	plan_delete(p, "/tenants/%u", number);
 	return CHANGE_OK;
 }

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """schlossctl on users, teams, tenants and the tree, as an operator, an administrator, a user."""
 import json
+import sqlite3
 
 import pytest
-from harness import Broker
+from harness import SCHLOSSD, Broker, run
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,38 @@ def test_wrong_calls_teach(site):
     assert p.returncode == 2 and "is no operation" in p.stderr
     p = site.ctl("ls", "/Main", check=False)
     assert p.returncode in (2, 4)
+
+
+def test_nothing_is_left_of_a_deleted_tenant(site):
+    """Its nodes go too: a start with nodes that mean nothing would have to guess."""
+    site.ctl("tenant", "create", "gone", "--admin", "gerd")
+    site.ctl("--tenant", "gone", "group", "create", "readers")
+    site.ctl("chmod", "750", "/gone/groups")
+    site.ctl("setfacl", "-m", "user:gerd:r", "/gone/topics/*")
+    site.ctl("quota", "set", "/gone", "producer_byte_rate=1000000")
+    site.ctl("quota", "set", "/gone/users/gerd", "producer_byte_rate=500000")
+    number = [t["number"] for t in rows(site.ctl("-o", "json", "tenant", "list")) if t["name"] == "gone"][0]
+    site.ctl("tenant", "delete", "gone")
+    site.stop()
+    left = sqlite3.connect(site.dir / "data" / "meta.db").execute(
+        "SELECT path FROM node WHERE path GLOB ?", (f"/tenants/{number}*",)).fetchall()
+    assert left == []
+    site.start()
+
+
+def test_metadata_that_cannot_be_read_stops_the_start(site):
+    """A deny rule that is left out would allow; so the broker names the node instead."""
+    site.stop()
+    db = sqlite3.connect(site.dir / "data" / "meta.db")
+    db.execute("INSERT INTO node VALUES ('/tenants/0/dirs/topics', 'v1\nmode=seven\n', 0) "
+               "ON CONFLICT (path) DO UPDATE SET value=excluded.value")
+    db.commit()
+    db.close()
+    refused = run(SCHLOSSD, "-c", site.yaml, check=False, timeout=20)
+    assert refused.returncode != 0
+    assert "/tenants/0/dirs/topics" in refused.stderr and "BACKUP AND RESTORE" in refused.stderr
+    db = sqlite3.connect(site.dir / "data" / "meta.db")
+    db.execute("DELETE FROM node WHERE path='/tenants/0/dirs/topics'")
+    db.commit()
+    db.close()
+    site.start()

@@ -1,1 +1,5 @@
 # Unit tests of meta.
+check_PROGRAMS += tests/unit/meta/test_image
+tests_unit_meta_test_image_SOURCES = tests/unit/meta/test_image.c
+tests_unit_meta_test_image_LDADD = libmeta.a liblog.a libtenant.a libacl.a libsecurity.a libwire.a \
+	libbase.a $(system_libs) $(UNIT_LIBS)
