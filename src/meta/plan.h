@@ -9,6 +9,9 @@
 /* The node of a topic, group, transactional id, directory or the tenant. */
 void tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct str name,
     const struct acl_node *node);
+/* A topic's record, whole; set as image_topic has it. */
+void topic_put(struct plan *p, struct name name, const struct uuid *id, int32_t partitions,
+    bool internal, const struct acl_node *node, const struct topic_overrides *set);
 void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner);
 void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
 /* All of a tenant below its users and teams: rules, quotas, nodes. */

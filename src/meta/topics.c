@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "meta/plan.h"
 #include "meta/record.h"
 #include "tenant/limits.h"
 
@@ -34,8 +35,8 @@ topic_name_check(struct str name, struct why *why)
 	return 0;
 }
 
-static void
-put_topic(struct plan *p, struct name name, const struct uuid *id, int32_t partitions,
+void
+topic_put(struct plan *p, struct name name, const struct uuid *id, int32_t partitions,
     bool internal, const struct acl_node *node, const struct topic_overrides *set)
 {
 	struct buf b;
@@ -175,7 +176,7 @@ plan_new(struct plan *p, const struct topics_create *c, struct topic_new *t)
 	if (uuid_is_zero(&t->id))
 		t->id = uuid_make();
 	struct acl_node node = { .owner = t->owner, .team = t->team, .mode = t->mode };
-	put_topic(p, t->name, &t->id, t->partitions, t->internal, &node, &set);
+	topic_put(p, t->name, &t->id, t->partitions, t->internal, &node, &set);
 	return CHANGE_OK;
 }
 
@@ -307,7 +308,7 @@ plan_grow(struct plan *p, const struct topics_grow *c, struct topic_grow *g)
 		return CHANGE_OK;
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
 	    g->name.tenant), ACL_TOPIC, g->name.s);
-	put_topic(p, t->name, &t->id, g->count, t->internal, node, &t->set);
+	topic_put(p, t->name, &t->id, g->count, t->internal, node, &t->set);
 	return CHANGE_OK;
 }
 
@@ -414,7 +415,7 @@ plan_alter(struct plan *p, const struct topics_alter *c, struct topic_alter *a)
 		return CHANGE_OK;
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
 	    a->name.tenant), ACL_TOPIC, a->name.s);
-	put_topic(p, t->name, &t->id, t->partitions, t->internal, node, &set);
+	topic_put(p, t->name, &t->id, t->partitions, t->internal, node, &set);
 	return CHANGE_OK;
 }
 

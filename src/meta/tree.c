@@ -30,26 +30,8 @@ static void
 put_topic_node(struct plan *p, struct name name, const struct acl_node *node)
 {
 	const struct image_topic *t = image_topic(plan_image(p), name);
-	struct buf b;
-	char text[UUID_TEXT];
-	if (t == NULL)
-		return;
-	buf_init(&b, META_NODE_MAX);
-	record_begin(&b);
-	record_add(&b, "id", str_from(uuid_format(&t->id, text)));
-	record_add_int(&b, "partitions", t->partitions);
-	if (t->internal)
-		record_add_int(&b, "internal", 1);
-	record_add(&b, "owner", node->owner);
-	record_add(&b, "team", node->team);
-	record_add_int(&b, "mode", node->mode);
-	for (int i = 0; i < TOPIC_KEYS; i++) {
-		char key[96];
-		snprintf(key, sizeof(key), "config.%s", topic_keys[i].name);
-		if (t->set.v[i] != NULL)
-			record_add(&b, key, str_from(t->set.v[i]));
-	}
-	plan_put(p, &b, "/tenants/%u/topics/%.*s", name.tenant, STR_ARG(name.s));
+	if (t != NULL)
+		topic_put(p, name, &t->id, t->partitions, t->internal, node, &t->set);
 }
 
 void

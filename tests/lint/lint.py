@@ -179,11 +179,15 @@ def rule_readmes():
 
 
 def rule_manual():
-    """Every option and every verb of schlossctl is in its page."""
+    """Every option, every API and every verb of schlossctl is in its page."""
     check = subprocess.run([sys.executable, str(ROOT / "man/options.py"), "--check"],
                            capture_output=True, text=True)
     if check.returncode != 0:
         say(ROOT / "man/schlossd.yaml.5", 1, check.stdout.strip() or check.stderr.strip())
+    check = subprocess.run([sys.executable, str(ROOT / "doc/apis.py"), "--check"],
+                           capture_output=True, text=True)
+    if check.returncode != 0:
+        say(ROOT / "doc/PROTOCOL.md", 1, check.stdout.strip() or check.stderr.strip())
     page = (ROOT / "man/schlossctl.1").read_text()
     for path in sorted((ROOT / "src/cli").glob("*.c")):
         for noun, verb in re.findall(r'\{ (?:NULL|"(\w+)"), "(\w+)", \w+_\w+,', path.read_text()):
