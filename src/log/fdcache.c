@@ -25,6 +25,15 @@ fd_cache_free(struct fd_cache *c)
 	lock_free(&c->lock);
 }
 
+unsigned
+fd_cache_open(struct fd_cache *c)
+{
+	lock_take(&c->lock);
+	unsigned n = c->open;
+	lock_drop(&c->lock);
+	return n;
+}
+
 void
 fd_slot_init(struct fd_slot *s)
 {

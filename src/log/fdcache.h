@@ -29,6 +29,9 @@ void fd_cache_init(struct fd_cache *cache, unsigned max);
 void fd_cache_free(struct fd_cache *cache);
 void fd_slot_init(struct fd_slot *slot);
 
+/* How many files are open now. Any thread. */
+unsigned fd_cache_open(struct fd_cache *cache);
+
 /* The open file at path, opened O_RDWR (and made, where create) if need be. Blocks.
  * Two callers may pin one slot at once; both get the same file. */
 int fd_pin(struct fd_cache *cache, struct fd_slot *slot, const char *path, bool create,

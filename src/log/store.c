@@ -211,7 +211,7 @@ store_stats(const struct store *cs, struct store_stats *ret)
 		.cold_reads = atomic_load(&s->n_cold),
 		.dirty = (uint64_t)atomic_load(&s->dirty),
 		.tail = s->tail.bytes,
-		.open_files = s->fds.open,
+		.open_files = fd_cache_open(&s->fds),
 		.full = atomic_load(&s->full),
 	};
 	journal_stats(s->journal, &j);
