@@ -22,12 +22,12 @@ static const struct {
 	{ ACL_TOPICS, ACL_TOPIC }, { ACL_GROUPS, ACL_GROUP }, { ACL_TXNS, ACL_TXN },
 };
 
-/* A walk below one path; visit() stops it by a nonzero value. */
+/* A walk from one path; visit() stops it by a nonzero value. */
 struct walk {
 	struct request *rq;
 	const struct acl_tenant *tenant;
 	struct acl_path from;
-	bool recursive;
+	enum { WALK_NODE, WALK_LEVEL, WALK_ALL } depth;
 	int (*visit)(struct walk *w, enum acl_type type, struct str name, const struct acl_node *node,
 	    bool by_use);
 	void *arg;
@@ -64,7 +64,7 @@ walk_children(struct walk *w, enum acl_type type)
 		(void)coord_list(w->rq->core->coord, acl_tenant_number(w->tenant), visit_used, w);
 }
 
-/* The node itself, then what is below it: one level, or all. */
+/* The node itself, then what is below it: nothing, one level, or all. */
 static void
 walk_run(struct walk *w)
 {
@@ -74,10 +74,10 @@ walk_run(struct walk *w)
 	if (used)
 		node = group_node(w->rq, NAME(acl_tenant_number(w->tenant), w->from.name));
 	visit(w, type, w->from.name, node, used);
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+	for (size_t i = 0; w->depth != WALK_NODE && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		if (type == ACL_TENANT)
 			visit(w, dirs[i].dir, STR(""), acl_tenant_node(w->tenant, dirs[i].dir, STR("")), false);
-		if (type == dirs[i].dir || (type == ACL_TENANT && w->recursive))
+		if (type == dirs[i].dir || (type == ACL_TENANT && w->depth == WALK_ALL))
 			walk_children(w, dirs[i].type);
 	}
 }
@@ -160,7 +160,8 @@ api_tree_list(struct request *rq, const void *vin, void *vout)
 	struct tree_list_rsp *out = vout;
 	struct listing l = { out, in->after,
 		in->limit > 0 && in->limit < LIST_MAX ? in->limit : LIST_MAX };
-	struct walk w = { .rq = rq, .recursive = in->recursive, .visit = list_node, .arg = &l };
+	struct walk w = { .rq = rq, .depth = in->recursive ? WALK_ALL : WALK_LEVEL, .visit = list_node,
+		.arg = &l };
 	out->error_code = (int16_t)open_path(rq, in->path, &w.from, &w.tenant, &out->error_message);
 	if (out->error_code == 0)
 		walk_run(&w);
@@ -215,10 +216,10 @@ set_node(struct walk *w, enum acl_type type, struct str name, const struct acl_n
 	struct acl_object o = { type, NAME(acl_tenant_number(w->tenant), name), by_use ? node : NULL };
 	struct acl_node next = *node;
 	struct acl_who who;
-	if (!w->recursive && r->nodes > 0)
-		return 1; /* only the node itself */
 	caller(w->rq, &who);
-	if (!acl_visible(image_acl(w->rq->image), &who, &o))
+	/* Who administers needs no r to change what he does not see. */
+	if (!acl_visible(image_acl(w->rq->image), &who, &o) &&
+	    !acl_is_admin(image_acl(w->rq->image), &who, o.name.tenant))
 		return 0;
 	enum kerr err = plan_node(w, &o, &next, &r->error_message);
 	if (err != KERR_NONE) {
@@ -241,7 +242,8 @@ static void
 plan_path(struct request *rq, struct setting *s)
 {
 	struct tree_set_rsp_result *r = &s->out->results.v[s->at];
-	struct walk w = { .rq = rq, .recursive = s->in->recursive, .visit = set_node, .arg = s };
+	struct walk w = { .rq = rq, .depth = s->in->recursive ? WALK_ALL : WALK_NODE, .visit = set_node,
+		.arg = s };
 	int32_t before = s->list.n;
 	r->path = s->in->path;
 	r->error_code = (int16_t)open_path(rq, s->in->path, &w.from, &w.tenant, &r->error_message);
