@@ -31,6 +31,15 @@ add_broker(struct request *rq, struct metadata_rsp *out)
 	b->port = rq->session->listener->told.port;
 }
 
+/* None where the tenant may not be described; the list of brokers is everybody's. */
+static int32_t
+cluster_operations(struct request *rq)
+{
+	if (!may_cluster_quietly(rq))
+		return 0;
+	return operations_on(rq, ACL_TENANT, NAME(request_tenant(rq), STR("")));
+}
+
 static void
 fill_topic(struct request *rq, const struct metadata_req *in, const struct image_topic *t,
     struct metadata_rsp_topic *a)
@@ -141,7 +150,7 @@ fill(struct request *rq, const struct metadata_req *in, struct metadata_rsp *out
 	out->controller_id = rq->core->settings.node_id;
 	out->cluster_id = str_from(tenant->cluster_id);
 	out->cluster_authorized_operations = in->include_cluster_authorized_operations
-	    ? operations_on(rq, ACL_TENANT, NAME(request_tenant(rq), STR(""))) : NOT_ASKED;
+	    ? cluster_operations(rq) : NOT_ASKED;
 	if (all)
 		all_topics(rq, in, out);
 	else
@@ -197,8 +206,7 @@ api_describe_cluster(struct request *rq, const void *vin, void *vout)
 	b->broker_id = out->controller_id = rq->core->settings.node_id;
 	b->host = rq->session->listener->told.host;
 	b->port = rq->session->listener->told.port;
-	/* Only the operations are asked for; the list of brokers is everybody's. */
-	if (in->include_cluster_authorized_operations && may_cluster_quietly(rq))
-		out->cluster_authorized_operations = operations_on(rq, ACL_TENANT, NAME(request_tenant(rq), STR("")));
+	if (in->include_cluster_authorized_operations)
+		out->cluster_authorized_operations = cluster_operations(rq);
 	return API_ANSWER;
 }
