@@ -279,7 +279,7 @@ api_offset_delete(struct request *rq, const void *vin, void *vout)
 	if (err != KERR_NONE)
 		return API_ANSWER;
 	ARRAY_FOREACH(const struct offset_delete_req_topic, t, in->topics) {
-		err = may_topic(rq, t->name);
+		(void)find_topic(rq, t->name, NULL, &err);
 		ARRAY_FOREACH(const struct offset_delete_req_partition, p, t->partitions)
 			*ARRAY_ADD(rq->arena, items) = (struct coord_commit){ .topic = t->name.s,
 				.partition = p->partition_index, .err = err };
