@@ -333,12 +333,12 @@ room_for(struct partition *p, const uint8_t *head, size_t n)
 		g = partition_add_segment(p, p->end.offset);
 	if (c != NULL && c->segment == g && chunk_has_room(c, n))
 		return c;
-	struct chunk *fresh = chunk_create(&p->store->tail, (uint32_t)n, c == NULL ? 0 : c->cap);
+	struct chunk *fresh = chunk_create(&p->store->tail, p, (uint32_t)n,
+	    c == NULL ? 0 : c->cap);
 	if (fresh == NULL)
 		return NULL;
 	if (c != NULL)
 		c->sealed = true;
-	fresh->owner = p;
 	fresh->segment = segment_get(g);
 	fresh->pos = g->size;
 	fresh->base = fresh->end = p->end.offset;

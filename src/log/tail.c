@@ -46,7 +46,7 @@ cap_for(uint32_t n, uint32_t like)
 }
 
 struct chunk *
-chunk_create(struct tail_cache *t, uint32_t n, uint32_t like)
+chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t like)
 {
 	struct chunk *c = NULL;
 	uint32_t cap = cap_for(n, like);
@@ -63,6 +63,7 @@ chunk_create(struct tail_cache *t, uint32_t n, uint32_t like)
 	list_init(&c->hook);
 	list_init(&c->age);
 	c->cache = t;
+	c->owner = owner;
 	c->cap = cap;
 	lock_take(&t->lock);
 	list_add(&t->age, &c->age);

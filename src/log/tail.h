@@ -58,9 +58,11 @@ void tail_cache_free(struct tail_cache *cache);
 /* Gives recycled memory back to the system. */
 void tail_cache_idle(struct tail_cache *cache);
 
-/* An empty chunk with room for n bytes at least, `like` the size of the one
- * before it (0: the smallest); the caller's reference. NULL without memory. */
-struct chunk *chunk_create(struct tail_cache *cache, uint32_t n, uint32_t like);
+/* An empty chunk for owner's tail with room for n bytes at least, `like` the size
+ * of the one before it (0: the smallest); the caller's reference. NULL without
+ * memory. From here on the cache may ask the owner to shed it. */
+struct chunk *chunk_create(struct tail_cache *cache, struct partition *owner, uint32_t n,
+    uint32_t like);
 void chunk_put(struct chunk *c);
 
 /* Copies a batch of n bytes that begins at offset behind what is there and
