@@ -4,9 +4,11 @@
  * report. The new image is the old one with the planned nodes applied, by the
  * same code that loads them, so what is published is what a restart would find.
  *
- * A commit whose outcome is unknown stops nothing but itself: its nodes are
- * looked up no further, the image stays, and the next start finds out. (The
- * embedded engine gives that answer only where the disk is failing.)
+ * A commit that failed half-way, or whose outcome is unknown, is settled by reading the
+ * tree again: what is stored holds, is published, and decides how the change
+ * ended. Where even that fails the change ends as unknown, and no other is begun
+ * before the tree could be read: what was asked of an image that may be wrong
+ * must not be granted.
  */
 #include "meta/controller.h"
 
@@ -17,8 +19,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/worker.h"
-#include "meta/meta_sqlite.h"
-#include "meta/record.h"
+#include "meta/load.h"
 
 struct controller {
 	struct controller_config config;
@@ -27,6 +28,7 @@ struct controller {
 	struct change *head, **tail;
 	bool stop;
 	uint64_t generation;
+	bool doubt;			/* the image may differ from what is stored */
 	pthread_t thread;
 };
 
@@ -154,41 +156,112 @@ publish(struct controller *c, struct image *next)
 }
 
 /* A multi holds a bounded number of operations: a change with more (a topic's
- * node is one) is committed in several, each whole. */
+ * node is one) is committed in several, each whole. ret_open: some of it may stand. */
 static int
-commit(struct controller *c, const struct plan *p)
+commit(struct controller *c, const struct plan *p, bool *ret_open)
 {
+	int32_t at = 0;
 	int err = 0;
-	for (int32_t at = 0; at < p->ops.n && err == 0; at += META_OPS_MAX) {
+	for (; at < p->ops.n && err == 0; at += META_OPS_MAX) {
 		int n = p->ops.n - at < META_OPS_MAX ? p->ops.n - at : META_OPS_MAX;
 		err = meta_multi_wait(c->config.meta, p->ops.v + at, n);
 	}
+	*ret_open = err == ERR_UNKNOWN || at > META_OPS_MAX;
 	return err;
+}
+
+/* Partitions of topics that were committed but not made before a crash. */
+static int
+make_missing(struct controller *c, const struct image *im, struct why *why)
+{
+	const struct image_tenant *tenant = NULL;
+	while ((tenant = image_next_tenant(im, tenant)) != NULL) {
+		const struct image_topic *t = image_next_topic(im, tenant->number, STR_NULL);
+		for (; t != NULL; t = image_next_topic(im, tenant->number, t->name.s)) {
+			int err = topic_partitions_make(&c->config, t, why);
+			if (err != 0)
+				return err;
+		}
+	}
+	return 0;
+}
+
+/* What is stored holds: publishes it where it is not the image already. ret_happened:
+ * whether ops stand there. On failure nobody knows, until it is tried again. */
+static int
+settle(struct controller *c, const struct plan *p, bool *ret_happened)
+{
+	struct image *stored = NULL;
+	struct why why = { "" };
+	c->doubt = true;
+	int err = load_image(c->config.meta, c->config.defaults, p->ops.v, p->ops.n, &stored,
+	    ret_happened, &why);
+	if (err != 0) {
+		ev_err(c->config.ev, "metadata could not be read again, no change is taken until it can: %s", why.text);
+		return err;
+	}
+	image_keep_generations(stored, atomic_load(c->config.image));
+	if (make_missing(c, stored, &why) != 0)
+		ev_err(c->config.ev, "a partition could not be made: %s", why.text);
+	publish(c, stored);
+	c->doubt = false;
+	return 0;
+}
+
+static void
+fail(struct change *change, int err)
+{
+	change->result = result_of(err);
+	why_set(&change->why, err, "metadata: %s", err_text(err));
+}
+
+/* True where the change holds. */
+static bool
+commit_or_settle(struct controller *c, struct change *change, const struct plan *p)
+{
+	bool open, happened = false;
+	int err = commit(c, p, &open);
+	if (err == 0)
+		return true;
+	ev_err(c->config.ev, "metadata could not be written: %s", err_text(err));
+	if (open && settle(c, p, &happened) != 0)
+		err = ERR_UNKNOWN;
+	else if (happened)
+		return true;
+	else if (err == ERR_UNKNOWN)
+		err = ERR_IO; /* it is known now */
+	fail(change, err);
+	return false;
+}
+
+/* Plans it on the image that is current, and commits. True where it holds. */
+static bool
+plan_and_commit(struct controller *c, struct change *change, struct plan *p)
+{
+	change->result = change->plan(change, p);
+	if (change->result == CHANGE_OK && p->err != 0) {
+		change->result = result_of(p->err);
+		change->why = p->why;
+	}
+	return change->result == CHANGE_OK && (p->ops.n == 0 || commit_or_settle(c, change, p));
 }
 
 static void
 run(struct controller *c, struct change *change)
 {
-	struct plan p = { .controller = c, .arena = arena_create(SIZE_MAX),
-		.image = image_ref(atomic_load(c->config.image)) };
-	change->result = change->plan(change, &p);
-	if (change->result == CHANGE_OK && p.err != 0) {
-		change->result = result_of(p.err);
-		change->why = p.why;
-	}
-	if (change->result == CHANGE_OK && p.ops.n > 0) {
-		int err = commit(c, &p);
-		if (err != 0) {
-			change->result = result_of(err);
-			why_set(&change->why, err, "metadata: %s", err_text(err));
-			ev_err(c->config.ev, "metadata could not be written: %s", err_text(err));
+	struct plan p = { .controller = c, .arena = arena_create(SIZE_MAX) };
+	bool happened;
+	int err = c->doubt ? settle(c, &p, &happened) : 0;
+	p.image = image_ref(atomic_load(c->config.image));
+	if (err != 0)
+		fail(change, ERR_IO);
+	else if (plan_and_commit(c, change, &p)) {
+		if (change->carry_out != NULL)
+			change->carry_out(change, &p);
+		if (p.ops.n > 0) {
+			publish(c, p.image);
+			p.image = NULL;
 		}
-	}
-	if (change->result == CHANGE_OK && change->carry_out != NULL)
-		change->carry_out(change, &p);
-	if (change->result == CHANGE_OK && p.ops.n > 0) {
-		publish(c, p.image);
-		p.image = NULL;
 	}
 	if (change->result != CHANGE_OK && change->why.text[0] == '\0')
 		why_set(&change->why, 0, "%s", change_text(change->result));
@@ -234,60 +307,25 @@ controller_submit(struct controller *c, struct change *change)
 
 /* ---- start and stop ---- */
 
-struct load {
-	struct image *image;
-	struct why *why;
-};
-
-/* A deny rule, a mode or a setting that is not understood must not be left out:
- * what remains would allow more, or delete sooner. */
-static int
-load_node(struct str path, struct str value, int64_t version, void *arg)
-{
-	struct load *l = arg;
-	struct why why = { "" };
-	(void)version;
-	int err = image_apply(&l->image, path, value, &why);
-	if (err == 0 || err == ERR_NOTFOUND) /* of a tenant that is gone: means nothing */
-		return 0;
-	return why_set(l->why, err, "metadata: %.*s cannot be read: %s; restore the metadata from a backup "
-	    "(BACKUP AND RESTORE in schlossd(8))", STR_ARG(path), why.text[0] != '\0' ? why.text : err_text(err));
-}
-
-/* Partitions of topics that were committed but not made before a crash. */
-static int
-make_missing(struct controller *c, const struct image *im, struct why *why)
-{
-	const struct image_tenant *tenant = NULL;
-	while ((tenant = image_next_tenant(im, tenant)) != NULL) {
-		const struct image_topic *t = image_next_topic(im, tenant->number, STR_NULL);
-		for (; t != NULL; t = image_next_topic(im, tenant->number, t->name.s)) {
-			int err = topic_partitions_make(&c->config, t, why);
-			if (err != 0)
-				return err;
-		}
-	}
-	return 0;
-}
-
 int
 controller_create(const struct controller_config *config, struct controller **ret, struct why *why)
 {
-	struct load l = { image_create(config->defaults), why };
-	int err = meta_walk(config->meta, load_node, &l, why);
+	struct image *first = NULL;
+	bool happened;
+	int err = load_image(config->meta, config->defaults, NULL, 0, &first, &happened, why);
 	struct controller *c = MEM_NEW(struct controller);
 	c->config = *config;
-	if (err == 0 && image_tenant(l.image, 0) == NULL)
+	if (err == 0 && image_tenant(first, 0) == NULL)
 		err = why_set(why, ERR_CORRUPT, "the metadata has no tenant main (was the directory made by schlossd init?)");
 	if (err == 0)
-		err = make_missing(c, l.image, why);
+		err = make_missing(c, first, why);
 	if (err != 0) {
-		image_unref(&l.image);
+		image_unref(&first);
 		mem_free(c);
 		return err;
 	}
-	image_set_generation(l.image, ++c->generation);
-	atomic_store(config->image, l.image);
+	image_set_generation(first, ++c->generation);
+	atomic_store(config->image, first);
 	lock_init(&c->lock, LOCK_CONTROLLER);
 	lock_cond_init(&c->wake);
 	c->tail = &c->head;

@@ -113,6 +113,13 @@ image_set_generation(struct image *im, uint64_t generation)
 	im->generation = generation;
 }
 
+void
+image_keep_generations(struct image *im, const struct image *older)
+{
+	if (older->next_generation > im->next_generation)
+		im->next_generation = older->next_generation;
+}
+
 const struct acl_image *
 image_acl(const struct image *im)
 {

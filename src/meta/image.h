@@ -85,3 +85,7 @@ int64_t image_next_producer_id(const struct image *image);
 int image_apply(struct image **image, struct str path, struct str value, struct why *why);
 /* One more publication. Takes over and gives back the reference. */
 void image_set_generation(struct image *image, uint64_t generation);
+/* For an image that was loaded while another was in use: users' generations that
+ * were given out are not given out again, or a login of a deleted user would hold
+ * for the next one of his name. */
+void image_keep_generations(struct image *image, const struct image *older);

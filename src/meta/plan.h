@@ -14,6 +14,8 @@ void topic_put(struct plan *p, struct name name, const struct uuid *id, int32_t 
     bool internal, const struct acl_node *node, const struct topic_overrides *set);
 void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner);
 void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
+/* The literal rules on a name that its owner set: before its node goes. */
+void rules_delete_owned(struct plan *p, struct name name, enum acl_type type);
 /* All of a tenant below its users and teams: rules, quotas, nodes. */
 void tree_delete_all(struct plan *p, uint32_t tenant);
 void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

@@ -250,6 +250,7 @@ delete_plan(struct change *change, struct plan *p)
 		g->id = t->id;
 		g->partitions = t->partitions;
 		g->name = NAME(t->name.tenant, arena_str(change->arena, t->name.s));
+		rules_delete_owned(p, g->name, ACL_TOPIC);
 		plan_delete(p, "/tenants/%u/topics/%.*s", g->name.tenant, STR_ARG(g->name.s));
 	}
 	return CHANGE_OK;

@@ -101,6 +101,33 @@ nodes_change_init(struct nodes_change *c)
 	c->change.carry_out = NULL;
 }
 
+/* ---- names that end ---- */
+
+static enum change_result
+names_end_plan(struct change *change, struct plan *p)
+{
+	struct names_end *c = CONTAINER_OF(change, struct names_end, change);
+	for (int32_t i = 0; i < c->n; i++) {
+		struct name name = c->names[i];
+		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), name.tenant);
+		bool kept = t != NULL && acl_tenant_node(t, ACL_GROUP, name.s) != NULL;
+		if (t == NULL || (kept && !c->reserved_too))
+			continue;
+		rules_delete_owned(p, name, ACL_GROUP);
+		struct str part = record_path_part(plan_arena(p), name.s);
+		if (kept)
+			plan_delete(p, "/tenants/%u/groups/%.*s", name.tenant, STR_ARG(part));
+	}
+	return CHANGE_OK;
+}
+
+void
+names_end_init(struct names_end *c)
+{
+	c->change.plan = names_end_plan;
+	c->change.carry_out = NULL;
+}
+
 /* ---- rules ---- */
 
 /* The parts of a rule's address, '/' between them escaped once more as one part. */
@@ -135,6 +162,7 @@ rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b)
 
 struct all_rules {
 	struct plan *plan;
+	bool by_owner;			/* only those that an owner set */
 	ARRAY(struct acl_binding) found;
 };
 
@@ -143,12 +171,47 @@ collect_rule(const struct acl_rule *rule, void *arg)
 {
 	struct all_rules *all = arg;
 	struct arena *a = plan_arena(all->plan);
+	if (all->by_owner && !rule->by_owner)
+		return 0;
 	struct acl_binding *b = ARRAY_ADD(a, all->found);
 	*b = rule->b;
 	b->name = arena_str(a, b->name);
 	b->principal = arena_str(a, b->principal);
 	b->host = arena_str(a, b->host);
 	return 0;
+}
+
+static void
+rules_delete_found(struct plan *p, uint32_t tenant, const struct acl_binding *filter, bool by_owner)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
+	struct all_rules all = { .plan = p, .by_owner = by_owner };
+	(void)acl_tenant_rules(t, filter, collect_rule, &all);
+	ARRAY_FOREACH(const struct acl_binding, b, all.found)
+		rules_delete_one(p, tenant, b);
+}
+
+void
+rules_delete_owned(struct plan *p, struct name name, enum acl_type type)
+{
+	struct acl_binding filter = { .type = (int8_t)type, .pattern = ACL_LITERAL, .op = ACL_OP_ANY,
+		.permission = ACL_PERMISSION_ANY, .name = name.s };
+	rules_delete_found(p, name.tenant, &filter, true);
+}
+
+static int
+set_by_administrator(const struct acl_rule *rule, void *arg)
+{
+	(void)arg;
+	return !rule->by_owner;
+}
+
+/* Of two equal rules the administrator's stays, as the image has it. */
+static bool
+is_owners(struct plan *p, uint32_t tenant, const struct acl_rule *rule, bool by_owner)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
+	return by_owner && (t == NULL || acl_tenant_rules(t, &rule->b, set_by_administrator, NULL) == 0);
 }
 
 static enum change_result
@@ -164,7 +227,7 @@ rules_add_plan(struct change *change, struct plan *p)
 			r->result = CHANGE_BAD_REQUEST;
 			continue;
 		}
-		rules_put_one(p, c->tenant, &rule->b, r->by_owner);
+		rules_put_one(p, c->tenant, &rule->b, is_owners(p, c->tenant, rule, r->by_owner));
 		acl_rule_unref(&rule);
 	}
 	return CHANGE_OK;
@@ -264,16 +327,6 @@ quotas_change_init(struct quotas_change *c)
 
 /* ---- the end of a tenant ---- */
 
-static void
-rules_delete_all(struct plan *p, uint32_t tenant)
-{
-	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
-	struct all_rules all = { .plan = p };
-	(void)acl_tenant_rules(t, NULL, collect_rule, &all);
-	ARRAY_FOREACH(const struct acl_binding, b, all.found)
-		rules_delete_one(p, tenant, b);
-}
-
 /* The image moves with each deletion, so the next is looked up in the new one. */
 static void
 nodes_delete_all(struct plan *p, uint32_t tenant, enum acl_type type, const char *dir)
@@ -309,7 +362,7 @@ void
 tree_delete_all(struct plan *p, uint32_t tenant)
 {
 	static const char *const dirs[] = { "tenant", "topics", "groups", "txns" };
-	rules_delete_all(p, tenant);
+	rules_delete_found(p, tenant, NULL, false);
 	quotas_delete_all(p, tenant);
 	nodes_delete_all(p, tenant, ACL_GROUP, "groups");
 	nodes_delete_all(p, tenant, ACL_TXN, "txns");

@@ -23,6 +23,17 @@ struct nodes_change {
 };
 void nodes_change_init(struct nodes_change *c);
 
+/* Groups that ended: the rules that their owners set go with them, lest the next
+ * owner of a name inherits a stranger's grant. A name that was reserved stays as it
+ * is, unless reserved_too. Nothing is written where nothing is there. */
+struct names_end {
+	struct change change;
+	struct name *names;
+	int32_t n;
+	bool reserved_too;
+};
+void names_end_init(struct names_end *c);
+
 struct rule_change {
 	struct acl_binding binding;
 	bool by_owner;			/* set by the right of ownership */

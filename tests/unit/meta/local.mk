@@ -3,3 +3,8 @@ check_PROGRAMS += tests/unit/meta/test_image
 tests_unit_meta_test_image_SOURCES = tests/unit/meta/test_image.c
 tests_unit_meta_test_image_LDADD = libmeta.a liblog.a libtenant.a libacl.a libsecurity.a libwire.a \
 	libbase.a $(system_libs) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/meta/test_controller
+tests_unit_meta_test_controller_SOURCES = tests/unit/meta/test_controller.c \
+	tests/unit/meta/dump.h tests/unit/meta/engine.h
+tests_unit_meta_test_controller_LDADD = $(tests_unit_meta_test_image_LDADD)

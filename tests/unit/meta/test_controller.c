@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Changes at random against an engine that refuses, loses, does and does not
+ * say, and answers late: whatever happens, what is published is what a restart
+ * would find, and nobody is told "done" of what was not stored.
+ */
+#include "../log/support.h"
+
+#include "base/arena.h"
+#include "dump.h"
+#include "engine.h"
+#include "meta/controller.h"
+#include "meta/load.h"
+#include "meta/topics.h"
+#include "meta/tree.h"
+#include "meta/users.h"
+
+struct room {
+	struct fixture log;
+	struct engine *engine;
+	struct rcu *rcu;
+	struct image *_Atomic image;
+	struct topic_overrides defaults;
+	struct controller *controller;
+	struct arena *arena;		/* of what the current change names */
+	uint64_t rng;
+	uint64_t generation;
+};
+
+static uint32_t
+dice(struct room *r, uint32_t n)
+{
+	r->rng = r->rng * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(r->rng >> 33) % n;
+}
+
+static void
+room_open(struct room *r)
+{
+	struct controller_config c = { .meta = &r->engine->meta, .store = r->log.store, .rcu = r->rcu,
+		.image = &r->image, .defaults = &r->defaults, .node_id = 1, .num_partitions = 1,
+		.ev = &r->log.root };
+	struct why why = { "" };
+	if (controller_create(&c, &r->controller, &why) != 0)
+		fail_msg("%s", why.text);
+}
+
+static void
+room_make(struct room *r)
+{
+	memset(r, 0, sizeof(*r));
+	fixture_make(&r->log);
+	fixture_open(&r->log);
+	r->engine = engine_make();
+	r->rcu = rcu_create();
+	r->arena = arena_create(SIZE_MAX);
+	r->rng = 20260101;
+	const struct meta_op first[] = {
+		{ META_PUT, STR("/tenants/0"), STR("v1\nname=main\nowner=admin\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\n"), 0 },
+		{ META_PUT, STR("/tenants/0/users/admin"), STR("v1\ngeneration=1\nmechanism=SCRAM-SHA-256\noperator=1\n"), 0 },
+	};
+	for (int i = 0; i < 2; i++)
+		engine_op(r->engine, &first[i]);
+	room_open(r);
+}
+
+static void
+room_free(struct room *r)
+{
+	controller_destroy(&r->controller);
+	rcu_destroy(&r->rcu);
+	arena_destroy(&r->arena);
+	engine_free(r->engine);
+	fixture_free(&r->log);
+}
+
+/* ---- changes ---- */
+
+static struct str
+one_of(struct room *r, const char *stem, uint32_t n)
+{
+	return arena_printf(r->arena, "%s%u", stem, dice(r, n));
+}
+
+/* main, or one that perhaps exists */
+static uint32_t
+some_tenant(struct room *r)
+{
+	return dice(r, 4) == 0 ? 1 + dice(r, 3) : 0;
+}
+
+static enum change_result
+submit(struct room *r, struct change *c)
+{
+	c->arena = r->arena;
+	return controller_run(r->controller, c);
+}
+
+static enum change_result
+make_topic(struct room *r)
+{
+	struct topic_setting set = { STR("retention.ms"), STR("777777") };
+	struct topic_new t = { .name = { some_tenant(r), one_of(r, "t", 9) }, .partitions = 1 + (int)dice(r, 2),
+		.replication = 1, .settings = { &set, (int32_t)dice(r, 2) }, .owner = STR("u1"), .team = STR(""), .mode = 0640 };
+	struct topics_create c = { .topics = &t, .n = 1 };
+	topics_create_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+drop_topic(struct room *r)
+{
+	struct topic_gone g = { .name = { some_tenant(r), one_of(r, "t", 9) } };
+	struct topics_delete c = { .topics = &g, .n = 1 };
+	topics_delete_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+alter_topic(struct room *r)
+{
+	struct topic_alteration a = { STR("retention.ms"), one_of(r, "10", 9), dice(r, 2) ? TOPIC_SET : TOPIC_UNSET };
+	struct topic_alter t = { .name = { some_tenant(r), one_of(r, "t", 9) }, .settings = { &a, 1 } };
+	struct topics_alter c = { .topics = &t, .n = 1 };
+	topics_alter_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_user(struct room *r)
+{
+	static const enum user_change_kind kinds[] = { USER_CREATE, USER_CREATE, USER_DELETE, USER_SET_KEYS,
+		USER_LOCK, USER_UNLOCK, USER_SET_MECHANISMS };
+	struct user_change u = { .kind = kinds[dice(r, 7)], .user = { some_tenant(r), one_of(r, "u", 6) },
+		.mechanisms = MECH_BIT(MECH_SCRAM_SHA_256), .team = dice(r, 2) ? one_of(r, "team", 3) : STR(""),
+		.purge = dice(r, 2), .has_key = { true, false } };
+	struct users_change c = { .users = &u, .n = 1 };
+	u.keys[0].iterations = 4096 + dice(r, 100);
+	u.keys[0].salt_len = 16;
+	memset(u.keys[0].stored, (int)dice(r, 255), 32);
+	users_change_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_team(struct room *r)
+{
+	struct team_change c = { .kind = dice(r, 4), .tenant = some_tenant(r), .team = one_of(r, "team", 3),
+		.user = one_of(r, "u", 6) };
+	team_change_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_tenant(struct room *r)
+{
+	if (dice(r, 2)) {
+		struct tenant_create c = { .name = one_of(r, "tenant", 3), .admin = { .kind = USER_CREATE,
+			.user = { 0, one_of(r, "u", 6) }, .mechanisms = MECH_BIT(MECH_PLAIN), .team = STR("") } };
+		tenant_create_init(&c);
+		return submit(r, &c.change);
+	}
+	struct tenant_delete c = { .name = one_of(r, "tenant", 3) };
+	tenant_delete_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_node(struct room *r)
+{
+	static const enum acl_type types[] = { ACL_TENANT, ACL_TOPICS, ACL_GROUPS, ACL_TOPIC, ACL_GROUP, ACL_TXN };
+	struct node_change n = { .type = types[dice(r, 6)], .name = { some_tenant(r), one_of(r, "t", 9) },
+		.node = { .owner = one_of(r, "u", 6), .team = one_of(r, "team", 3), .mode = (uint16_t)dice(r, 01000),
+		.create_mode = (uint16_t)dice(r, 01000) } };
+	struct nodes_change c = { .nodes = &n, .n = 1 };
+	nodes_change_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_rule(struct room *r)
+{
+	struct acl_binding b = { .type = ACL_TOPIC, .pattern = dice(r, 2) ? ACL_LITERAL : ACL_PREFIXED,
+		.op = ACL_READ, .permission = dice(r, 2) ? ACL_DENY : ACL_ALLOW, .name = one_of(r, "t", 9),
+		.principal = one_of(r, "User:u", 6), .host = STR("*") };
+	if (dice(r, 2)) {
+		struct rule_change rule = { .binding = b, .by_owner = dice(r, 2) };
+		struct rules_add c = { .tenant = some_tenant(r), .rules = &rule, .n = 1 };
+		rules_add_init(&c);
+		return submit(r, &c.change);
+	}
+	struct rules_delete c = { .tenant = some_tenant(r), .rules = &b, .n = 1 };
+	rules_delete_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_quota(struct room *r)
+{
+	struct quota_set q = { .entity = { .tenant = some_tenant(r), .has_user = dice(r, 2), .has_client = dice(r, 2),
+		.user = one_of(r, "u", 6), .client = one_of(r, "client %", 3) } };
+	struct quotas_change c = { .sets = &q, .n = 1 };
+	q.named[QUOTA_PRODUCE] = true;
+	q.values.v[QUOTA_PRODUCE] = dice(r, 3) * 1024.5;
+	quotas_change_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_option(struct room *r)
+{
+	struct option_set o = { STR("log.retention.ms"), dice(r, 2) ? one_of(r, "10", 9) : STR_NULL };
+	struct options_change c = { .options = &o, .n = 1 };
+	options_change_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+take_producers(struct room *r)
+{
+	struct producer_block c = { .ret_first = -1 };
+	producer_block_init(&c);
+	return submit(r, &c.change);
+}
+
+static enum change_result
+change_something(struct room *r)
+{
+	static enum change_result (*const changes[])(struct room *) = { make_topic, make_topic, drop_topic,
+		alter_topic, change_user, change_user, change_team, change_tenant, change_node, change_rule, change_rule,
+		change_quota, change_option, take_producers };
+	arena_destroy(&r->arena);
+	r->arena = arena_create(SIZE_MAX);
+	return changes[dice(r, sizeof(changes) / sizeof(changes[0]))](r);
+}
+
+/* ---- what must hold ---- */
+
+static void
+same_as_stored(struct room *r, int round)
+{
+	struct image *stored;
+	struct buf a, b;
+	struct why why = { "" };
+	bool happened;
+	if (load_image(&r->engine->meta, &r->defaults, NULL, 0, &stored, &happened, &why) != 0)
+		fail_msg("%s", why.text);
+	assert_true(image_next_generation(atomic_load(&r->image)) >= image_next_generation(stored));
+	assert_true(image_next_generation(atomic_load(&r->image)) >= r->generation);
+	r->generation = image_next_generation(atomic_load(&r->image));
+	dump_image(atomic_load(&r->image), &a);
+	dump_image(stored, &b);
+	if (a.n != b.n || memcmp(a.p, b.p, a.n) != 0) {
+		fprintf(stderr, "published:\n%.*sstored:\n%.*s", STR_ARG(buf_str(&a)), STR_ARG(buf_str(&b)));
+		fail_msg("after change %d they differ", round);
+	}
+	buf_free(&a);
+	buf_free(&b);
+	image_unref(&stored);
+}
+
+static void
+what_is_published_is_what_is_stored(void **state)
+{
+	struct room r;
+	int done = 0;
+	(void)state;
+	room_make(&r);
+	for (int i = 0; i < 1500; i++) {
+		done += change_something(&r) == CHANGE_OK;
+		same_as_stored(&r, i);
+	}
+	assert_true(done > 700);
+	controller_destroy(&r.controller);
+	r.generation = 0;
+	room_open(&r);
+	same_as_stored(&r, -1);
+	room_free(&r);
+}
+
+static void
+doubt_is_settled_by_looking(void **state)
+{
+	static const enum engine_fault faults[] = { ENGINE_REFUSES, ENGINE_LOST, ENGINE_DONE };
+	struct room r;
+	int told[3] = { 0 };
+	(void)state;
+	room_make(&r);
+	for (int i = 0; i < 600; i++) {
+		int which = (int)dice(&r, 3), before = r.engine->multis;
+		r.engine->fault = faults[which];
+		enum change_result got = change_something(&r);
+		same_as_stored(&r, i);
+		if (r.engine->multis == before) /* nothing was to be written */
+			continue;
+		assert_int_equal(r.engine->fault, ENGINE_FINE);
+		if (faults[which] == ENGINE_LOST && got == CHANGE_OK)
+			continue; /* it asked for what was so already */
+		assert_int_equal(got, faults[which] == ENGINE_DONE ? CHANGE_OK : CHANGE_STORAGE);
+		told[which]++;
+	}
+	for (int i = 0; i < 3; i++)
+		assert_true(told[i] > 50);
+	room_free(&r);
+}
+
+static enum change_result
+lock_user(struct room *r, enum user_change_kind kind)
+{
+	struct user_change u = { .kind = kind, .user = NAME(0, STR("victim")), .mechanisms = MECH_BIT(MECH_PLAIN) };
+	struct users_change c = { .users = &u, .n = 1 };
+	users_change_init(&c);
+	enum change_result result = submit(r, &c.change);
+	return result != CHANGE_OK ? result : u.result;
+}
+
+/* Not even looking helps: no change is begun until it does, and then the truth
+ * comes to light although nobody asks for it again. */
+static void
+blind_controllers_take_nothing(void **state)
+{
+	struct room r;
+	struct cred cred;
+	(void)state;
+	room_make(&r);
+	assert_int_equal(lock_user(&r, USER_CREATE), CHANGE_OK);
+	r.engine->fault = ENGINE_DONE;
+	r.engine->blind = true;
+	assert_int_equal(lock_user(&r, USER_LOCK), CHANGE_UNKNOWN_OUTCOME);
+	int multis = r.engine->multis;
+	assert_int_equal(take_producers(&r), CHANGE_STORAGE);
+	assert_int_equal(r.engine->multis, multis);
+	r.engine->blind = false;
+	assert_int_equal(take_producers(&r), CHANGE_OK);
+	image_cred(atomic_load(&r.image), NAME(0, STR("victim")), 1, &cred);
+	assert_true(cred.locked);
+	same_as_stored(&r, 0);
+	room_free(&r);
+}
+
+/* More operations than a multi holds: the second one is lost. */
+static void
+half_a_change_is_seen(void **state)
+{
+	enum { RULES = 150 };
+	struct rule_change rules[RULES] = { 0 };
+	struct room r;
+	(void)state;
+	room_make(&r);
+	for (int i = 0; i < RULES; i++)
+		rules[i].binding = (struct acl_binding){ ACL_TOPIC, ACL_LITERAL, ACL_READ, ACL_ALLOW,
+			arena_printf(r.arena, "n%d", i), STR("User:u1"), STR("*") };
+	struct rules_add c = { .tenant = 0, .rules = rules, .n = RULES };
+	rules_add_init(&c);
+	r.engine->fault = ENGINE_REFUSES;
+	r.engine->after = 1;
+	assert_int_equal(submit(&r, &c.change), CHANGE_STORAGE);
+	assert_int_equal(acl_tenant_rule_count(acl_image_tenant(image_acl(atomic_load(&r.image)), 0)), META_OPS_MAX);
+	same_as_stored(&r, 0);
+	room_free(&r);
+}
+
+struct late {
+	struct producer_block c;
+	atomic_bool done;
+};
+
+static void
+late_done(struct change *change)
+{
+	struct late *l = CONTAINER_OF(change, struct late, c.change);
+	atomic_store(&l->done, true);
+}
+
+static void
+nothing_is_published_before_the_answer(void **state)
+{
+	struct room r;
+	struct late l = { .done = false };
+	(void)state;
+	room_make(&r);
+	int64_t first = image_next_producer_id(atomic_load(&r.image));
+	producer_block_init(&l.c);
+	l.c.change.arena = r.arena;
+	l.c.change.done = late_done;
+	r.engine->fault = ENGINE_LATE;
+	controller_submit(r.controller, &l.c.change);
+	pthread_mutex_lock(&r.engine->mutex);
+	while (r.engine->late == NULL)
+		pthread_cond_wait(&r.engine->cond, &r.engine->mutex);
+	pthread_mutex_unlock(&r.engine->mutex);
+	assert_false(atomic_load(&l.done));
+	assert_int_equal(image_next_producer_id(atomic_load(&r.image)), first);
+	engine_answer(r.engine);
+	assert_int_equal(take_producers(&r), CHANGE_OK); /* runs behind it */
+	assert_true(atomic_load(&l.done));
+	assert_int_equal(l.c.ret_first, first);
+	assert_int_equal(image_next_producer_id(atomic_load(&r.image)), first + 2 * l.c.ret_count);
+	room_free(&r);
+}
+
+TEST_MAIN(T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
+    T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nothing_is_published_before_the_answer))
