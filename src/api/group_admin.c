@@ -3,8 +3,10 @@
 #include <strings.h>
 
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/groups.h"
 #include "base/mem.h"
+#include "meta/tree.h"
 
 #define NOT_ASKED INT32_MIN
 
@@ -115,6 +117,14 @@ api_list_groups(struct request *rq, const void *vin, void *vout)
 	return API_ANSWER;
 }
 
+/* ---- deleting ---- */
+
+/* Names that were reserved end here too, and so do the rules that owners set. */
+struct deleting {
+	struct names_end end;
+	struct group_barriers need;
+};
+
 static void
 delete_failed(struct request *rq)
 {
@@ -123,25 +133,54 @@ delete_failed(struct request *rq)
 		r->error_code = KERR_NOT_COORDINATOR;
 }
 
+static enum api_turn
+names_ended(struct request *rq)
+{
+	struct deleting *d = rq->state;
+	struct delete_groups_rsp *out = rq->out;
+	if (d->end.change.result == CHANGE_OK)
+		return groups_answer_all(rq, &d->need, delete_failed);
+	ARRAY_FOREACH(struct delete_groups_rsp_result, r, out->results)
+		for (int32_t i = 0; i < d->end.n; i++)
+			if (name_eq(d->end.names[i], r->group_id))
+				r->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+	return groups_answer_all(rq, &d->need, delete_failed);
+}
+
+static enum kerr
+delete_one(struct request *rq, struct deleting *d, struct name name)
+{
+	int64_t barrier = -1;
+	enum kerr err = may_group(rq, name);
+	if (err != KERR_NONE)
+		return err;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), name.tenant);
+	bool reserved = t != NULL && acl_tenant_node(t, ACL_GROUP, name.s) != NULL;
+	err = coord_delete_group(rq->core->coord, name, groups_time(rq), &barrier);
+	if (err == KERR_GROUP_ID_NOT_FOUND && reserved)
+		err = KERR_NONE;
+	if (err == KERR_NONE)
+		d->end.names[d->end.n++] = name;
+	groups_need(rq, &d->need, name, barrier);
+	return err;
+}
+
 enum api_turn
 api_delete_groups(struct request *rq, const void *vin, void *vout)
 {
 	const struct delete_groups_req *in = vin;
 	struct delete_groups_rsp *out = vout;
-	struct name last = NAME(0, STR(""));
-	int64_t barrier = -1;
+	struct deleting *d = arena_zalloc(rq->arena, sizeof(*d));
+	d->end.names = arena_alloc(rq->arena, ((size_t)in->groups_names.n + 1) * sizeof(struct name));
+	d->end.reserved_too = true;
 	ARRAY_FOREACH(const struct name, name, in->groups_names) {
 		struct delete_groups_rsp_result *r = WIRE_ADD(rq->arena, out->results, delete_groups_rsp_result);
-		int64_t one = -1;
 		r->group_id = *name;
-		enum kerr err = may_group(rq, *name);
-		if (err == KERR_NONE)
-			err = coord_delete_group(rq->core->coord, *name, groups_time(rq), &one);
-		r->error_code = (int16_t)err;
-		if (one >= 0) {
-			barrier = one;
-			last = *name;
-		}
+		r->error_code = (int16_t)delete_one(rq, d, *name);
 	}
-	return groups_answer(rq, last, barrier, delete_failed);
+	if (d->end.n == 0)
+		return groups_answer_all(rq, &d->need, delete_failed);
+	names_end_init(&d->end);
+	rq->state = d;
+	return change_submit(rq, &d->end.change, names_ended);
 }

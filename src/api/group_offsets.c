@@ -139,7 +139,7 @@ refuse_partitions(struct fetching *f, const int32_t *v, int32_t n, enum kerr err
 
 static void
 fetch_topic(struct fetching *f, struct name group, const struct offset_fetch_req_group_topic *t,
-    int64_t *barrier)
+    struct group_barriers *need)
 {
 	struct request *rq = f->rq;
 	enum kerr err = KERR_NONE;
@@ -161,7 +161,7 @@ fetch_topic(struct fetching *f, struct name group, const struct offset_fetch_req
 	for (int32_t i = 0; i < t->partition_indexes.n; i++) {
 		int64_t one = -1;
 		err = coord_fetch_one(rq->core->coord, group, name.s, t->partition_indexes.v[i], add_offset, f, &one);
-		*barrier = one > *barrier ? one : *barrier;
+		groups_need(rq, need, group, one);
 		if (err != KERR_NONE)
 			f->out->error_code = (int16_t)err;
 	}
@@ -169,7 +169,7 @@ fetch_topic(struct fetching *f, struct name group, const struct offset_fetch_req
 
 static void
 fetch_group(struct request *rq, const struct offset_fetch_req_group *in,
-    struct offset_fetch_rsp_group *out, int64_t *barrier)
+    struct offset_fetch_rsp_group *out, struct group_barriers *need)
 {
 	struct fetching f = { rq, out, NULL };
 	enum kerr err = may_group(rq, in->group_id);
@@ -177,13 +177,13 @@ fetch_group(struct request *rq, const struct offset_fetch_req_group *in,
 	if (err == KERR_NONE && in->topics.n < 0) {
 		int64_t one = -1;
 		err = coord_fetch_all(rq->core->coord, in->group_id, add_any_offset, &f, &one);
-		*barrier = one > *barrier ? one : *barrier;
+		groups_need(rq, need, in->group_id, one);
 	}
 	out->error_code = (int16_t)err;
 	if (err != KERR_NONE)
 		return;
 	ARRAY_FOREACH(const struct offset_fetch_req_group_topic, t, in->topics)
-		fetch_topic(&f, in->group_id, t, barrier);
+		fetch_topic(&f, in->group_id, t, need);
 	if (out->error_code != KERR_NONE)
 		out->topics.n = 0;
 }
@@ -235,16 +235,11 @@ api_offset_fetch(struct request *rq, const void *vin, void *vout)
 {
 	const struct offset_fetch_req *in = vin;
 	struct offset_fetch_rsp *out = vout;
-	int64_t barrier = -1;
+	struct group_barriers *need = arena_zalloc(rq->arena, sizeof(*need));
 	if (request_flag(rq, FLAG_offset_fetch_many_groups)) {
-		struct name last = NAME(0, STR(""));
-		ARRAY_FOREACH(const struct offset_fetch_req_group, g, in->groups) {
-			fetch_group(rq, g, WIRE_ADD(rq->arena, out->groups, offset_fetch_rsp_group), &barrier);
-			last = g->group_id;
-		}
-		/* Barriers of several shards cannot be told apart; then what was read is
-		 * at most a commit that is about to be durable. */
-		return groups_answer(rq, last, in->groups.n == 1 ? barrier : -1, fetch_failed);
+		ARRAY_FOREACH(const struct offset_fetch_req_group, g, in->groups)
+			fetch_group(rq, g, WIRE_ADD(rq->arena, out->groups, offset_fetch_rsp_group), need);
+		return groups_answer_all(rq, need, fetch_failed);
 	}
 	struct offset_fetch_req_group one = { .group_id = in->group_id, .topics = { NULL, in->topics.n < 0 ? -1 : 0 } };
 	struct offset_fetch_rsp_group got = { .error_code = 0 };
@@ -254,9 +249,9 @@ api_offset_fetch(struct request *rq, const void *vin, void *vout)
 		gt->partition_indexes.v = t->partition_indexes.v;
 		gt->partition_indexes.n = t->partition_indexes.n;
 	}
-	fetch_group(rq, &one, &got, &barrier);
+	fetch_group(rq, &one, &got, need);
 	to_old_form(rq, in, &got, out);
-	return groups_answer(rq, in->group_id, barrier, fetch_failed);
+	return groups_answer_all(rq, need, fetch_failed);
 }
 
 /* ---- delete ---- */

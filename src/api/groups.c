@@ -6,8 +6,9 @@
  * takes the same lock first), and wait for their barrier.
  *
  * A shard's timers have one home loop; a message moves its timer there. Where a
- * log fails under an answer, the shard is unloaded: its groups are replayed at
- * the next start, and until then clients are told that this is no coordinator.
+ * log fails under an answer or an append, the shard is emptied and loaded again,
+ * as soon as its log works (groups_work.c); until then clients are told that it
+ * is being loaded, and come again.
  */
 #include "api/groups.h"
 
@@ -42,6 +43,8 @@ append(void *ctx, int32_t shard, const struct coord_record *records, int n, int6
 		err = partition_append(g->homes[shard].partition, &(struct append){ b.p, b.n, -1 }, &res);
 	if (err == 0)
 		*ret_end = res.end;
+	else if (err != ERR_AGAIN && err != ERR_NOSPACE)
+		groups_want(&g->homes[shard]);
 	buf_free(&b);
 	mem_free(e);
 	return err;
@@ -154,7 +157,7 @@ expire_run(struct job *job)
 {
 	struct groups *g = CONTAINER_OF(job, struct groups, expire_job);
 	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
-	for (int32_t i = 0; i < g->config.coord.shards && !atomic_load(&g->stop); i++)
+	for (int32_t i = 0; i < g->config.coord.shards && !atomic_load(&g->quiet); i++)
 		coord_expire(g->coord, i, t);
 	atomic_store(&g->expiring, false);
 }
@@ -216,6 +219,7 @@ open_partitions(struct groups *g, struct why *why)
 		h->groups = g;
 		h->index = i;
 		h->loop = g->config.loops[(unsigned)i % g->config.loops_n];
+		h->wanted = true;
 		h->timer.fire = tick;
 		h->post.run = arm;
 		atomic_store(&h->armed, UINT64_MAX);
@@ -231,6 +235,8 @@ groups_start(const struct groups_config *config, struct groups **ret, struct why
 {
 	struct groups *g = MEM_NEW(struct groups);
 	g->config = *config;
+	lock_init(&g->lock, LOCK_GROUPS);
+	lock_cond_init(&g->wake);
 	int err = 0;
 	if (image_topic(atomic_load(config->core->image), NAME(0, STR("__consumer_offsets"))) == NULL)
 		err = make_topic(config, why);
@@ -240,12 +246,14 @@ groups_start(const struct groups_config *config, struct groups **ret, struct why
 		groups_stop(&g);
 		return err;
 	}
-	struct coord_io io = { g, append, joined, synced, wake_at };
+	struct coord_io io = { g, append, joined, synced, groups_ended, wake_at };
 	g->coord = coord_create(&g->config.coord, &io);
+	for (int32_t i = 0; i < g->config.coord.shards; i++)
+		coord_load_begin(g->coord, i);
 	g->config.core->coord = g->coord;
 	g->config.core->groups = g;
-	g->loader = thread_start("groups", groups_load, g);
-	g->loading = true;
+	g->thread = thread_start("groups", groups_work, g);
+	g->running = true;
 	g->expire_post.run = expire_begin;
 	loop_post(g->config.loops[0], &g->expire_post);
 	*ret = g;
@@ -257,10 +265,8 @@ groups_quiet(struct groups *g)
 {
 	if (g == NULL)
 		return;
-	atomic_store(&g->stop, true);
-	if (g->loading)
-		pthread_join(g->loader, NULL);
-	g->loading = false;
+	atomic_store(&g->quiet, true);
+	groups_work_stop(g);
 }
 
 void
@@ -279,6 +285,12 @@ groups_stop(struct groups **groups)
 	g->config.core->coord = NULL;
 	g->config.core->groups = NULL;
 	mem_free(g->homes);
+	for (struct ended *e = g->ended, *next; e != NULL; e = next) {
+		next = e->next;
+		mem_free(e);
+	}
+	pthread_cond_destroy(&g->wake);
+	lock_free(&g->lock);
 	mem_free(g);
 	*groups = NULL;
 }
@@ -308,30 +320,36 @@ groups_maker(struct request *rq)
 	return o;
 }
 
-static struct parked *
-park_state(struct request *rq, struct name group, void (*failed)(struct request *rq))
+void
+groups_reload(struct groups *g, int32_t shard)
 {
-	struct groups *g = rq->core->groups;
+	if (shard < g->config.coord.shards)
+		groups_want(&g->homes[shard]);
+}
+
+void
+groups_need(struct request *rq, struct group_barriers *need, struct name group, int64_t barrier)
+{
+	int32_t shard = coord_shard_of(rq->core->coord, group);
+	if (barrier < 0)
+		return;
+	ARRAY_FOREACH(struct group_barrier, b, need->v) {
+		if (b->shard != shard)
+			continue;
+		b->end = barrier > b->end ? barrier : b->end;
+		return;
+	}
+	*ARRAY_ADD(rq->arena, need->v) = (struct group_barrier){ group, shard, barrier };
+}
+
+static struct parked *
+park_state(struct request *rq, void (*failed)(struct request *rq))
+{
 	struct parked *p = arena_zalloc(rq->arena, sizeof(*p));
 	p->rq = rq;
-	p->group = group;
-	p->home = &g->homes[coord_shard_of(g->coord, group)];
 	p->failed = failed;
 	rq->state = p;
 	return p;
-}
-
-static enum api_turn
-resume(struct request *rq)
-{
-	struct parked *p = rq->state;
-	if (p->queued)
-		partition_wait_cancel(p->home->partition, &p->waiter);
-	if (p->err != 0) {
-		coord_unload(rq->core->coord, p->home->index);
-		p->failed(rq);
-	}
-	return API_ANSWER;
 }
 
 static void
@@ -340,6 +358,39 @@ abandon_wait(struct request *rq)
 	struct parked *p = rq->state;
 	if (p->queued)
 		partition_wait_cancel(p->home->partition, &p->waiter);
+}
+
+static enum api_turn resume(struct request *rq);
+
+/* Parks for the next barrier that is not durable yet. */
+static enum api_turn
+next_barrier(struct request *rq)
+{
+	struct parked *p = rq->state;
+	while (p->need != NULL && p->at < p->need->v.n) {
+		const struct group_barrier *b = &p->need->v.v[p->at++];
+		struct log_ends ends;
+		p->home = &rq->core->groups->homes[b->shard];
+		partition_ends(p->home->partition, &ends);
+		if (ends.high_watermark >= b->end)
+			continue;
+		wake_behind(p, b->end);
+		return request_park(rq, resume, abandon_wait, UINT64_MAX, false);
+	}
+	return API_ANSWER;
+}
+
+static enum api_turn
+resume(struct request *rq)
+{
+	struct parked *p = rq->state;
+	abandon_wait(rq);
+	p->queued = false;
+	if (p->err == 0)
+		return next_barrier(rq);
+	groups_want(p->home);
+	p->failed(rq);
+	return API_ANSWER;
 }
 
 static void
@@ -351,25 +402,30 @@ abandon(struct request *rq)
 }
 
 enum api_turn
+groups_answer_all(struct request *rq, const struct group_barriers *need,
+    void (*failed)(struct request *rq))
+{
+	park_state(rq, failed)->need = need;
+	return next_barrier(rq);
+}
+
+enum api_turn
 groups_answer(struct request *rq, struct name group, int64_t barrier,
     void (*failed)(struct request *rq))
 {
-	struct log_ends ends;
-	struct parked *p = park_state(rq, group, failed);
-	if (barrier < 0)
-		return API_ANSWER;
-	partition_ends(p->home->partition, &ends);
-	if (ends.high_watermark >= barrier)
-		return API_ANSWER;
-	wake_behind(p, barrier);
-	return request_park(rq, resume, abandon_wait, UINT64_MAX, false);
+	struct group_barriers *need = arena_zalloc(rq->arena, sizeof(*need));
+	groups_need(rq, need, group, barrier);
+	return groups_answer_all(rq, need, failed);
 }
 
 enum api_turn
 groups_park(struct request *rq, struct name group, void (*run)(struct request *rq),
     void (*failed)(struct request *rq))
 {
-	park_state(rq, group, failed);
+	struct groups *g = rq->core->groups;
+	struct parked *p = park_state(rq, failed);
+	p->group = group;
+	p->home = &g->homes[coord_shard_of(g->coord, group)];
 	/* The answer may come inside of run(), or on another thread before it has
 	 * returned: nothing of the request is touched after it but by the loop. */
 	run(rq);

@@ -27,6 +27,9 @@ int groups_start(const struct groups_config *config, struct groups **ret, struct
 void groups_quiet(struct groups *groups);
 /* After the loops: they hold its timers. */
 void groups_stop(struct groups **groups);
+/* Loads the shard anew, whose log may hold something else than it did: after a
+ * repair. Any thread. */
+void groups_reload(struct groups *groups, int32_t shard);
 /* A topic is gone: its offsets go. Any thread. */
 void groups_forget_topic(struct groups *groups, struct name topic);
 
@@ -35,8 +38,24 @@ struct coord_time groups_time(struct request *rq);
 /* Who owns a group that this request makes. In the request's arena. */
 const struct group_owner *groups_maker(struct request *rq);
 
-/* Answers as soon as what the answer rests on is durable: the value to return from a
- * handler. Where the log fails first, failed() sets the errors. barrier -1: at once. */
+/* What an answer rests on: log offsets that must be durable before it leaves, one
+ * for each shard. Zeroed to begin. In the request's arena. */
+struct group_barrier {
+	struct name group;		/* one of the shard's */
+	int32_t shard;
+	int64_t end;
+};
+struct group_barriers {
+	ARRAY(struct group_barrier) v;
+};
+/* barrier as the coordinator gave it; -1: none. */
+void groups_need(struct request *rq, struct group_barriers *need, struct name group, int64_t barrier);
+
+/* Answers as soon as all of it is durable: the value to return from a handler. Where
+ * a log fails first, failed() sets the errors. */
+enum api_turn groups_answer_all(struct request *rq, const struct group_barriers *need,
+    void (*failed)(struct request *rq));
+/* For one group. */
 enum api_turn groups_answer(struct request *rq, struct name group, int64_t barrier,
     void (*failed)(struct request *rq));
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Shared by groups.c and groups_load.c. */
+/* Shared by groups.c, groups_work.c and groups_load.c. */
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "api/groups.h"
+#include "base/lock.h"
 #include "log/partition.h"
 
 /* One shard: its partition, and the loop where its timer lies. */
@@ -19,15 +20,30 @@ struct home {
 	struct post post;
 	atomic_bool posted;
 	_Atomic uint64_t armed;		/* when it looks next; UINT64_MAX: not */
+	bool wanted;			/* is to be loaded, not before retry_ns; GROUPS lock */
+	uint64_t retry_ns;
+	unsigned failures;		/* in a row; the groups' thread only */
+};
+
+/* A group that ended, as long as rules may have to go with it. */
+struct ended {
+	struct ended *next;
+	struct name name;
+	char text[];
 };
 
 struct groups {
 	struct groups_config config;
 	struct coord *coord;
 	struct home *homes;
-	pthread_t loader;
-	bool loading;
-	atomic_bool stop, expiring;
+	struct lock lock;		/* GROUPS: wishes, ended, stop */
+	pthread_cond_t wake;
+	struct ended *ended;
+	bool stop, swept;
+	pthread_t thread;
+	bool running;
+	atomic_bool quiet;		/* stop, for those who cannot take the lock */
+	atomic_bool expiring;
 	struct timer expire_timer;
 	struct post expire_post;
 	struct job expire_job;
@@ -42,7 +58,17 @@ struct parked {
 	int err;
 	bool queued;
 	void (*failed)(struct request *rq);
+	const struct group_barriers *need;	/* NULL: none but what was waited for */
+	int32_t at;
 };
 
-/* The loading thread: replays every shard's partition. */
-void *groups_load(void *groups);
+/* The thread that loads shards, and again those whose log had failed, and has
+ * the rules of ended groups removed. */
+void *groups_work(void *groups);
+void groups_work_stop(struct groups *groups);
+/* Wants the shard loaded. Any thread, also under its lock. */
+void groups_want(struct home *home);
+/* coord_io's. */
+void groups_ended(void *groups, struct name group);
+/* Replays one shard's partition; not while its log is failed (ERR_AGAIN). */
+int groups_load(struct home *home);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replaying __consumer_offsets, a partition after the other, on a thread that may
- * wait for the disk. What cannot be read is named in the log and passed over: the
- * offsets of one group must not keep those of all others away.
+ * Replaying a partition of __consumer_offsets, on a thread that may wait for the
+ * disk. A record that cannot be read is named in the log and passed over: the
+ * offsets of one group must not keep those of all others away. Where the log itself
+ * cannot be read to its end the shard stays closed, for a group whose commits
+ * are missing would begin anew.
  */
 #include "api/groups_impl.h"
 #include "base/clock.h"
@@ -103,17 +105,19 @@ replay_pieces(struct home *h, const struct pieces *pieces, int64_t offset, struc
 	return offset;
 }
 
-static void
-load_home(struct home *h)
+int
+groups_load(struct home *h)
 {
 	struct groups *g = h->groups;
 	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
 	struct log_ends ends;
 	int err = 0;
 	partition_ends(h->partition, &ends);
+	if (ends.state == LOG_OFFLINE || ends.state == LOG_CORRUPT)
+		return ERR_AGAIN;
 	int64_t offset = ends.log_start;
 	coord_load_begin(g->coord, h->index);
-	while (err == 0 && offset < ends.high_watermark && !atomic_load(&g->stop)) {
+	while (err == 0 && offset < ends.high_watermark && !atomic_load(&g->quiet)) {
 		struct arena *arena = arena_create(SIZE_MAX);
 		struct log_read got = { 0 };
 		err = partition_read(h->partition, offset, READ_BYTES, true, arena, &got);
@@ -125,17 +129,7 @@ load_home(struct home *h)
 		offset = next;
 		arena_destroy(&arena);
 	}
-	if (err != 0)
-		ev_err(g->config.core->log, "__consumer_offsets-%d: loaded up to %lld only: %s", h->index,
-		    (long long)offset, err_text(err));
-	coord_load_end(g->coord, h->index, (struct coord_time){ clock_mono_ns(), clock_wall_ms() });
-}
-
-void *
-groups_load(void *arg)
-{
-	struct groups *g = arg;
-	for (int32_t i = 0; i < g->config.coord.shards && !atomic_load(&g->stop); i++)
-		load_home(&g->homes[i]);
-	return NULL;
+	if (err == 0 && !atomic_load(&g->quiet))
+		coord_load_end(g->coord, h->index, (struct coord_time){ clock_mono_ns(), clock_wall_ms() });
+	return err;
 }

@@ -359,8 +359,10 @@ erase(struct shard *s, struct entry *e)
 	pen_group(&pen, e, true);
 	pen_owner(&pen, e, true);
 	int err = pen_finish(&pen);
-	if (err == 0)
+	if (err == 0) {
+		s->coord->io.ended(s->coord->io.ctx, e->group->name);
 		shard_drop(s, e);
+	}
 	return err;
 }
 

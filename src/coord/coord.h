@@ -32,6 +32,8 @@ struct coord_io {
 	    int64_t wall_ms, int64_t *ret_end);
 	void (*joined)(void *ctx, void *cookie, const struct group_joined *answer, int64_t barrier);
 	void (*synced)(void *ctx, void *cookie, const struct group_synced *answer, int64_t barrier);
+	/* The group has ended: deleted, or nothing of it is left. */
+	void (*ended)(void *ctx, struct name group);
 	/* coord_tick() is wanted for this shard at `when` (monotonic ns) or earlier. */
 	void (*wake_at)(void *ctx, int32_t shard, uint64_t when);
 };
@@ -65,6 +67,10 @@ int coord_load_record(struct coord *coord, int32_t shard, struct bytes key, stru
 void coord_load_end(struct coord *coord, int32_t shard, struct coord_time t);
 /* Forgets the shard's state; parked requests fail with NOT_COORDINATOR. */
 void coord_unload(struct coord *coord, int32_t shard);
+/* Its log failed, so its state may not be what is stored: as coord_unload(), but the
+ * shard counts as loading until it has been loaded. False where it was not in use:
+ * then whoever loads it reads what is stored anyway. */
+bool coord_doubt(struct coord *coord, int32_t shard);
 
 /* Session ends, rebalances: what is due. */
 void coord_tick(struct coord *coord, int32_t shard, struct coord_time t);

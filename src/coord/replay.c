@@ -12,13 +12,38 @@
 #include "coord/shard.h"
 #include "tenant/tenant.h"
 
+/* Locked. */
+static void
+forget(struct shard *s, enum shard_state state)
+{
+	size_t pos = 0;
+	s->state = state;
+	for (struct entry *e; (e = map_next(s->groups, &pos, NULL)) != NULL;) {
+		group_fail_parked(e->group, KERR_NOT_COORDINATOR);
+		shard_drop(s, e);
+	}
+	s->end = -1;
+}
+
 void
 coord_load_begin(struct coord *c, int32_t shard)
 {
-	coord_unload(c, shard);
-	lock_take(&c->shards[shard].lock);
-	c->shards[shard].state = SHARD_LOADING;
-	lock_drop(&c->shards[shard].lock);
+	struct shard *s = &c->shards[shard];
+	lock_take(&s->lock);
+	forget(s, SHARD_LOADING);
+	lock_drop(&s->lock);
+}
+
+bool
+coord_doubt(struct coord *c, int32_t shard)
+{
+	struct shard *s = &c->shards[shard];
+	lock_take(&s->lock);
+	bool used = s->state == SHARD_ACTIVE;
+	if (used)
+		forget(s, SHARD_LOADING);
+	lock_drop(&s->lock);
+	return used;
 }
 
 static int
@@ -140,13 +165,7 @@ void
 coord_unload(struct coord *c, int32_t shard)
 {
 	struct shard *s = &c->shards[shard];
-	size_t pos = 0;
 	lock_take(&s->lock);
-	s->state = SHARD_AWAY;
-	for (struct entry *e; (e = map_next(s->groups, &pos, NULL)) != NULL;) {
-		group_fail_parked(e->group, KERR_NOT_COORDINATOR);
-		shard_drop(s, e);
-	}
-	s->end = -1;
+	forget(s, SHARD_AWAY);
 	lock_drop(&s->lock);
 }

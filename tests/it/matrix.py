@@ -274,7 +274,7 @@ class Site:
     def make_groups(self, cells):
         for c in cells:
             if c.node:
-                self.do("group_create", 0, group=c.object.name)
+                self.do("group_create", 0, 42, group=c.object.name)
             self.commit(c.object.name, self.open, c.by or "admin")
         self.nodes([c for c in cells if c.node])
 
@@ -312,14 +312,14 @@ class Site:
             self.make_topics([c])
 
     def make_group(self, o):
-        """A group whose offsets are gone, again: as it was made."""
+        """A group that was deleted, again, with its node: as it was made."""
         c = self.cell(["group", "group-used"], o)
         if c and c.by:
             self.do("delete_acls", 3, filters=[{**ANY_RULE, "resource_type_filter": 3, "resource_name_filter": o.name,
                                                "pattern_type_filter": 3}])
             self.set("/main/groups", mode=0o772)
         if c:
-            self.commit(o.name, self.open, c.by or "admin")
+            self.make_groups([c])
         if c and c.by:
             self.set("/main/groups", mode=0o770)
             self.rules("main", c.bindings())

@@ -20,7 +20,7 @@ struct world {
 	int append_err, joins;
 	enum kerr err;
 	int64_t barrier;
-	char member[80];
+	char member[80], ended[80];
 	uint64_t wake;
 };
 
@@ -68,6 +68,13 @@ synced(void *ctx, void *cookie, const struct group_synced *a, int64_t barrier)
 }
 
 static void
+ended(void *ctx, struct name group)
+{
+	struct world *w = ctx;
+	snprintf(w->ended, sizeof(w->ended), "%.*s", STR_ARG(group.s));
+}
+
+static void
 wake_at(void *ctx, int32_t shard, uint64_t when)
 {
 	(void)shard;
@@ -82,7 +89,7 @@ static const struct coord_settings settings = {
 static struct coord *
 fresh(struct world *w)
 {
-	struct coord_io io = { w, append, joined, synced, wake_at };
+	struct coord_io io = { w, append, joined, synced, ended, wake_at };
 	return coord_create(&settings, &io);
 }
 
@@ -347,7 +354,9 @@ delete_leaves_nothing(void **state)
 	assert_int_equal(coord_leave(w->coord, g, str_from(w->member), STR_NULL,
 	    (struct coord_time){ 1, 11 }, &w->barrier), KERR_NONE);
 	commit(w, g, "t", 0, 1, "", -1, 12);
+	assert_string_equal(w->ended, "");
 	assert_int_equal(coord_delete_group(w->coord, g, (struct coord_time){ 1, 13 }, &w->barrier), KERR_NONE);
+	assert_string_equal(w->ended, "g");
 	assert_int_equal(coord_delete_group(w->coord, g, (struct coord_time){ 1, 13 }, &w->barrier),
 	    KERR_GROUP_ID_NOT_FOUND);
 	assert_true(same_after_replay(w, (struct coord_time){ 1, 20 }));
@@ -371,12 +380,33 @@ offsets_expire(void **state)
 	assert_int_equal(committed(w, g, "own", 0), -1);
 	assert_int_equal(committed(w, g, "default", 0), 1);
 	assert_true(same_after_replay(w, (struct coord_time){ 1, 1051 }));
+	assert_string_equal(w->ended, "");
 	for (int s = 0; s < SHARDS; s++)
 		coord_expire(w->coord, s, (struct coord_time){ 1, 101000 });
+	assert_string_equal(w->ended, "g");
 	struct dump *d = dump(w->coord);
 	assert_int_equal(d->n, 0); /* the group went with its last offset */
 	mem_free(d);
 	assert_true(same_after_replay(w, (struct coord_time){ 1, 101001 }));
+}
+
+/* What a failed log kept is not told, and what it holds is loaded again. */
+static void
+doubt_empties_a_shard_that_is_used(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g"));
+	int32_t shard = coord_shard_of(w->coord, g);
+	commit(w, g, "t", 0, 7, "", -1, 1);
+	int stored = w->n[shard];
+	commit(w, g, "t", 0, 8, "", -1, 2);
+	while (w->n[shard] > stored)
+		mem_free(w->log[shard][--w->n[shard]].bytes); /* the log lost it */
+	assert_true(coord_doubt(w->coord, shard));
+	assert_false(coord_doubt(w->coord, shard));
+	assert_int_equal(commit(w, g, "t", 0, 9, "", -1, 3), KERR_COORDINATOR_LOAD_IN_PROGRESS);
+	replay(w, w->coord, (struct coord_time){ 1, 4 });
+	assert_int_equal(committed(w, g, "t", 0), 7);
 }
 
 static void
@@ -505,7 +535,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		C(shard_is_where_kafka_looks), C(commit_and_fetch),
 		C(log_that_takes_nothing_changes_nothing), C(owner_is_remembered),
-		C(delete_leaves_nothing), C(offsets_expire), C(deleted_topic_takes_its_offsets),
+		C(delete_leaves_nothing), C(offsets_expire), C(doubt_empties_a_shard_that_is_used), C(deleted_topic_takes_its_offsets),
 		C(callers_wait_for_the_load), C(stable_group_survives_replay), C(any_bytes_are_read),
 		C(replay_equals_live_state),
 	};
