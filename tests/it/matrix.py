@@ -166,7 +166,7 @@ class Connection:
 class Site:
     """The broker with everything that the cells speak of."""
 
-    def __init__(self):
+    def __init__(self, cells=True):
         self.schema = twin.Schema()
         self.broker = Broker(SETTINGS)
         text = self.broker.yaml.read_text().replace("protocol: SASL_SSL", "protocol: SASL_SSL\n    tenant: from-login")
@@ -178,11 +178,20 @@ class Site:
         self.ca = self.broker.conf()["ssl.ca.location"]
         self.connections = {}
         self.grids, self.apis = read_table()
-        self.make()
+        if cells:
+            self.make()
 
-    def remove(self):
+    def restart(self):
+        self.hang_up()
+        self.broker.restart()
+
+    def hang_up(self):
         for c in self.connections.values():
             c.close()
+        self.connections = {}
+
+    def remove(self):
+        self.hang_up()
         self.broker.remove()
 
     def connection(self, user, tenant=None):
@@ -315,8 +324,8 @@ class Site:
         """A group that was deleted, again, with its node: as it was made."""
         c = self.cell(["group", "group-used"], o)
         if c and c.by:
-            self.do("delete_acls", 3, filters=[{**ANY_RULE, "resource_type_filter": 3, "resource_name_filter": o.name,
-                                               "pattern_type_filter": 3}])
+            name = {"resource_type_filter": 3, "resource_name_filter": o.name, "pattern_type_filter": 3}
+            self.do("delete_acls", 3, filters=[{**ANY_RULE, **name}])
             self.set("/main/groups", mode=0o772)
         if c:
             self.make_groups([c])

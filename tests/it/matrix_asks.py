@@ -344,7 +344,7 @@ def _(o, v):
     return {"path": f"/{o.tenant}/groups"}
 
 
-@ask("group_create", "group", "error_code")
+@ask("group_create", "group", "error_code", lambda s, o, a: s.forget_if_made(o))
 def _(o, v):
     return {"group": o.name}
 
