@@ -2,15 +2,20 @@
 /*
  * From what a client sent to what the log takes. The fault of a batch becomes
  * the code that Kafka has for it; where one record is at fault it is named.
+ *
+ * Every batch is first checked on the loop with a small bound of output. What
+ * proves larger is checked again, from the start, by a worker: that costs it at most
+ * a bound's worth of work twice, and needs no state between the two.
  */
 #include "api/batches.h"
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "meta/image.h"
-#include "wire/batch.h"
+#include "wire/batch_build.h"
 
 #define DECOMPRESSED_MIN	(64u << 20)
+#define AT_ONCE			(256u << 10)	/* output that a loop may stay for */
 
 static const struct {
 	enum batch_fault fault;
@@ -51,34 +56,107 @@ refuse(struct request *rq, enum batch_fault fault, const struct batch_info *info
 	return kerr_of_fault(fault);
 }
 
-enum kerr
-batches_accept(struct request *rq, const struct image_topic *topic, const struct pieces *records,
-    const uint8_t **ret_batch, size_t *ret_n, struct produce_rsp_partition *answer)
+/* The batch as it goes into the log; err is set. */
+static void
+finish(struct request *rq, struct intake *in, struct produce_rsp_partition *answer)
+{
+	in->err = KERR_NONE;
+	if (in->fault != BATCH_FINE) {
+		in->err = refuse(rq, in->fault, &in->info, answer);
+		return;
+	}
+	if (in->info.transactional) {
+		answer->error_message = STR("transactions are not supported");
+		in->err = KERR_INVALID_REQUEST;
+		return;
+	}
+	uint8_t *p = (uint8_t *)(uintptr_t)in->batch; /* the frame's, or a copy: ours while we look */
+	if (in->append_time)
+		batch_set_append_time(p, in->n, in->rules.now_ms);
+	else
+		batch_set_create_time(p, in->n, in->info.max_timestamp);
+}
+
+bool
+intake_begin(struct request *rq, const struct image_topic *topic, const struct pieces *records,
+    struct intake *in, struct produce_rsp_partition *answer)
 {
 	const struct topic_config *c = &topic->config;
-	struct batch_info info = { .bad_record = -1 };
-	if (records->n != 1 || records->v[0].n == 0)
-		return refuse(rq, BATCH_FAULT_SHORT, &info, answer) == KERR_NONE ? KERR_NONE : KERR_INVALID_RECORD;
-	uint8_t *p = (uint8_t *)(uintptr_t)records->v[0].p; /* the frame, ours while we look */
-	size_t n = records->v[0].n;
-	struct batch_rules rules = { .max_bytes = c->max_message_bytes,
+	in->info.bad_record = -1;
+	if (records->n != 1 || records->v[0].n == 0) {
+		(void)refuse(rq, BATCH_FAULT_SHORT, &in->info, answer);
+		in->err = KERR_INVALID_RECORD;
+		return true;
+	}
+	in->batch = records->v[0].p;
+	in->n = records->v[0].n;
+	in->append_time = c->append_time;
+	in->rules = (struct batch_rules){ .max_bytes = c->max_message_bytes,
 		.need_key = (c->log.cleanup & LOG_CLEANUP_COMPACT) != 0,
 		.zstd = request_flag(rq, FLAG_produce_zstd), .now_ms = clock_wall_ms(),
 		.before_max_ms = c->append_time ? -1 : c->timestamp_before_max_ms,
 		.after_max_ms = c->append_time ? -1 : c->timestamp_after_max_ms,
-		.decompressed_max = n * 16 > DECOMPRESSED_MIN ? n * 16 : DECOMPRESSED_MIN };
-	enum batch_fault fault = batch_check(p, n, &rules, &info);
-	if (fault != BATCH_FINE)
-		return refuse(rq, fault, &info, answer);
-	if (info.transactional) {
-		answer->error_message = STR("transactions are not supported");
-		return KERR_INVALID_REQUEST;
+		.decompressed_max = AT_ONCE };
+	in->fault = batch_check(in->batch, in->n, &in->rules, &in->info);
+	bool large = in->fault == BATCH_FAULT_BOMB;
+	in->codec = (enum batch_codec)(c->compression - TOPIC_UNCOMPRESSED);
+	in->recode = (large || in->fault == BATCH_FINE) && c->compression != TOPIC_PRODUCER &&
+	    batch_codec_of(in->batch) != in->codec;
+	if (large || in->recode)
+		return false;
+	finish(rq, in, answer);
+	return true;
+}
+
+void
+intake_keep(struct request *rq, struct intake *in)
+{
+	uint8_t *copy = arena_alloc(rq->arena, in->n);
+	memcpy(copy, in->batch, in->n);
+	in->batch = copy;
+}
+
+/* On a worker. */
+static void
+work(struct job *job)
+{
+	struct intake *in = CONTAINER_OF(job, struct intake, job);
+	uint64_t start = clock_thread_cpu_ns();
+	size_t bound = in->n * 16 > DECOMPRESSED_MIN ? in->n * 16 : DECOMPRESSED_MIN;
+	in->rules.decompressed_max = bound;
+	in->fault = batch_check(in->batch, in->n, &in->rules, &in->info);
+	if (in->fault == BATCH_FINE && in->recode) {
+		buf_init(&in->recoded, 2 * bound);
+		int err = batch_recode(in->batch, in->n, in->codec, bound, &in->recoded);
+		in->batch = in->recoded.p;
+		in->n = in->recoded.n;
+		if (err != 0 || in->n > (size_t)in->rules.max_bytes)
+			in->fault = BATCH_FAULT_TOO_LARGE;
 	}
-	if (c->append_time)
-		batch_set_append_time(p, n, rules.now_ms);
-	else
-		batch_set_create_time(p, n, info.max_timestamp);
-	*ret_batch = p;
-	*ret_n = n;
-	return KERR_NONE;
+	in->cpu_ns = clock_thread_cpu_ns() - start;
+	in->done(in);
+}
+
+static void
+drop_recoded(void *object)
+{
+	struct intake *in = object;
+	buf_free(&in->recoded);
+}
+
+void
+intake_submit(struct request *rq, struct intake *in, void (*done)(struct intake *intake))
+{
+	in->done = done;
+	in->job.run = work;
+	arena_link(rq->arena, drop_recoded, in);
+	if (workers_submit(rq->core->workers, &in->job) != 0)
+		work(&in->job);
+}
+
+void
+intake_end(struct request *rq, struct intake *in, struct produce_rsp_partition *answer)
+{
+	rq->cpu_ns += in->cpu_ns;
+	finish(rq, in, answer);
 }

@@ -2,11 +2,44 @@
 #pragma once
 
 #include "api/request.h"
+#include "base/buf.h"
+#include "wire/batch.h"
 
 struct image_topic;
 
-/* The one batch of a partition's records, checked by the topic's rules and as it
- * is to be appended (LogAppendTime set). Errors name the record in answer. */
-enum kerr batches_accept(struct request *rq, const struct image_topic *topic,
-    const struct pieces *records, const uint8_t **ret_batch, size_t *ret_n,
-    struct produce_rsp_partition *answer);
+/*
+ * One partition's batch on its way from the frame to the log: checked by the
+ * topic's rules, with another codec where the topic has one, LogAppendTime set.
+ * In the request's arena. What takes long (much to decompress, a codec to
+ * change) is left to a worker; its time is billed to the request.
+ */
+struct intake {
+	const uint8_t *batch;		/* to be appended, once err is KERR_NONE */
+	size_t n;
+	enum kerr err;
+
+	void *owner;			/* of done() */
+
+	/* Private. */
+	struct job job;
+	void (*done)(struct intake *intake);
+	struct batch_rules rules;
+	struct batch_info info;
+	enum batch_fault fault;
+	bool append_time, recode;
+	enum batch_codec codec;		/* where recode */
+	struct buf recoded;
+	uint64_t cpu_ns;
+};
+
+/* True: it is decided, err says how, and answer has the sentence and the record at
+ * fault. False: intake_submit() is to follow. */
+bool intake_begin(struct request *rq, const struct image_topic *topic, const struct pieces *records,
+    struct intake *intake, struct produce_rsp_partition *answer);
+/* The batch lies in the frame until then; from here on in the arena. */
+void intake_keep(struct request *rq, struct intake *intake);
+/* Has a worker do it, or does it now where too much waits already. done() is called
+ * once, on any thread; it may only wake. The request must live until then. */
+void intake_submit(struct request *rq, struct intake *intake, void (*done)(struct intake *intake));
+/* After done(), on the request's loop: err and the answer as from intake_begin(). */
+void intake_end(struct request *rq, struct intake *intake, struct produce_rsp_partition *answer);

@@ -3,7 +3,9 @@
  * Produce: check each batch, append it to its partition, answer when all of
  * them are durable.
  *
- * A batch is validated before any lock is taken. Appending returns at once;
+ * A batch is validated before any lock is taken, a large compressed one by a
+ * worker; then nothing of the request is appended before all of it has been
+ * checked, so that its order is kept. Appending returns at once;
  * what follows is waiting: first, where too much is unwritten, for room (the
  * connection reads nothing meanwhile: that is the back-pressure), then for
  * durability. acks=0 is not answered; where it fails the connection is closed,
@@ -20,6 +22,7 @@
 
 enum stage {
 	STAGE_DONE,		/* answered, well or badly */
+	STAGE_CHECK,		/* a worker looks at it */
 	STAGE_ROOM,		/* to be appended, once there is room */
 	STAGE_DURABLE,		/* appended, waits for the disk */
 };
@@ -31,14 +34,14 @@ struct item {
 	int err;			/* of the wait */
 	bool queued;			/* the waiter is, or was, in the partition's list */
 	struct partition *p;
-	const uint8_t *batch;
-	size_t n;
+	struct intake *in;
 	struct produce_rsp_partition *answer;
 };
 
 struct produce {
 	ARRAY(struct item) items;
-	_Atomic int waiting;		/* waiters not fired, and one while they are set up */
+	_Atomic int waiting;		/* not fired or checked yet, and one while they are set up */
+	struct request *rq;
 	int16_t acks;
 	uint64_t deadline;
 	bool failed;
@@ -91,7 +94,7 @@ static void
 append_item(struct request *rq, struct produce *s, struct item *it)
 {
 	struct append_result res;
-	int err = partition_append(it->p, &(struct append){ it->batch, it->n, -1 }, &res);
+	int err = partition_append(it->p, &(struct append){ it->in->batch, it->in->n, -1 }, &res);
 	if (err == ERR_AGAIN) {
 		it->stage = STAGE_ROOM;
 		return;
@@ -102,9 +105,9 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 	}
 	it->answer->base_offset = res.base;
 	it->answer->log_start_offset = res.log_start;
-	if (batch_is_append_time(it->batch) || res.append_ms >= 0)
+	if (batch_is_append_time(it->in->batch) || res.append_ms >= 0)
 		it->answer->log_append_time_ms = res.append_ms >= 0 ? res.append_ms
-		    : batch_max_timestamp(it->batch);
+		    : batch_max_timestamp(it->in->batch);
 	it->stage = s->acks == 0 ? STAGE_DONE : STAGE_DURABLE;
 	it->waiter.target = res.end;
 }
@@ -160,11 +163,8 @@ wait_for_rest(struct request *rq, struct produce *s)
 	bool appended = true;
 	atomic_store(&s->waiting, 1);
 	ARRAY_FOREACH(struct item, it, s->items) {
-		if (it->stage == STAGE_ROOM && rq->frame != NULL) {
-			uint8_t *copy = arena_alloc(rq->arena, it->n);
-			memcpy(copy, it->batch, it->n);
-			it->batch = copy;
-		}
+		if (it->stage == STAGE_ROOM && rq->frame != NULL)
+			intake_keep(rq, it->in);
 		appended = appended && it->stage != STAGE_ROOM;
 		if (it->stage != STAGE_DONE && !it->queued)
 			(void)queue_item(s, it);
@@ -208,19 +208,19 @@ add_item(struct request *rq, struct produce *s, const struct image_topic *topic,
     const struct produce_req_partition *in, struct produce_rsp_partition *out, enum kerr err)
 {
 	struct partition *p = topic == NULL ? NULL : find_partition(rq, topic, in->index, -1, &err);
-	struct item it = { .rq = rq, .p = p, .answer = out };
+	struct item it = { .rq = rq, .stage = STAGE_ROOM, .p = p, .answer = out };
 	out->index = in->index;
 	if (p == NULL) {
 		out->error_code = err;
 		s->failed = true;
 		return;
 	}
-	err = batches_accept(rq, topic, &in->records, &it.batch, &it.n, out);
-	if (err != KERR_NONE) {
-		out->error_code = err;
-		s->failed = true;
-		return;
-	}
+	it.in = arena_zalloc(rq->arena, sizeof(*it.in));
+	it.in->owner = s;
+	if (!intake_begin(rq, topic, &in->records, it.in, out))
+		it.stage = STAGE_CHECK;
+	else if (it.in->err != KERR_NONE)
+		fail(s, &it, it.in->err);
 	*ARRAY_ADD(rq->arena, s->items) = it;
 }
 
@@ -239,6 +239,63 @@ add_topic(struct request *rq, struct produce *s, const struct produce_req_topic 
 		a->base_offset = -1;
 		add_item(rq, s, topic, &t->partition_data.v[i], a, err);
 	}
+}
+
+static enum api_turn
+append_all(struct request *rq, struct produce *s)
+{
+	bool done = true;
+	ARRAY_FOREACH(struct item, it, s->items) {
+		if (it->stage == STAGE_ROOM)
+			append_item(rq, s, it);
+		done = done && it->stage == STAGE_DONE;
+	}
+	return done ? answer(s) : wait_for_rest(rq, s);
+}
+
+/* ---- what workers check ---- */
+
+static enum api_turn
+all_checked(struct request *rq)
+{
+	struct produce *s = rq->state;
+	ARRAY_FOREACH(struct item, it, s->items) {
+		if (it->stage != STAGE_CHECK)
+			continue;
+		it->stage = STAGE_ROOM;
+		intake_end(rq, it->in, it->answer);
+		if (it->in->err != KERR_NONE)
+			fail(s, it, it->in->err);
+	}
+	return append_all(rq, s);
+}
+
+static void
+checked(struct intake *in)
+{
+	struct produce *s = in->owner;
+	if (atomic_fetch_sub(&s->waiting, 1) == 1)
+		request_wake(s->rq);
+}
+
+/* A worker cannot be called back, so the request outlives its connection until
+ * all are done. */
+static enum api_turn
+check_rest(struct request *rq, struct produce *s)
+{
+	atomic_store(&s->waiting, 1);
+	ARRAY_FOREACH(struct item, it, s->items)
+		if (it->stage == STAGE_CHECK || it->stage == STAGE_ROOM)
+			intake_keep(rq, it->in);
+	ARRAY_FOREACH(struct item, it, s->items) {
+		if (it->stage != STAGE_CHECK)
+			continue;
+		atomic_fetch_add(&s->waiting, 1);
+		intake_submit(rq, it->in, checked);
+	}
+	if (atomic_fetch_sub(&s->waiting, 1) == 1)
+		request_wake(rq);
+	return request_park(rq, all_checked, NULL, UINT64_MAX, false);
 }
 
 /* An error of the whole request, which the response has no field for. */
@@ -267,6 +324,7 @@ api_produce(struct request *rq, const void *vin, void *vout)
 	struct produce *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
 	enum kerr err = KERR_NONE;
 
+	s->rq = rq;
 	s->acks = in->acks;
 	s->deadline = request_now(rq) + (uint64_t)(in->timeout_ms < 0 ? 0 : in->timeout_ms) * NS_PER_MS;
 	if (request_flag(rq, FLAG_produce_too_old))
@@ -279,10 +337,8 @@ api_produce(struct request *rq, const void *vin, void *vout)
 		return refuse(rq, in, out, err);
 	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data)
 		add_topic(rq, s, t, out);
-	ARRAY_FOREACH(struct item, it, s->items)
-		append_item(rq, s, it);
 	ARRAY_FOREACH(const struct item, it, s->items)
-		if (it->stage != STAGE_DONE)
-			return wait_for_rest(rq, s);
-	return answer(s);
+		if (it->stage == STAGE_CHECK)
+			return check_rest(rq, s);
+	return append_all(rq, s);
 }

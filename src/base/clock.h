@@ -12,6 +12,9 @@
 /* Never jumps, counts suspended time too (CLOCK_BOOTTIME). For time-outs. */
 uint64_t clock_mono_ns(void);
 
+/* What this thread has used of a processor: for bills. */
+uint64_t clock_thread_cpu_ns(void);
+
 /* Milliseconds since 1970, UTC, as the system believes; may jump. For records,
  * and for what a person reads. */
 int64_t clock_wall_ms(void);

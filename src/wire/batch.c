@@ -10,20 +10,10 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "wire/batch_impl.h"
 #include "wire/compress.h"
 #include "wire/reader.h"
 
-#define AT_LENGTH	8
-#define AT_MAGIC	16
-#define AT_CRC		17
-#define AT_ATTRIBUTES	21
-#define AT_LAST_DELTA	23
-#define AT_BASE_TIME	27
-#define AT_MAX_TIME	35
-#define AT_PRODUCER	43
-#define AT_EPOCH	51
-#define AT_SEQUENCE	53
-#define AT_COUNT	57
 #define NO_TIMESTAMP	(-1)
 #define RECORD_MIN	7		/* the least bytes of one record, its length included */
 
@@ -37,22 +27,6 @@ batch_fault_text(enum batch_fault fault)
 #undef X
 	};
 	return texts[fault];
-}
-
-static uint64_t
-be(const uint8_t *p, int n)
-{
-	uint64_t v = 0;
-	for (int i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static void
-put_be(uint8_t *p, uint64_t v, int n)
-{
-	for (int i = n; i-- > 0; v >>= 8)
-		p[i] = (uint8_t)v;
 }
 
 static int16_t

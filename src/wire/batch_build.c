@@ -4,13 +4,8 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "wire/batch.h"
-
-static void
-put(uint8_t *p, int n, int64_t v)
-{
-	for (int i = 0; i < n; i++)
-		p[i] = (uint8_t)((uint64_t)v >> (8 * (n - 1 - i)));
-}
+#include "wire/batch_impl.h"
+#include "wire/compress.h"
 
 /* A zigzag varint into p; its bytes. */
 static size_t
@@ -72,15 +67,37 @@ batch_build(struct buf *out, const struct batch_entry *entries, int n, int64_t w
 		return err;
 	uint8_t *p = out->p + at;
 	size_t size = out->n - at;
-	put(p + 8, 4, (int64_t)size - 12);
-	put(p + 12, 4, -1);
-	put(p + 23, 4, n - 1);
-	put(p + 27, 8, wall_ms);
-	put(p + 35, 8, wall_ms);
-	put(p + 43, 8, -1);
-	put(p + 51, 2, -1);
-	put(p + 53, 4, -1);
-	put(p + 57, 4, n);
-	put(p + 17, 4, crc32c(0, p + 21, size - 21));
+	put_be(p + AT_LENGTH, size - 12, 4);
+	put_be(p + AT_LEADER_EPOCH, UINT32_MAX, 4);
+	put_be(p + AT_LAST_DELTA, (uint32_t)n - 1, 4);
+	put_be(p + AT_BASE_TIME, (uint64_t)wall_ms, 8);
+	put_be(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
+	put_be(p + AT_PRODUCER, UINT64_MAX, 8);
+	put_be(p + AT_EPOCH, UINT16_MAX, 2);
+	put_be(p + AT_SEQUENCE, UINT32_MAX, 4);
+	put_be(p + AT_COUNT, (uint32_t)n, 4);
+	put_be(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, size - AT_ATTRIBUTES), 4);
+	return 0;
+}
+
+int
+batch_recode(const uint8_t *p, size_t n, enum batch_codec to, size_t decompressed_max, struct buf *out)
+{
+	struct buf records;
+	size_t at = out->n;
+	int err = n < BATCH_HEAD ? ERR_CORRUPT : buf_add(out, p, BATCH_HEAD);
+	buf_init(&records, decompressed_max);
+	if (err == 0)
+		err = decompress(batch_codec_of(p), p + BATCH_HEAD, n - BATCH_HEAD, &records);
+	if (err == 0)
+		err = compress_to(to, records.p, records.n, out);
+	buf_free(&records);
+	if (err != 0)
+		return err;
+	uint8_t *head = out->p + at;
+	size_t size = out->n - at;
+	put_be(head + AT_LENGTH, size - 12, 4);
+	put_be(head + AT_ATTRIBUTES, (be(head + AT_ATTRIBUTES, 2) & ~(uint64_t)BATCH_CODEC_MASK) | to, 2);
+	put_be(head + AT_CRC, crc32c(0, head + AT_ATTRIBUTES, size - AT_ATTRIBUTES), 4);
 	return 0;
 }

@@ -5,7 +5,7 @@ libwire_a_SOURCES = src/wire/types.h \
 	src/wire/header.c src/wire/header.h \
 	src/wire/kerr.c src/wire/kerr.h src/wire/kerr.def \
 	src/wire/batch_build.c src/wire/batch_build.h \
-	src/wire/batch.c src/wire/batch.h src/wire/batch_faults.def \
+	src/wire/batch.c src/wire/batch.h src/wire/batch_faults.def src/wire/batch_impl.h \
 	src/wire/compress.c src/wire/compress.h src/wire/snappy.c src/wire/snappy.h \
 	src/wire/reader.c src/wire/reader.h \
 	src/wire/writer.c src/wire/writer.h \

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "wire/batch.h"
+#include "wire/batch_build.h"
 #include "wire/compress.h"
 
 static const struct batch_rules easy = { .max_bytes = -1, .zstd = true, .before_max_ms = -1,
@@ -366,7 +367,50 @@ framing_of_java_is_read(void **state)
 	buf_free(&out);
 }
 
+/* Every pair of codecs: the records, their times and the producer are what they were. */
+static void
+recoded_batches_say_the_same(void **state)
+{
+	(void)state;
+	for (int from = BATCH_NONE; from < BATCH_CODECS; from++) {
+		for (int to = BATCH_NONE; to < BATCH_CODECS; to++) {
+			struct buf records, out, again;
+			struct batch_info info;
+			uint8_t *p;
+			buf_init(&records, 1 << 20);
+			for (int i = 0; i < 100; i++)
+				add_record(&records, i, i, "key", "the same value again and again");
+			size_t n = make(&records, 100, 1099, (enum batch_codec)from, &p);
+			put(p + 43, 8, 4711);
+			put(p + 51, 2, 3);
+			put(p + 53, 4, 77);
+			seal(p, n);
+			buf_init(&out, 1 << 20);
+			assert_ok(buf_add(&out, "before", 6));
+			assert_ok(batch_recode(p, n, (enum batch_codec)to, 1 << 20, &out));
+			assert_int_equal(batch_check(out.p + 6, out.n - 6, &easy, &info), BATCH_FINE);
+			assert_int_equal(info.codec, to);
+			assert_int_equal(info.count, 100);
+			assert_int_equal(info.max_timestamp, 1099);
+			assert_memory_equal(out.p + 6 + 23, p + 23, BATCH_HEAD - 23);
+			buf_init(&again, 1 << 20);
+			assert_ok(decompress((enum batch_codec)to, out.p + 6 + BATCH_HEAD, out.n - 6 - BATCH_HEAD, &again));
+			assert_int_equal(again.n, records.n);
+			assert_memory_equal(again.p, records.p, records.n);
+			buf_free(&again);
+			buf_free(&out);
+			if (from != BATCH_NONE) {
+				buf_init(&out, 1 << 20);
+				assert_int_equal(batch_recode(p, n, (enum batch_codec)to, records.n - 1, &out), ERR_LIMIT);
+				buf_free(&out);
+			}
+			mem_free(p);
+			buf_free(&records);
+		}
+	}
+}
+
 TEST_MAIN(T(every_codec_is_read), T(every_field_is_held), T(lies_about_the_count),
     T(rules_of_the_topic), T(times_at_the_edges),
     T(the_greatest_time_is_mended), T(append_time_is_set), T(bombs_are_bounded), T(codecs_round_trip),
-    T(framing_of_java_is_read))
+    T(framing_of_java_is_read), T(recoded_batches_say_the_same))

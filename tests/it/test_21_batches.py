@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches with codecs: what the topic asks for lies on the disk; large ones are checked aside, in order."""
+import random
+import struct
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+
+
+def produce(broker, topic, values, **settings):
+    """Errors by value, in the order of their answers."""
+    told = []
+    p = Producer({**broker.conf(), "linger.ms": 50, "message.max.bytes": 200_000_000, **settings})
+    for v in values:
+        p.produce(topic, v, key=b"k", callback=lambda e, m: told.append(e.code() if e else 0))
+    assert p.flush(60) == 0
+    return told
+
+
+def consume(broker, topic, n):
+    c = Consumer({**broker.conf(), "group.id": "reader", "enable.auto.commit": False, "fetch.message.max.bytes": 200_000_000})
+    c.assign([TopicPartition(topic, 0, 0)])
+    out = []
+    while len(out) < n:
+        m = c.poll(30)
+        assert m is not None and m.error() is None, (m and m.error(), len(out))
+        out.append(m.value())
+    c.close()
+    return out
+
+
+def stored_codecs(broker, topic):
+    """The codec of each batch of partition 0, as it lies on the disk."""
+    out = []
+    for path in sorted((broker.dir / "data" / f"{topic}-0").glob("*.log")):
+        data, at = path.read_bytes(), 0
+        while at + 61 <= len(data):
+            length, = struct.unpack_from(">i", data, at + 8)
+            if length == 0:
+                break
+            out.append(struct.unpack_from(">h", data, at + 21)[0] & 7)
+            at += 12 + length
+    return out
+
+
+@pytest.mark.parametrize("wanted", ["uncompressed", "gzip", "snappy", "lz4", "zstd"])
+def test_a_topics_codec_is_what_is_stored(shared, wanted):
+    topic = f"as-{wanted}"
+    shared.ctl("topic", "create", topic, "-c", f"compression.type={wanted}")
+    values = [b"the same again %d" % i for i in range(200)]
+    for codec in CODECS:
+        assert set(produce(shared, topic, values, **{"compression.codec": codec})) == {0}
+    assert consume(shared, topic, 1000) == values * 5
+    shared.restart()
+    assert set(stored_codecs(shared, topic)) == {CODECS[wanted.replace("uncompressed", "none")]}
+    assert consume(shared, topic, 1000) == values * 5
+
+
+def test_what_grows_by_another_codec_is_held_to_the_limit(shared):
+    shared.ctl("topic", "create", "narrow", "-c", "compression.type=uncompressed", "-c", "max.message.bytes=20000")
+    assert produce(shared, "narrow", [b"x" * 100_000], **{"compression.codec": "gzip"}) == [10]
+    assert produce(shared, "narrow", [b"x" * 10_000], **{"compression.codec": "gzip"}) == [0]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd", "snappy"])
+def test_large_batches_keep_their_order(shared, codec):
+    """Large ones are checked by workers, small ones at once: they stay in line all the same."""
+    topic = f"large-{codec}"
+    shared.ctl("topic", "create", topic)
+    rng = random.Random(7)
+    values = [b"%06d" % i + bytes(rng.choice([10, 500_000])) for i in range(60)]
+    told = produce(shared, topic, values, **{"compression.codec": codec, "enable.idempotence": True,
+                                             "linger.ms": 0, "batch.num.messages": 1})
+    assert told == [0] * 60
+    assert consume(shared, topic, 60) == values
+
+
+def test_bombs_are_refused_while_others_work(shared):
+    shared.ctl("topic", "create", "target")
+    shared.ctl("topic", "create", "bystander")
+    bomb = bytes(80_000_000)
+    for codec in ("gzip", "zstd"):
+        assert produce(shared, "target", [bomb], **{"compression.codec": codec}) == [10]
+        assert produce(shared, "bystander", [b"fine"]) == [0]
+    assert consume(shared, "bystander", 2) == [b"fine"] * 2
+
+
+def test_a_client_that_goes_while_its_batch_is_checked(shared):
+    """The worker's answer finds nobody; nothing is lost of others, nothing is used after its end."""
+    shared.ctl("topic", "create", "gone")
+    for _ in range(5):
+        p = Producer({**shared.conf(), "message.max.bytes": 200_000_000, "compression.codec": "zstd", "acks": 0})
+        p.produce("gone", bytes(40_000_000))
+        p.poll(0.2)
+        p.purge()
+        del p
+    assert produce(shared, "gone", [b"still fine"]) == [0]
