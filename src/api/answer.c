@@ -39,6 +39,7 @@ charge(struct request *rq)
 	uint64_t now = request_now(rq);
 	if (s->quota == NULL)
 		return;
+	quota_client(s->quota, rq->header.client_id); /* another's may have come in between */
 	uint64_t time = quota_charge(s->quota, QUOTA_REQUEST, (double)rq->cpu_ns, now);
 	uint64_t bytes = 0;
 	if (rq->row->bill == API_BILL_PRODUCE)

@@ -66,6 +66,15 @@ check_phase(struct request *rq)
 	return session_may_work(rq->session) && tenant_is_there(rq) ? API_NEXT : API_CLOSE;
 }
 
+/* Whose buckets this request and what it does count in. */
+static enum api_turn
+find_buckets(struct request *rq)
+{
+	if (rq->session->quota != NULL)
+		quota_client(rq->session->quota, rq->header.client_id);
+	return API_NEXT;
+}
+
 static enum api_turn
 decode(struct request *rq)
 {
@@ -95,6 +104,7 @@ static enum api_turn (*const pipeline[])(struct request *rq) = {
 	read_header,		/* what do they ask */
 	find_api,		/* is there such a thing, in this version */
 	check_phase,		/* is it legal now */
+	find_buckets,		/* who pays */
 	decode,			/* names get the connection's tenant here */
 	handle,			/* authorize by the row, then do it */
 };
@@ -117,6 +127,8 @@ dispatch_settle(struct request *rq, enum api_turn turn)
 		break;
 	case API_WAIT:
 		rq->parked = true;
+		if (rq->frame != NULL) /* the client id lies in it, and is asked for at the end */
+			rq->header.client_id = arena_str(rq->arena, rq->header.client_id);
 		rq->frame = NULL;
 		if (!rq->overtake)
 			conn_hold(s->conn);
