@@ -177,6 +177,7 @@ class Site:
         self.broker.start()
         self.ca = self.broker.conf()["ssl.ca.location"]
         self.connections = {}
+        self.keys = keys()
         self.grids, self.apis = read_table()
         if cells:
             self.make()
@@ -221,7 +222,7 @@ class Site:
                                           {"action": 3, "team": "tools", "users": ["tess"]}])
         self.users("main", ["tina"], "admins")
         self.do("tenant_alter", 0, tenant="acme", action=0, admin="boss", admin_mechanisms=["SCRAM-SHA-256"],
-                keys=keys())
+                keys=self.keys)
         self.users("acme", ["fred"])
         self.open = self.make_open("main")
         acmes = self.make_open("acme")
@@ -238,7 +239,7 @@ class Site:
 
     def users(self, tenant, names, team=None):
         self.do("user_alter", 0, tenant=tenant, changes=[
-            {"action": 0, "user": n, "mechanisms": ["SCRAM-SHA-256"], "primary_team": team, "keys": keys()}
+            {"action": 0, "user": n, "mechanisms": ["SCRAM-SHA-256"], "primary_team": team, "keys": self.keys}
             for n in names])
 
     def team(self, tenant, name):
@@ -295,7 +296,7 @@ class Site:
         """What is said in matrix.table; and a group "hers" that only the tenant's DESCRIBE shows."""
         name = c.object.tenant = c.object.name
         self.do("tenant_alter", 0, tenant=name, action=0, admin="boss", admin_mechanisms=["SCRAM-SHA-256"],
-                keys=keys())
+                keys=self.keys)
         self.team(name, "admins")
         self.team(name, "hidden")
         self.users(name, ["plain", "ghost"])
