@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Shared by groups.c, groups_work.c and groups_load.c. */
+/* Shared by the groups*.c files. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,6 +62,8 @@ struct parked {
 	int32_t at;
 };
 
+/* The answer is there; it leaves when the barrier is durable. Any thread. */
+void groups_wake_behind(struct parked *parked, int64_t barrier);
 /* The thread that loads shards, and again those whose log had failed, and has
  * the rules of ended groups removed. */
 void *groups_work(void *groups);

@@ -8,7 +8,7 @@ libapi_a_SOURCES = \
 	src/api/dispatch.c src/api/dispatch.h src/api/fetch.c \
 	src/api/find_coordinator.c src/api/group_admin.c src/api/group_members.c \
 	src/api/group_offsets.c src/api/groups.c src/api/groups.h src/api/groups_impl.h \
-	src/api/groups_load.c src/api/groups_work.c \
+	src/api/groups_load.c src/api/groups_wait.c src/api/groups_work.c \
 	src/api/list_offsets.c src/api/login.c src/api/login.h \
 	src/api/metadata.c \
 	src/api/own.c src/api/own.h src/api/own_tree.c src/api/own_users.c src/api/own_why.c \
