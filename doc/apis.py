@@ -28,7 +28,7 @@ def rights():
         asked = [f"{op} on {what}" for op, what in ((topic, "topic"), (group, "group"), (txn, "transactional id"),
                                                     (cluster, where)) if op != "NONE"]
         before = {"ANY": "before the login, too", "LOGIN": "the login"}.get(phase, "")
-        yield name, ", ".join(asked) or before or "see schlossctl(1)"
+        yield name, ", ".join(asked) or before
 
 
 def table():
@@ -36,7 +36,8 @@ def table():
     out = ["| API | key | versions | asks for |", "| --- | --- | --- | --- |"]
     for name, key, versions in sorted(schemas(), key=lambda s: s[1]):
         camel = "".join(w.capitalize() for w in name.split("_"))
-        out.append(f"| {camel} | {key} | {versions} | {right[name]} |")
+        changes = "see schlossctl(1)" if key >= 20000 else "schloss-acl(5), WHO MAY CHANGE WHAT"
+        out.append(f"| {camel} | {key} | {versions} | {right[name] or changes} |")
     return "\n".join(out) + "\n"
 
 

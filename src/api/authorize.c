@@ -110,18 +110,16 @@ sees_topic(struct request *rq, struct name topic)
 }
 
 bool
-sees_group(struct request *rq, struct name group, const struct group_owner *owner)
+may_group_owned(struct request *rq, struct name group, const struct group_owner *owner)
 {
 	struct acl_node node;
 	struct acl_object o = { ACL_GROUP, group, NULL };
-	struct acl_who w;
 	if (owner != NULL) {
 		node = (struct acl_node){ .owner = owner->owner,
 			.team = owner->team.p == NULL ? STR("") : owner->team, .mode = owner->mode };
 		o.node = &node;
 	}
-	who(rq, &w);
-	return acl_visible(image_acl(rq->image), &w, &o);
+	return may_quietly(rq, rq->row->group, &o);
 }
 
 int32_t

@@ -22,10 +22,11 @@ void caller(struct request *rq, struct acl_who *ret);
 /* Logs a denial that acl/change.h gave, folded like the others. */
 void note_denial(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
 
-/* Whether the topic or group exists for the caller (DESCRIBE); never logged:
- * filtering a list is no denial. */
+/* Whether the topic exists for the caller (DESCRIBE); never logged: filtering a
+ * list is no denial. */
 bool sees_topic(struct request *rq, struct name topic);
-bool sees_group(struct request *rq, struct name group, const struct group_owner *owner);
+/* The row's operation on a group whose owner is at hand, for a list; never logged. */
+bool may_group_owned(struct request *rq, struct name group, const struct group_owner *owner);
 
 /* Any operation on any object, logged when denied. */
 bool may(struct request *rq, enum acl_op op, const struct acl_object *object);

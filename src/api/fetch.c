@@ -271,7 +271,7 @@ api_fetch(struct request *rq, const void *vin, void *vout)
 	struct fetch *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
 	struct place *at;
 
-	if (in->replica_id >= 0 || in->replica_state.replica_id >= 0)
+	if ((in->replica_id >= 0 || in->replica_state.replica_id >= 0) && may_cluster(rq) != KERR_NONE)
 		return refuse_replica(rq, in, vout);
 	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics)
 		s->n += t->partitions.n < 0 ? 0 : t->partitions.n;

@@ -100,7 +100,7 @@ list_one(const struct group *g, const struct group_owner *owner, void *arg)
 	if (!named(l->in->states_filter.v, l->in->states_filter.n, group_state_name(g->state)) ||
 	    !named(l->in->types_filter.v, l->in->types_filter.n, "classic"))
 		return;
-	if (!l->all && !sees_group(l->rq, g->name, owner))
+	if (!l->all && !may_group_owned(l->rq, g->name, owner))
 		return;
 	struct list_groups_rsp_group *o = WIRE_ADD(l->rq->arena, l->out->groups, list_groups_rsp_group);
 	o->group_id = NAME(g->name.tenant, arena_str(l->rq->arena, g->name.s));

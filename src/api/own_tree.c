@@ -313,14 +313,12 @@ group_made(struct request *rq)
 static enum kerr
 may_reserve(struct request *rq, const struct group_create_req *in, struct name name)
 {
-	struct acl_object o = { ACL_GROUP, name, NULL };
 	struct acl_who w;
 	struct acl_answer a;
+	enum kerr err = may_group(rq, name);
+	if (err != KERR_NONE)
+		return err;
 	caller(rq, &w);
-	if (!acl_check_create(image_acl(rq->image), &w, &o, &a)) {
-		note_denial(rq, &w, &a);
-		return KERR_GROUP_AUTHORIZATION_FAILED;
-	}
 	bool gives = in->owner.p != NULL && !name_eq(NAME(name.tenant, in->owner), w.user);
 	bool other_team = in->team.p != NULL && !acl_user_in(w.record, in->team);
 	if ((gives || other_team) && !acl_may_admin(image_acl(rq->image), &w, name.tenant, &a))
