@@ -195,11 +195,9 @@ def test_the_table_has_every_api(site):
         assert sent == set(range(site.schema[name].lo, site.schema[name].hi + 1)), f"{name}: not every version"
 
 
-@pytest.mark.skipif(bool(ONLY), reason="one API only")
 def test_who_is_not_logged_in_is_hung_up_on(site):
     """Each API, at its lowest and its highest version, as the first thing on a connection."""
-    asks = {a.api: a.ask for a in APIS}
-    for name, ask in asks.items():
+    for name in {a.api for a in chosen(APIS)}:
         for version in {site.schema[name].lo, site.schema[name].hi}:
             at = Connection(site, None)
             answer, raw = at.call(name, version, **next(
