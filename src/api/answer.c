@@ -19,16 +19,23 @@ delay_ms(uint64_t ns)
 	return (int32_t)((ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
+/* A field at the top of the response, by its name in the schema; NULL: it has none. */
+static void *
+field_named(struct request *rq, const char *name)
+{
+	const struct wire_type *t = rq->header.api->rsp->type;
+	for (uint16_t i = 0; i < t->n; i++)
+		if (strcmp(t->fields[i].name, name) == 0)
+			return (char *)rq->out + t->fields[i].off;
+	return NULL;
+}
+
 static void
 tell_throttle(struct request *rq)
 {
-	const struct wire_type *t = rq->header.api->rsp->type;
-	for (uint16_t i = 0; i < t->n; i++) {
-		if (strcmp(t->fields[i].name, "throttle_time_ms") == 0) {
-			*(int32_t *)(void *)((char *)rq->out + t->fields[i].off) = delay_ms(rq->throttle_ns);
-			return;
-		}
-	}
+	int32_t *field = field_named(rq, "throttle_time_ms");
+	if (field != NULL)
+		*field = delay_ms(rq->throttle_ns);
 }
 
 /* Request time counts for everybody; bytes in for Produce, records' bytes out for Fetch. */
@@ -105,9 +112,29 @@ answer_none(struct request *rq)
 	request_end(rq);
 }
 
+/* Own APIs are not in ApiVersions: the answer says what there is, in its oldest form. */
+static enum api_turn
+answer_range(struct request *rq)
+{
+	const struct wire_api *api = rq->header.api;
+	rq->answer_version = api->lo;
+	rq->out = arena_zalloc(rq->arena, api->rsp->type->size);
+	wire_defaults(api->rsp, rq->out);
+	int16_t *code = field_named(rq, "error_code");
+	struct str *text = field_named(rq, "error_message");
+	if (code == NULL || text == NULL)
+		return API_CLOSE;
+	*code = KERR_UNSUPPORTED_VERSION;
+	*text = arena_printf(rq->arena, "%s has the versions %d to %d here", api->name, api->lo, api->hi);
+	return API_ANSWER;
+}
+
 enum api_turn
 answer_unsupported(struct request *rq)
 {
+	const struct wire_api *api = rq->header.api;
+	if (api != NULL && api->own && session_may_work(rq->session))
+		return answer_range(rq);
 	if (rq->header.key != WIRE_KEY_API_VERSIONS)
 		return API_CLOSE;
 	rq->answer_version = 0;
