@@ -166,9 +166,9 @@ class Connection:
 class Site:
     """The broker with everything that the cells speak of."""
 
-    def __init__(self, cells=True):
+    def __init__(self, cells=True, settings=""):
         self.schema = twin.Schema()
-        self.broker = Broker(SETTINGS)
+        self.broker = Broker(f"{SETTINGS}\n{settings}")
         text = self.broker.yaml.read_text().replace("protocol: SASL_SSL", "protocol: SASL_SSL\n    tenant: from-login")
         self.broker.yaml.write_text(text)
         self.anonymous_port = free_port()

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules about rights that need more than one request: what ends with what, and when a right is gone."""
+import shutil
+import sqlite3
+import struct
+import tempfile
+import time
+
 import pytest
-from matrix import Site, Thing, binding
+from matrix import PASSWORD, Connection, Site, Thing, binding
+from matrix_asks import ANY_RULE, ASKS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site():
     s = Site(cells=False)
     s.users("main", ["olga", "stan", "rita"])
+    s.users("main", ["tina"], "admins")
+    s.open = s.make_open("main")
     yield s
     s.remove()
 
@@ -42,27 +51,45 @@ def test_an_owners_rule_dies_with_its_topic(site):
     site.do("delete_topics", 5, topic_names=["hers"])
 
 
+def node(site, path):
+    return {n["path"]: n for n in site.do("tree_list", 0, tenant=path.split("/")[1], path=path)["nodes"]}.get(path)
+
+
+def stored(site, pattern):
+    """Paths of the metadata on disk; of a copy, for the broker's own is locked."""
+    with tempfile.TemporaryDirectory() as there:
+        for name in site.broker.dir.glob("data/meta.db*"):
+            shutil.copy(name, there)
+        db = sqlite3.connect(f"{there}/meta.db")
+        found = [path for path, in db.execute("SELECT path FROM node WHERE path GLOB ?", (pattern,))]
+        db.close()
+        return found
+
+
+def code(answer, *path):
+    for step in path:
+        answer = answer[step]
+    return answer["error_code"]
+
+
 def group_rule(site, user):
     answer = site.connection(user).call("create_acls", 3, creations=[
-        binding("allow User:stan READ", Thing("group", "hers"))])[0]
+        binding("allow User:stan READ", Thing("group", "hergroup"))])[0]
     return answer["results"][0]["error_code"]
 
 
 def test_an_owners_rule_dies_with_its_group(site):
     """A group that came to be by use, and one that was reserved: neither leaves anything to the next owner."""
-    site.open = site.make_open("main")
-    site.commit("hers", site.open, "olga")
-    assert group_rule(site, "olga") == 0 and rules(site, "hers") == {("User:stan", 3)}
-    site.do("delete_groups", 2, groups_names=["hers"])
-    assert rules(site, "hers") == set()
-    site.do("group_create", 0, group="hers", owner="olga")
+    site.commit("hergroup", site.open, "olga")
+    assert group_rule(site, "olga") == 0 and rules(site, "hergroup") == {("User:stan", 3)}
+    site.do("delete_groups", 2, groups_names=["hergroup"])
+    assert rules(site, "hergroup") == set()
+    site.do("group_create", 0, group="hergroup", owner="olga")
     assert group_rule(site, "olga") == 0
-    site.do("delete_groups", 2, groups_names=["hers"])
-    assert rules(site, "hers") == set()
-    assert "/main/groups/hers" not in [n["path"] for n in site.do("tree_list", 0, path="/main/groups")["nodes"]]
-    site.restart()
-    assert rules(site, "hers") == set()
-    assert site.do("delete_groups", 2, 69, groups_names=["hers"])["results"][0]["error_code"] == 69
+    site.do("delete_groups", 2, groups_names=["hergroup"])
+    assert rules(site, "hergroup") == set()
+    assert "/main/groups/hergroup" not in [n["path"] for n in site.do("tree_list", 0, path="/main/groups")["nodes"]]
+    assert site.do("delete_groups", 2, 69, groups_names=["hergroup"])["results"][0]["error_code"] == 69
 
 
 def test_a_reserved_group_stays_until_it_is_deleted(site):
@@ -82,5 +109,212 @@ def test_chmod_of_what_one_does_not_see_changes_nothing_else(site):
     answer = site.connection("olga").call("tree_set", 0, changes=[
         {"path": "/main/topics", "mode_clear": 0o777, "mode_set": 0o777, "force": True}])[0]
     assert answer["results"][0]["error_code"] == 91 and answer["results"][0]["nodes"] == 0
-    node, = [n for n in site.do("tree_list", 0, path="/main/topics")["nodes"] if n["path"].endswith("/hers")]
-    assert node["mode"] == 0o700
+    assert node(site, "/main/topics/hers")["mode"] == 0o700
+    site.do("delete_topics", 5, topic_names=["hers"])
+
+
+# Users.
+
+def test_no_password_is_stored(site):
+    """Of a password there are keys; of our own tools' passwords too."""
+    site.broker.ctl("user", "create", "withpass", "--password", PASSWORD)
+    files = [p for p in site.broker.dir.rglob("*") if p.is_file()]
+    assert files and not any(PASSWORD.encode() in p.read_bytes() for p in files)
+
+
+def test_only_operators_touch_an_operators_record(site):
+    """Whoever administers main may make users, but no operators, and may not re-key or lock one."""
+    tina = site.connection("tina")
+    mine = {"mechanisms": ["SCRAM-SHA-256"], "keys": site.keys}
+
+    def alter(**change):
+        return code(tina.call("user_alter", 0, changes=[change])[0], "results", 0)
+    assert alter(action=0, user="hers", **mine) == 0
+    assert alter(action=0, user="boss", operator=1, **mine) == 31
+    assert alter(action=1, user="admin", locked=1) == 31
+    assert alter(action=1, user="admin", keys=site.keys) == 31
+    assert alter(action=2, user="admin", chown_to="tina") == 31
+    keyed = tina.call("alter_user_scram_credentials", 0, deletions=[], upsertions=[
+        {"name": "admin", "mechanism": 1, "iterations": 4096, "salt": b"salty", "salted_password": b"x" * 32}])[0]
+    assert code(keyed, "results", 0) == 31
+    assert code(tina.call("team_alter", 0, changes=[{"action": 2, "team": "admins", "users": ["admin"]}])[0],
+                "results", 0) == 31
+    assert site.connection("admin").call("id", 0, user=None)[0]["operator"]
+
+
+@pytest.mark.parametrize("change", ["delete", "lock", "key"])
+def test_a_user_who_is_gone_loses_his_connections(site, change):
+    site.users("main", ["brief"])
+    at = site.connection("brief")
+    assert at.call("metadata", 9, topics=[])[0] is not None
+    changes = {"delete": {"action": 2}, "lock": {"action": 1, "locked": 1}, "key": {"action": 1, "keys": site.keys}}
+    started = time.monotonic()
+    site.do("user_alter", 0, changes=[{"user": "brief", **changes[change]}])
+    try:
+        at.client.sock.settimeout(30)
+        assert at.client.sock.recv(1) == b""
+    except OSError:
+        pass
+    assert time.monotonic() - started < 10		# a second on a machine that does nothing else
+    at.close()
+    if change != "delete":
+        site.do("user_alter", 0, changes=[{"user": "brief", "action": 2}])
+
+
+# Tenants.
+
+def tenant(site, name, **value):
+    return site.do("tenant_alter", 0, tenant=name, admin="boss", admin_mechanisms=["SCRAM-SHA-256"], keys=site.keys,
+                   **value)
+
+
+def test_a_new_tenant(site):
+    """Its first administrator owns it; the modes are those of schloss-acl(5); a number is used once."""
+    first = tenant(site, "acme", action=0)["number"]
+    told = {n["path"]: (n["owner"], n["team"], n["mode"], n["create_mode"])
+            for n in site.do("tree_list", 0, tenant="acme", path="/acme", recursive=True)["nodes"]}
+    assert told == {
+        "/acme": ("boss", "admins", 0o770, -1), "/acme/topics": ("boss", "admins", 0o770, 0o740),
+        "/acme/groups": ("boss", "admins", 0o772, 0o740), "/acme/txns": ("boss", "admins", 0o772, 0o740)}
+    site.do("create_topics", 7, inside="acme", topics=[{"name": "t", "num_partitions": 1, "replication_factor": 1}])
+    site.rules("acme", [binding("allow User:* ALL", Thing("topic", "t"))])
+    site.do("delete_topics", 5, inside="acme", topic_names=["t"])
+    site.connections.pop(("admin", "acme")).close()
+    site.do("tenant_alter", 0, tenant="acme", action=1, purge=True)
+    second = tenant(site, "acme", action=0)["number"]
+    assert second > first
+    assert [n["path"] for n in site.do("tree_list", 0, tenant="acme", path="/acme/topics")["nodes"]] == ["/acme/topics"]
+    left = site.do("describe_acls", 3, inside="acme", **{**ANY_RULE, "resource_name_filter": "t"})
+    assert left["resources"] == []
+
+
+def test_producer_ids_are_global(site):
+    tenant(site, "ids", action=0)
+    seen = [site.do("init_producer_id", 4, inside=inside, transactional_id=None)["producer_id"]
+            for inside in (None, "ids") for _ in range(5)]
+    assert len(set(seen)) == 10
+
+
+def test_main_cannot_be_deleted(site):
+    answer = site.connection("admin").call("tenant_alter", 0, tenant="main", action=1, purge=True)[0]
+    assert answer["error_code"] != 0
+    assert node(site, "/main") is not None
+
+
+def test_internal_topics(site):
+    """Operators see and read them; nobody writes, trims or deletes them, by whatever client id."""
+    offsets = Thing("topic", "__consumer_offsets")
+    site.rules("main", [binding("allow User:* ALL on topic prefixed __", offsets)])
+    for user in ("admin", "tina"):
+        at = Connection(site, user)
+        at.open()
+        at.client.client_id = "__admin_client"
+        see = "0" if user == "admin" else "29"
+        for what, want in ((("metadata", "topic"), see), (("fetch", "topic"), see), (("list_offsets", "topic"), see),
+                           (("produce", "topic"), "29"), (("delete_records", "topic"), "29"),
+                           (("delete_topics", "topic"), "29"), (("create_partitions", "topic"), "29"),
+                           (("incremental_alter_configs", "topic"), "29"), (("create_topics", "topic"), "29")):
+            version = {"fetch": 12, "produce": 9, "metadata": 9, "delete_topics": 5}.get(what[0], 1)
+            version = max(version, site.schema[what[0]].lo)
+            answer = at.call(what[0], version, **ASKS[what].request(offsets, version))[0]
+            assert ASKS[what].judge(answer, offsets) == want, (user, what)
+        at.close()
+    tenant(site, "away", action=0)
+    answer = site.do("metadata", 9, 3, inside="away", topics=[{"name": "__consumer_offsets"}],
+                     allow_auto_topic_creation=False)
+    assert code(answer, "topics", 0) == 3
+
+
+def test_odd_names_of_groups(site):
+    """Any UTF-8, also / and controls; in paths %XX. The empty one is error 24."""
+    odd = "a/b \u00e4\n%"
+    site.commit(odd, site.open)
+    assert odd in [g["group_id"] for g in site.do("list_groups", 4)["groups"]]
+    assert "/main/groups/a%2Fb%20\u00e4%0A%25" in [n["path"] for n in site.do("tree_list", 0, path="/main/groups")["nodes"]]
+    join = ASKS["join_group", "group"].request(Thing("group", ""), 9)
+    assert code(site.connection("admin").call("join_group", 9, **join)[0]) == 24
+    site.do("delete_groups", 2, groups_names=[odd])
+
+
+# Nodes and rules.
+
+def test_joining_a_group_costs_no_metadata(site):
+    """Its owner lies beside its state: the tree on disk knows nothing of it."""
+    site.commit("byuse", site.open, "olga")
+    assert node(site, "/main/groups/byuse")["owner"] == "olga" and node(site, "/main/groups/byuse")["by_use"]
+    assert not [p for p in stored(site, "*byuse*")]
+    site.set("/main/groups/byuse", mode=0o750)
+    assert stored(site, "/tenants/0/groups/byuse")
+    site.do("delete_groups", 2, groups_names=["byuse"])
+    assert not stored(site, "/tenants/0/groups/byuse")
+
+
+def test_a_right_that_is_gone_ends_a_waiting_fetch(site):
+    """It waits with the right, and is answered without it when the record comes."""
+    make(site, "waited")
+    site.rules("main", [binding("allow User:rita READ", Thing("topic", "waited"))])
+    rita = site.connection("rita")
+    ask = {**ASKS["fetch", "topic"].request(Thing("topic", "waited"), 12), "max_wait_ms": 300000, "min_bytes": 1}
+    rita.call("metadata", 9, topics=[])
+    rita.client.send("fetch", 12, ask)
+    site.do("delete_acls", 3, filters=[{**ANY_RULE, "resource_name_filter": "waited", "resource_type_filter": 2}])
+    site.do("produce", 9, **ASKS["produce", "topic"].request(Thing("topic", "waited"), 9))
+    answer = rita.client.answer("fetch", 12)[1]["responses"][0]["partitions"][0]
+    assert (answer["error_code"], answer["records"]) == (29, b"")
+
+
+def test_an_unknown_version_of_our_own_is_answered_with_the_range(site):
+    at = Connection(site, "stan")
+    at.open()
+    raw = struct.pack(">hhih", 20010, 7, 1, -1) + b"\0\0\0\0"
+    at.client.send_frame(raw)
+    _, answer = at.client.schema["id"].decode_response(0, at.client.read_frame())
+    assert answer["error_code"] == 35 and "0 to 0" in answer["error_message"]
+    at.close()
+    nobody = Connection(site, None)
+    nobody.open()
+    nobody.client.send_frame(raw)
+    with pytest.raises((EOFError, OSError)):
+        nobody.client.read_frame()
+    nobody.close()
+
+
+def test_filtering_a_list_is_no_denial(site):
+    """What a list leaves out is not in the log; what was asked for by name is, once."""
+    make(site, "unlisted")
+    before = len(site.broker.log)
+    site.connection("stan").call("metadata", 9, topics=None)
+    site.connection("stan").call("tree_list", 0, path="/main", recursive=True)
+    site.connection("stan").call("metadata", 9, topics=[{"name": "unlisted"}], allow_auto_topic_creation=False)
+    site.connection("stan").call("metadata", 9, topics=[{"name": "unlisted"}], allow_auto_topic_creation=False)
+    said = [line for line in site.broker.log[before:].split("\n") if "unlisted" in line]
+    assert len(said) == 1 and "stan" in said[0]
+
+
+def test_refused_requests_pay_too(site):
+    """And a delay that was told is kept: the connection reads nothing before it is over."""
+    site.do("alter_client_quotas", 1, entries=[{"entity": [{"entity_type": "user", "entity_name": "stan"}], "ops": [
+        {"key": "producer_byte_rate", "value": 100.0, "remove": False}]}])
+    make(site, "refused")
+    at = Connection(site, "stan")
+    answer = at.call("produce", 9, **ASKS["produce", "topic"].request(Thing("topic", "refused"), 9))[0]
+    told = time.monotonic()
+    assert answer["responses"][0]["partition_responses"][0]["error_code"] == 29 and answer["throttle_time_ms"] > 100
+    assert at.call("metadata", 9, topics=[])[0] is not None
+    assert time.monotonic() - told > answer["throttle_time_ms"] / 1000 - 0.1
+    at.close()
+    site.do("alter_client_quotas", 1, entries=[{"entity": [{"entity_type": "user", "entity_name": "stan"}], "ops": [
+        {"key": "producer_byte_rate", "value": 0.0, "remove": True}]}])
+
+
+def test_modes_can_be_kept_from_tools():
+    """acl.describe.modes: false leaves the rules alone."""
+    s = Site(cells=False, settings="acl.describe.modes: false")
+    try:
+        make_rule = binding("allow User:x READ", Thing("topic", "t"))
+        s.do("create_topics", 7, topics=[{"name": "t", "num_partitions": 1, "replication_factor": 1}])
+        s.rules("main", [make_rule])
+        told = s.do("describe_acls", 3, **ANY_RULE)["resources"]
+        assert [(r["resource_name"], [a["principal"] for a in r["acls"]]) for r in told] == [("t", ["User:x"])]
+    finally:
+        s.remove()
