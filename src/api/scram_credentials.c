@@ -120,8 +120,6 @@ check(struct request *rq, struct name user, int8_t mechanism, bool twice, enum s
 	struct acl_who w;
 	struct acl_answer a;
 	caller(rq, &w);
-	if (may_cluster(rq) != KERR_NONE)
-		return KERR_CLUSTER_AUTHORIZATION_FAILED;
 	if (!acl_may_user(image_acl(rq->image), &w, user, false, &a)) {
 		note_denial(rq, &w, &a);
 		return KERR_CLUSTER_AUTHORIZATION_FAILED;

@@ -196,6 +196,25 @@ def rule_manual():
                 say(ROOT / "man/schlossctl.1", 1, f"no word about schlossctl {words}")
 
 
+def rule_model():
+    """Every rule of the permission model names tests, and they exist."""
+    page = ROOT / "doc/MODEL.md"
+    files = {p.name: p.read_text() for p in [*ROOT.glob("tests/unit/*/*.c"), *ROOT.glob("tests/it/*.py")]}
+    cells = {line.split("|")[0].strip() for line in (ROOT / "tests/it/matrix.table").read_text().split("\n")}
+    for i, line in enumerate(page.read_text().split("\n"), 1):
+        if not line.startswith("| ") or line.startswith(("| rule |", "| --- |")):
+            continue
+        tests = re.findall(r"`([^`]*)`", line.rstrip(" |").rsplit(" | ", 1)[1])
+        if not tests:
+            say(page, i, "a rule without a test")
+        for test in tests:
+            name, _, function = test.partition(": ")
+            found = re.search(rf"(?m)^(?:def )?{re.escape(function)}\(", files.get(name, "")) if function else \
+                name in cells
+            if not found:
+                say(page, i, f"there is no test {test}")
+
+
 RULES = {n[5:]: f for n, f in list(globals().items()) if n.startswith("rule_")}
 
 
