@@ -20,7 +20,7 @@ api_versions_fill(struct request *rq, struct api_versions_rsp *out, enum kerr er
 			continue;
 		struct api_versions_rsp_api *a = WIRE_ADD(rq->arena, out->api_keys, api_versions_rsp_api);
 		a->api_key = w->key;
-		a->min_version = w->advertise;
+		a->min_version = w->lo;
 		a->max_version = w->hi;
 	}
 }

@@ -84,11 +84,10 @@ struct wire_msg {
 	int8_t lo, hi, flex;			/* flex: first version with compact forms and tags */
 };
 
-/* A row for each API. Versions below lo, down to advertise, are announced (old
- * clients look for them) but have no schema and are refused. */
+/* A row for each API. */
 struct wire_api {
 	int16_t key;
-	int8_t advertise, lo, hi, flex;
+	int8_t lo, hi, flex;
 	bool own;				/* Schloss's, not Kafka's: not in ApiVersions */
 	const char *name;			/* as Kafka writes it: "ListOffsets" */
 	const struct wire_msg *req, *rsp;

@@ -44,7 +44,7 @@ class Field:
 class Api:
     def __init__(self, name, key):
         self.name, self.key = name, key
-        self.lo = self.hi = self.advertise = 0
+        self.lo = self.hi = 0
         self.flex = FOREVER
         self.about = ""
         self.blocks = {}
@@ -104,10 +104,9 @@ class Parser:
         rest = words[3:]
         span = re.fullmatch(r"v(\d+)(?:-(\d+))?", rest.pop(0))
         api.lo, api.hi = int(span[1]), int(span[2] or span[1])
-        api.advertise = api.lo
         while rest:
             what, value = rest.pop(0), rest.pop(0).rstrip("+")
-            if what not in ("flex", "advertise"):
+            if what != "flex":
                 raise self.wrong(f"{what}?")
             setattr(api, what, int(value))
 
@@ -372,7 +371,7 @@ def source(maker, apis):
     out += ["const struct wire_api wire_apis[] = {"]
     for a in apis:
         own = str(a.key >= OWN_FROM).lower()
-        out.append(f"\t{{ {a.key}, {a.advertise}, {a.lo}, {a.hi}, {a.flex}, {own}, "
+        out.append(f"\t{{ {a.key}, {a.lo}, {a.hi}, {a.flex}, {own}, "
                    f"\"{camel(a.name)}\", &{a.name}_req_msg, &{a.name}_rsp_msg }},")
     return out + ["};", "", f"const int wire_apis_n = {len(apis)};"]
 

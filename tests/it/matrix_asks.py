@@ -59,6 +59,11 @@ def _(o, v):
     return produce(o.name, None)
 
 
+@ask("produce", "old", "responses.0.partition_responses.0.error_code")
+def _(o, v):
+    return produce(o.name, None)
+
+
 @ask("produce", "txn", "responses.0.partition_responses.0.error_code")
 def _(o, v):
     return produce("open", o.name)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches with codecs: what the topic asks for lies on the disk; large ones are checked aside, in order."""
 import random
+import ssl
 import struct
 
 import pytest
+import twin
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -97,3 +99,18 @@ def test_a_client_that_goes_while_its_batch_is_checked(shared):
         p.purge()
         del p
     assert produce(shared, "gone", [b"still fine"]) == [0]
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+def test_old_produce_is_refused_in_its_own_words(shared, version):
+    shared.ctl("topic", "create", f"old-{version}")
+    c = shared.conf()
+    with twin.Client("127.0.0.1", shared.port, server_hostname="127.0.0.1",
+                     ssl_context=ssl.create_default_context(cafile=c["ssl.ca.location"])) as client:
+        ranges = {k["api_key"]: k for k in client.call("api_versions", 0)["api_keys"]}
+        assert ranges[0]["min_version"] == 0
+        assert client.sasl_scram(c["sasl.username"], c["sasl.password"])["error_code"] == 0
+        answer = client.call("produce", version, acks=1, timeout_ms=1000, topic_data=[
+            {"name": f"old-{version}", "partition_data": [{"index": 0, "records": b"\0" * 30}, {"index": 1}]}])
+        assert [p["error_code"] for p in answer["responses"][0]["partition_responses"]] == [35, 35]
+        assert client.call("metadata", 9, topics=None)["controller_id"] == 1

@@ -309,7 +309,6 @@ class Api:
         self.lo, self.hi = int(lo), int(hi or lo)
         options = dict(zip(words[4::2], words[5::2]))
         self.flex = int(options.get("flex", "127+").rstrip("+"))
-        self.advertise = int(options.get("advertise", lo).rstrip("+"))
         self.messages = {}
 
     def codec(self, version):

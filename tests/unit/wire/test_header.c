@@ -85,10 +85,9 @@ unknown_apis_and_versions_are_told_not_refused(void **state)
 	struct reader negative = READER("\x00\x03\xff\xff\x00\x00\x00\x05");
 	assert_ok(wire_header_decode(&negative, &h));
 	assert_false(h.supported);
-	/* Announced, but without a schema. */
-	struct reader old = READER("\x00\x00\x00\x02\x00\x00\x00\x05");
+	struct reader old = READER("\x00\x02\x00\x00\x00\x00\x00\x05");
 	assert_ok(wire_header_decode(&old, &h));
-	assert_int_equal(h.api->advertise, 0);
+	assert_int_equal(h.api->lo, 1);
 	assert_false(h.supported);
 }
 
