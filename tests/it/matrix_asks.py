@@ -207,17 +207,19 @@ def _(o, v):
 
 @ask("delete_topics", "topic", "responses.0.error_code", lambda s, o, a: s.make_topic(o))
 def _(o, v):
-    return {"topics": [{"name": o.name, "topic_id": ZERO}]} if v >= 6 else {"topic_names": [o.name]}
+    named = {"topics": [{"name": o.name, "topic_id": ZERO}]} if v >= 6 else {"topic_names": [o.name]}
+    return {**named, "timeout_ms": 10000}
 
 
 @ask("delete_topics", "id", "responses.0.error_code", lambda s, o, a: s.make_topic(o))
 def _(o, v):
-    return {"topics": [{"name": None, "topic_id": o.id}]}
+    return {"topics": [{"name": None, "topic_id": o.id}], "timeout_ms": 10000}
 
 
 @ask("create_partitions", "topic", "results.0.error_code")
 def _(o, v):
-    return {"topics": [{"name": o.name, "count": 2, "assignments": None}], "validate_only": True}
+    return {"topics": [{"name": o.name, "count": 2, "assignments": None}], "validate_only": True,
+            "timeout_ms": 10000}
 
 
 @ask("delete_records", "topic", "topics.0.partitions.0.error_code")
@@ -304,7 +306,8 @@ for form in ("group", "old"):
 
 @ask("sync_group", "group", "error_code")
 def _(o, v):
-    return {"group_id": o.name, "generation_id": 1, "member_id": "nobody", "assignments": []}
+    named = {"protocol_type": "consumer", "protocol_name": "range"} if v >= 5 else {}
+    return {"group_id": o.name, "generation_id": 1, "member_id": "nobody", "assignments": [], **named}
 
 
 @ask("heartbeat", "group", "error_code")

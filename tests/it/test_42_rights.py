@@ -139,7 +139,13 @@ def test_only_operators_touch_an_operators_record(site):
     assert code(keyed, "results", 0) == 31
     assert code(tina.call("team_alter", 0, changes=[{"action": 2, "team": "admins", "users": ["admin"]}])[0],
                 "results", 0) == 31
-    assert site.connection("admin").call("id", 0, user=None)[0]["operator"]
+    site.team("main", "chiefs")
+    site.do("team_alter", 0, changes=[{"action": 2, "team": "chiefs", "users": ["admin"]}])
+    for action, users in ((3, ["admin"]), (1, [])):		# leaving a team, and its end
+        answer = tina.call("team_alter", 0, changes=[{"action": action, "team": "chiefs", "users": users}])[0]
+        assert code(answer, "results", 0) == 31
+    me = site.connection("admin").call("id", 0, user=None)[0]
+    assert me["operator"] and "chiefs" in me["teams"]
 
 
 @pytest.mark.parametrize("change", ["delete", "lock", "key"])
@@ -318,3 +324,76 @@ def test_modes_can_be_kept_from_tools():
         assert [(r["resource_name"], [a["principal"] for a in r["acls"]]) for r in told] == [("t", ["User:x"])]
     finally:
         s.remove()
+
+
+# Who may change what.
+
+@pytest.fixture(scope="module")
+def changing(site):
+    """A topic that olga owns, and stan sees; rita has every operation on it by a rule."""
+    site.team("main", "crew")
+    site.team("main", "tools")
+    site.do("team_alter", 0, changes=[{"action": 2, "team": "crew", "users": ["olga"]}])
+    make(site, "changing")
+    site.rules("main", [binding("allow User:rita ALL", Thing("topic", "changing")),
+                        binding("allow User:stan DESCRIBE", Thing("topic", "changing"))])
+    return "/main/topics/changing"
+
+
+CHANGES = {
+    "chmod": ({"mode_clear": 0o777, "mode_set": 0o750}, {"olga", "tina", "admin"}),
+    "chgrp": ({"team": "crew"}, {"olga", "tina", "admin"}),
+    "chgrp to another's team": ({"team": "tools"}, {"tina", "admin"}),
+    "chown": ({"owner": "stan"}, {"tina", "admin"}),
+    "chown and chmod": ({"owner": "olga", "mode_set": 0o700}, {"tina", "admin"}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_who_changes_a_node(site, changing, what):
+    """x on the node, or every operation by a rule, gives none of it."""
+    change, allowed = CHANGES[what]
+    for user in ("olga", "stan", "rita", "tina", "admin"):
+        answer = site.connection(user).call("tree_set", 0, changes=[{"path": changing, **change}], dry_run=True)[0]
+        assert code(answer, "results", 0) == (0 if user in allowed else 31), user
+
+
+@pytest.mark.parametrize("what", ["literal", "prefixed", "any"])
+def test_who_changes_rules(site, changing, what):
+    """Literal ones on a node are its owner's to make and to delete; all others the administrator's."""
+    on = {"literal": "", "prefixed": " on topic prefixed changing", "any": " on topic literal *"}[what]
+    rule = binding(f"allow User:nobody READ{on}", Thing("topic", "changing"))
+    names = {"resource_type_filter": 2, "resource_name_filter": rule["resource_name"], "operation": 3,
+             "pattern_type_filter": rule["resource_pattern_type"], "principal_filter": "User:nobody",
+             "host_filter": "*", "permission_type": 3}
+    for user in ("stan", "rita", "olga", "tina", "admin"):
+        want = 0 if user in ("tina", "admin") or (user, what) == ("olga", "literal") else 31
+        made = site.connection(user).call("create_acls", 3, creations=[rule])[0]
+        assert code(made, "results", 0) == want, user
+        site.rules("main", [rule])
+        gone = site.connection(user).call("delete_acls", 3, filters=[names])[0]["filter_results"][0]
+        assert (gone["error_code"], len(gone["matching_acls"])) == (want, int(want == 0)), user
+        site.do("delete_acls", 3, filters=[names])
+
+
+def test_a_filter_of_many_names_is_the_administrators(site, changing):
+    """An owner names his node; what else would match is not told."""
+    for wide in ({}, {"resource_type_filter": 2}, {"resource_type_filter": 2, "pattern_type_filter": 3},
+                 {"resource_name_filter": "changing", "resource_type_filter": 2}):
+        gone = site.connection("olga").call("delete_acls", 3, filters=[{**ANY_RULE, **wide}])[0]["filter_results"][0]
+        assert (gone["error_code"], gone["matching_acls"]) == (31, []), wide
+
+
+def test_making_a_topic_by_asking_for_it(site):
+    """It takes CREATE as well as DESCRIBE, and belongs to who asked."""
+    for version in (1, 12):
+        name = f"asked{version}"
+        site.rules("main", [binding(f"allow User:stan DESCRIBE on topic prefixed {name}", site.open),
+                            binding(f"allow User:rita ALL on topic prefixed {name}", site.open)])
+        asked = {"topics": [{"name": name}], **({"allow_auto_topic_creation": True} if version > 3 else {})}
+        assert code(site.connection("stan").call("metadata", version, **asked)[0], "topics", 0) == 29
+        assert code(site.connection("olga").call("metadata", version, **asked)[0], "topics", 0) == 29
+        assert code(site.connection("tina").call("metadata", 9, **{**asked, "allow_auto_topic_creation": False})[0],
+                    "topics", 0) == 3
+        assert code(site.connection("rita").call("metadata", version, **asked)[0], "topics", 0) == 0
+        assert node(site, f"/main/topics/{name}")["owner"] == "rita"
