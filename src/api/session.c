@@ -74,6 +74,10 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	s->quota = quota_open(core->quota, s->principal.user);
 	conn_set_ready(s->conn);
 	listener_logged_in(s->conn);
+	struct acl_who who;
+	acl_who_of(image_acl(rcu_read(*core->image)), &s->principal, 0, &who);
+	if (who.is_operator)
+		listener_vouch(s->conn);
 	ev_debug(conn_event(s->conn), "logged in as %.*s by %s", STR_ARG(s->principal.user.s),
 	    s->principal.mechanism);
 }

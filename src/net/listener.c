@@ -5,6 +5,9 @@
  * connections, those without a login in the order they came; counters are
  * atomic or, by address, under one lock.
  *
+ * A few places are kept for addresses that an operator has logged in from
+ * lately: a flood from elsewhere neither fills them nor pushes their logins out.
+ *
  * Where descriptors run out the listener rests for a moment: a socket that can
  * be accepted but is not would otherwise wake the loop for ever.
  */
@@ -29,6 +32,8 @@
 #define ACCEPTS_A_TURN	64
 #define BACKLOG		1024
 #define REST_NS		(100 * NS_PER_MS)
+#define VOUCHED_MAX	64	/* addresses that are remembered */
+#define KEPT		8	/* places for them: in all, and before the login on each loop */
 
 /* What is counted by address. */
 struct from {
@@ -41,6 +46,7 @@ struct crowd {
 	struct loop *loop;
 	struct list login, ready;
 	unsigned login_n;
+	unsigned kept_n;		/* of them, on kept places */
 };
 
 struct listeners {
@@ -50,6 +56,8 @@ struct listeners {
 	struct map *by_addr;
 	struct list listeners;		/* their memory stays: connections log through them */
 	unsigned count, turn;
+	struct addr vouched[VOUCHED_MAX];
+	unsigned vouched_n;		/* ever; the oldest gives way */
 };
 
 /* Put beside each connection: what listeners know of it. */
@@ -60,6 +68,7 @@ struct guest {
 	struct crowd *crowd;
 	struct addr addr;
 	bool waiting;			/* for its login */
+	bool kept;			/* on a place kept for its address */
 };
 
 struct listener {
@@ -133,14 +142,36 @@ addr_key(const struct addr *a)
 	return NAME(a->family, ((struct str){ (const char *)a->b, sizeof(a->b) }));
 }
 
+/* Lock held. */
+static bool
+is_vouched(const struct listeners *all, const struct addr *addr)
+{
+	for (unsigned i = 0; i < all->vouched_n && i < VOUCHED_MAX; i++)
+		if (addr_eq(&all->vouched[i], addr))
+			return true;
+	return false;
+}
+
+void
+listener_vouch(struct conn *conn)
+{
+	struct guest *g = conn_gone_arg(conn);
+	struct listeners *all = g->all;
+	lock_take(&all->lock);
+	if (!is_vouched(all, &g->addr))
+		all->vouched[all->vouched_n++ % VOUCHED_MAX] = g->addr;
+	lock_drop(&all->lock);
+}
+
 /* Counts one more from this address, or says why not. */
 static const char *
-admit(struct listeners *all, const struct addr *addr)
+admit(struct listeners *all, const struct addr *addr, bool *ret_vouched)
 {
 	const char *why = NULL;
 	lock_take(&all->lock);
 	struct from *f = map_get(all->by_addr, addr_key(addr));
-	if (all->count >= all->config.max)
+	*ret_vouched = is_vouched(all, addr);
+	if (all->count >= all->config.max + (*ret_vouched ? KEPT : 0))
 		why = "max.connections is reached";
 	else if (f != NULL && f->all >= all->config.max_per_ip)
 		why = "max.connections.per.ip is reached";
@@ -178,15 +209,27 @@ discount(struct listeners *all, const struct addr *addr, bool login, bool gone)
 	lock_drop(&all->lock);
 }
 
+/* It waits no more. */
+static void
+step_aside(struct guest *g)
+{
+	list_del(&g->hook);
+	g->waiting = false;
+	g->crowd->login_n--;
+	g->crowd->kept_n -= g->kept;
+}
+
 static void
 guest_gone(void *arg, const struct conn *conn)
 {
 	struct guest *g = arg;
+	bool waiting = g->waiting;
 	(void)conn;
-	list_del(&g->hook);
-	if (g->waiting)
-		g->crowd->login_n--;
-	discount(g->all, &g->addr, g->waiting, true);
+	if (waiting)
+		step_aside(g);
+	else
+		list_del(&g->hook);
+	discount(g->all, &g->addr, waiting, true);
 	mem_free(g);
 }
 
@@ -196,9 +239,7 @@ listener_logged_in(struct conn *conn)
 	struct guest *g = conn_gone_arg(conn);
 	if (!g->waiting)
 		return;
-	g->waiting = false;
-	g->crowd->login_n--;
-	list_del(&g->hook);
+	step_aside(g);
 	list_add(&g->crowd->ready, &g->hook);
 	discount(g->all, &g->addr, true, false);
 }
@@ -226,17 +267,28 @@ struct arrival {
 	int fd;
 	struct addr addr;
 	uint16_t port;
+	bool vouched;
 };
+
+/* Who has waited longest on a place that is not kept for him. */
+static struct guest *
+oldest_of(struct crowd *c)
+{
+	LIST_FOREACH(hook, &c->login) {
+		struct guest *g = CONTAINER_OF(hook, struct guest, hook);
+		if (!g->kept)
+			return g;
+	}
+	return NULL;
+}
 
 static void
 make_room(struct crowd *c, unsigned share)
 {
-	while (c->login_n >= share && !list_empty(&c->login)) {
-		struct guest *oldest = CONTAINER_OF(c->login.next, struct guest, hook);
-		list_del(&oldest->hook); /* it goes at the end of the turn */
-		c->login_n--;
+	struct guest *oldest;
+	while (c->login_n - c->kept_n >= share && (oldest = oldest_of(c)) != NULL) {
+		step_aside(oldest); /* it goes at the end of the turn */
 		discount(oldest->all, &oldest->addr, true, false);
-		oldest->waiting = false;
 		conn_close(oldest->conn, "too many have not logged in; this one has waited longest");
 	}
 }
@@ -257,10 +309,12 @@ arrived(struct post *post)
 	}
 	make_room(a->crowd, (all->config.login_max + all->config.loops_n - 1) / all->config.loops_n);
 	struct guest *g = MEM_NEW(struct guest);
-	*g = (struct guest){ .all = all, .crowd = a->crowd, .addr = a->addr, .waiting = true };
+	*g = (struct guest){ .all = all, .crowd = a->crowd, .addr = a->addr, .waiting = true,
+		.kept = a->vouched && a->crowd->kept_n < KEPT };
 	list_init(&g->hook);
 	list_add(&a->crowd->login, &g->hook);
 	a->crowd->login_n++;
+	a->crowd->kept_n += g->kept;
 	g->conn = conn_create(&(struct conn_config){ .loop = loop, .fd = a->fd, .transport = t,
 	    .peer = a->addr, .peer_port = a->port, .ops = l->config.ops, .listener = l->config.arg,
 	    .limits = all->config.limits, .ev = &l->ev, .gone = guest_gone, .gone_arg = g });
@@ -282,7 +336,8 @@ welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
 	struct addr addr = addr_from_sockaddr((const struct sockaddr *)(const void *)ss);
 	char text[ADDR_TEXT];
 	int one = 1;
-	const char *why = admit(all, &addr);
+	bool vouched;
+	const char *why = admit(all, &addr, &vouched);
 	if (why != NULL) {
 		ev_info(&l->ev, "refused a connection from %s: %s", addr_format(&addr, text), why);
 		close(fd);
@@ -296,6 +351,7 @@ welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
 	a->fd = fd;
 	a->addr = addr;
 	a->port = port_of(ss);
+	a->vouched = vouched;
 	loop_post(a->crowd->loop, &a->post);
 }
 

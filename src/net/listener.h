@@ -56,6 +56,10 @@ uint16_t listener_port(const struct listener *l);
 /* A connection has logged in: it does not count as waiting any more. */
 void listener_logged_in(struct conn *conn);
 
+/* An operator has logged in on it: from now on a few places are kept for his
+ * address, in all and before the login, whoever fills the others. */
+void listener_vouch(struct conn *conn);
+
 /* Calls each(conn, arg) for every connection of a loop; on that loop. */
 void listeners_each(struct listeners *all, struct loop *loop,
     void (*each)(struct conn *conn, void *arg), void *arg);

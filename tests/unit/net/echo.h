@@ -2,7 +2,7 @@
 #pragma once
 
 /* A server on one loop that echoes frames, for the tests of net and TLS, and a
- * blocking client's end. A frame "hold" is answered only after the next one;
+ * blocking client's end. "ready" and "vouch" log in, the latter as an operator. A frame "hold" is answered only after the next one;
  * "mute" mutes for 200 ms; "none" has no answer; "big" is answered by 1 MiB. */
 #include <arpa/inet.h>
 #include <stdatomic.h>
@@ -70,10 +70,12 @@ echo_frame(struct conn *conn, void *session, const uint8_t *p, size_t n)
 	struct echo_session *s = session;
 	struct reply *r = conn_reply_begin(conn);
 	atomic_fetch_add(&s->echo->frames, 1);
-	if (n == 5 && memcmp(p, "ready", 5) == 0) {
+	if ((n == 5 && memcmp(p, "ready", 5) == 0) || (n == 5 && memcmp(p, "vouch", 5) == 0)) {
 		conn_set_ready(conn);
 		listener_logged_in(conn);
 	}
+	if (n == 5 && memcmp(p, "vouch", 5) == 0)
+		listener_vouch(conn);
 	if (n == 4 && memcmp(p, "hold", 4) == 0) {
 		s->held = r;
 		return;
@@ -170,15 +172,25 @@ echo_stop(struct echo *e)
 	rcu_destroy(&e->rcu);
 }
 
-static int
-echo_connect(struct echo *e)
+/* From 127.0.0.HOST. */
+static inline int
+echo_connect_from(struct echo *e, unsigned host)
 {
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 + host) };
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(e->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct timeval tv = { 10, 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0)
+		abort();
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0)
 		abort();
 	return fd;
+}
+
+static int
+echo_connect(struct echo *e)
+{
+	return echo_connect_from(e, 1);
 }

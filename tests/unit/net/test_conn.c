@@ -235,6 +235,43 @@ oldest_without_login_goes(void **state)
 		close(fd[i]);
 }
 
+/* A flood from elsewhere takes neither the place of an operator's login that is
+ * under way, nor the last one in all. */
+static void
+places_are_kept_for_operators_addresses(void **state)
+{
+	int operator_ = echo_connect_from(&echo, 2), waiting, fd[100], late;
+	(void)state;
+	say(operator_, "vouch");
+	hear(operator_, "vouch");
+	waiting = echo_connect_from(&echo, 2);
+	for (int i = 0; i < 12; i++)
+		fd[i] = echo_connect_from(&echo, 3);
+	assert_true(is_closed(fd[0]));
+	say(waiting, "ready");
+	hear(waiting, "ready");
+	close(waiting);
+	for (int i = 0; i < 12; i++)
+		close(fd[i]);
+	while (listeners_count(echo.all) > 1)
+		usleep(1000);
+	for (int i = 0; i < 99; i++) {
+		fd[i] = echo_connect_from(&echo, 3 + (unsigned)i / 40);
+		say(fd[i], "ready");
+		hear(fd[i], "ready");
+	}
+	late = echo_connect_from(&echo, 9);
+	assert_true(is_closed(late));
+	waiting = echo_connect_from(&echo, 2);
+	say(waiting, "ready");
+	hear(waiting, "ready");
+	close(waiting);
+	close(late);
+	close(operator_);
+	for (int i = 0; i < 99; i++)
+		close(fd[i]);
+}
+
 static void
 one_address_has_its_limit(void **state)
 {
@@ -317,6 +354,7 @@ main(void)
 		C(split_at_every_byte), C(ten_thousand_at_once), C(large_frames), C(bad_lengths_close),
 		C(half_a_frame_then_gone), C(replies_keep_their_order), C(muted_reads_nothing),
 		C(drains), C(oldest_without_login_goes), C(one_address_has_its_limit),
+		C(places_are_kept_for_operators_addresses),
 		C(closed_before_it_is_open),
 		Q(login_has_a_deadline), Q(answers_never_taken),
 	};
