@@ -103,6 +103,64 @@ def test_every_version(site, api):
     assert not wrong, "\n".join(wrong)
 
 
+# Many things in one request.
+
+def merged(requests):
+    """One request about all that they are about; None where the API has no such form."""
+    out = {}
+    for request in requests:
+        for key, value in request.items():
+            if isinstance(value, list):
+                out[key] = out.get(key, []) + value
+            elif out.setdefault(key, value) != value:
+                return None
+    return out
+
+
+def codes_about(value, o):
+    """Every error code that the answer says about the object."""
+    if isinstance(value, list):
+        return [c for one in value for c in codes_about(one, o)]
+    if not isinstance(value, dict):
+        return []
+    if o.name in value.values() or (o.id and o.id in value.values()):
+        return all_codes(value)
+    return [c for one in value.values() for c in codes_about(one, o)]
+
+
+def all_codes(value):
+    if isinstance(value, list):
+        return [c for one in value for c in all_codes(one)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["error_code"]] if "error_code" in value else []
+    return own + [c for one in value.values() for c in all_codes(one)]
+
+
+MANY = [a for a in APIS if a.type in ("topic", "group") and a.what in ("topic", "group", "id") and a.ops != ["CREATE"]
+        and a.allowed != "listed"]
+
+
+@pytest.mark.parametrize("api", chosen(MANY), ids=str)
+def test_one_denial_among_many(site, api):
+    """The others of the request are answered as if they were alone, and so is it: in whatever order."""
+    grid = {c.name: c for c in site.grids[api.type]}
+    may = grid[{"READ": "other-r", "WRITE": "other-w"}.get(api.ops[0], "other-x")]
+    none = grid["other-none"]
+    for version in api.versions:
+        for pair in ((may, none), (none, may)):
+            request = merged([api.ask.request(c.object, version) for c in pair])
+            if request is None:
+                continue
+            answer = site.user(may).call(api.api, version, **request)[0]
+            want = {may: {int(api.allowed), 0}, none: {int(api.hidden), 0}}
+            for c in pair:
+                codes = set(codes_about(answer, c.object))
+                assert codes <= want[c] and max(codes) == max(want[c]), (version, c.name, answer)
+            if api.ask.heal:
+                api.ask.heal(site, may.object, answer)
+
+
 # What `why` says, and the fields that tell what one may do.
 
 def targets(c):

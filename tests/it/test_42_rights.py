@@ -397,3 +397,23 @@ def test_making_a_topic_by_asking_for_it(site):
                     "topics", 0) == 3
         assert code(site.connection("rita").call("metadata", version, **asked)[0], "topics", 0) == 0
         assert node(site, f"/main/topics/{name}")["owner"] == "rita"
+
+
+def test_an_ipv4_address_is_one_through_ipv6_too(site):
+    """A listener on all addresses sees IPv4 peers as mapped ones: rules and `id` speak of the plain address."""
+    text = site.broker.yaml.read_text()
+    plain = f'address: "127.0.0.1:{site.broker.port}"'
+    assert text.count(plain) == 1
+    site.hang_up()
+    site.broker.stop()
+    site.broker.yaml.write_text(text.replace(plain, f'address: "*:{site.broker.port}"'))
+    site.broker.start()
+    make(site, "mapped")
+    site.rules("main", [binding("allow User:rita READ from 127.0.0.1", Thing("topic", "mapped")),
+                        binding("allow User:rita WRITE from 127.0.0.0/8", Thing("topic", "mapped"))])
+    for what in (("fetch", "topic"), ("produce", "topic")):
+        answer = site.connection("rita").call(what[0], 9, **ASKS[what].request(Thing("topic", "mapped"), 9))[0]
+        assert ASKS[what].judge(answer, None) == "0", what
+    assert site.connection("rita").call("id", 0, user=None)[0]["host"] == "127.0.0.1"
+    site.connection("stan").call("metadata", 9, topics=[{"name": "mapped"}], allow_auto_topic_creation=False)
+    assert "::ffff" not in site.broker.log
