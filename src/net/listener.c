@@ -47,6 +47,7 @@ struct crowd {
 	struct list login, ready;
 	unsigned login_n;
 	unsigned kept_n;		/* of them, on kept places */
+	unsigned waiting;		/* login_n and those on their way here; under the lock */
 };
 
 struct listeners {
@@ -81,6 +82,18 @@ struct listener {
 	struct post opening, closing;	/* two: one may wait behind the other */
 	pthread_cond_t done;
 	bool closed;
+};
+
+/* A socket on its way to its loop. */
+struct arrival {
+	struct post post;
+	struct listener *listener;
+	struct crowd *crowd;
+	int fd;
+	struct addr addr;
+	uint16_t port;
+	bool vouched;
+	bool over;			/* it takes the place of one that has not logged in */
 };
 
 struct listeners *
@@ -163,15 +176,30 @@ listener_vouch(struct conn *conn)
 	lock_drop(&all->lock);
 }
 
-/* Counts one more from this address, or says why not. */
+/* The loop whose turn it is; where the house is full, one that has somebody to
+ * close, or NULL, also where too many are already on their way. Lock held. */
+static struct crowd *
+choose_crowd(struct listeners *all, bool full)
+{
+	struct crowd *best = &all->crowds[all->turn++ % all->config.loops_n];
+	for (unsigned i = 0; full && i < all->config.loops_n; i++)
+		if (all->crowds[i].waiting > best->waiting)
+			best = &all->crowds[i];
+	bool refuse = best->waiting == 0 || all->count >= (uint64_t)all->config.max + KEPT + ACCEPTS_A_TURN;
+	return full && refuse ? NULL : best;
+}
+
+/* Counts one more from the arrival's address and finds it a loop, or says why not. */
 static const char *
-admit(struct listeners *all, const struct addr *addr, bool *ret_vouched)
+admit(struct listeners *all, struct arrival *a)
 {
 	const char *why = NULL;
 	lock_take(&all->lock);
-	struct from *f = map_get(all->by_addr, addr_key(addr));
-	*ret_vouched = is_vouched(all, addr);
-	if (all->count >= all->config.max + (*ret_vouched ? KEPT : 0))
+	struct from *f = map_get(all->by_addr, addr_key(&a->addr));
+	a->vouched = is_vouched(all, &a->addr);
+	a->over = all->count >= all->config.max + (a->vouched ? KEPT : 0);
+	a->crowd = choose_crowd(all, a->over);
+	if (a->crowd == NULL)
 		why = "max.connections is reached";
 	else if (f != NULL && f->all >= all->config.max_per_ip)
 		why = "max.connections.per.ip is reached";
@@ -180,24 +208,28 @@ admit(struct listeners *all, const struct addr *addr, bool *ret_vouched)
 	if (why == NULL) {
 		if (f == NULL) {
 			f = MEM_NEW(struct from);
-			f->addr = *addr;
+			f->addr = a->addr;
 			map_put(all->by_addr, addr_key(&f->addr), f);
 		}
 		f->all++;
 		f->login++;
 		all->count++;
+		a->crowd->waiting++;
 	}
 	lock_drop(&all->lock);
 	return why;
 }
 
+/* login: the crowd where it waited for its login, or NULL where it does not any more. */
 static void
-discount(struct listeners *all, const struct addr *addr, bool login, bool gone)
+discount(struct listeners *all, const struct addr *addr, struct crowd *login, bool gone)
 {
 	lock_take(&all->lock);
 	struct from *f = map_get(all->by_addr, addr_key(addr));
-	if (login)
+	if (login != NULL) {
 		f->login--;
+		login->waiting--;
+	}
 	if (gone) {
 		f->all--;
 		all->count--;
@@ -229,7 +261,7 @@ guest_gone(void *arg, const struct conn *conn)
 		step_aside(g);
 	else
 		list_del(&g->hook);
-	discount(g->all, &g->addr, waiting, true);
+	discount(g->all, &g->addr, waiting ? g->crowd : NULL, true);
 	mem_free(g);
 }
 
@@ -241,7 +273,7 @@ listener_logged_in(struct conn *conn)
 		return;
 	step_aside(g);
 	list_add(&g->crowd->ready, &g->hook);
-	discount(g->all, &g->addr, true, false);
+	discount(g->all, &g->addr, g->crowd, false);
 }
 
 void
@@ -259,17 +291,6 @@ listeners_each(struct listeners *all, struct loop *loop,
 	}
 }
 
-/* A socket on its way to its loop. */
-struct arrival {
-	struct post post;
-	struct listener *listener;
-	struct crowd *crowd;
-	int fd;
-	struct addr addr;
-	uint16_t port;
-	bool vouched;
-};
-
 /* Who has waited longest on a place that is not kept for him. */
 static struct guest *
 oldest_of(struct crowd *c)
@@ -283,14 +304,28 @@ oldest_of(struct crowd *c)
 }
 
 static void
-make_room(struct crowd *c, unsigned share)
+close_waiting(struct guest *g, const char *why)
 {
-	struct guest *oldest;
-	while (c->login_n - c->kept_n >= share && (oldest = oldest_of(c)) != NULL) {
-		step_aside(oldest); /* it goes at the end of the turn */
-		discount(oldest->all, &oldest->addr, true, false);
-		conn_close(oldest->conn, "too many have not logged in; this one has waited longest");
-	}
+	step_aside(g); /* it goes at the end of the turn */
+	discount(g->all, &g->addr, g->crowd, false);
+	conn_close(g->conn, why);
+}
+
+/* Closes those in whose place this one comes; false where there is none (any more). */
+static bool
+make_room(struct arrival *a, unsigned share)
+{
+	struct crowd *c = a->crowd;
+	struct guest *oldest = oldest_of(c);
+	if (a->over && oldest == NULL && a->vouched && !list_empty(&c->login))
+		oldest = CONTAINER_OF(c->login.next, struct guest, hook);
+	if (a->over && oldest == NULL)
+		return false;
+	if (a->over)
+		close_waiting(oldest, "max.connections is reached; this one has waited longest for its login");
+	while (c->login_n - c->kept_n >= share && (oldest = oldest_of(c)) != NULL)
+		close_waiting(oldest, "too many have not logged in; this one has waited longest");
+	return true;
 }
 
 static void
@@ -300,14 +335,15 @@ arrived(struct post *post)
 	struct listener *l = a->listener;
 	struct listeners *all = l->all;
 	struct loop *loop = a->crowd->loop;
-	struct transport *t = l->config.transport(l->config.arg, a->fd, loop);
+	struct transport *t = NULL;
+	if (make_room(a, (all->config.login_max + all->config.loops_n - 1) / all->config.loops_n))
+		t = l->config.transport(l->config.arg, a->fd, loop);
 	if (t == NULL) {
 		close(a->fd);
-		discount(all, &a->addr, true, true);
+		discount(all, &a->addr, a->crowd, true);
 		mem_free(a);
 		return;
 	}
-	make_room(a->crowd, (all->config.login_max + all->config.loops_n - 1) / all->config.loops_n);
 	struct guest *g = MEM_NEW(struct guest);
 	*g = (struct guest){ .all = all, .crowd = a->crowd, .addr = a->addr, .waiting = true,
 		.kept = a->vouched && a->crowd->kept_n < KEPT };
@@ -332,26 +368,20 @@ port_of(const struct sockaddr_storage *ss)
 static void
 welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
 {
-	struct listeners *all = l->all;
-	struct addr addr = addr_from_sockaddr((const struct sockaddr *)(const void *)ss);
 	char text[ADDR_TEXT];
 	int one = 1;
-	bool vouched;
-	const char *why = admit(all, &addr, &vouched);
+	struct arrival *a = MEM_NEW(struct arrival);
+	*a = (struct arrival){ .listener = l, .fd = fd, .port = port_of(ss),
+		.addr = addr_from_sockaddr((const struct sockaddr *)(const void *)ss) };
+	a->post.run = arrived;
+	const char *why = admit(l->all, a);
 	if (why != NULL) {
-		ev_info(&l->ev, "refused a connection from %s: %s", addr_format(&addr, text), why);
+		ev_info(&l->ev, "refused a connection from %s: %s", addr_format(&a->addr, text), why);
 		close(fd);
+		mem_free(a);
 		return;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	struct arrival *a = MEM_NEW(struct arrival);
-	a->post.run = arrived;
-	a->listener = l;
-	a->crowd = &all->crowds[all->turn++ % all->config.loops_n];
-	a->fd = fd;
-	a->addr = addr;
-	a->port = port_of(ss);
-	a->vouched = vouched;
 	loop_post(a->crowd->loop, &a->post);
 }
 

@@ -10,8 +10,9 @@
 /*
  * Listening sockets, and how many connections there may be: in all, from one
  * address, and not yet logged in. Where those that have not logged in fill
- * their share, the oldest of them is closed for the new one, so that somebody
- * who opens connections and says nothing cannot keep others out.
+ * their share, or all places are taken and some of them by such, the oldest of
+ * them is closed for the new one, so that somebody who opens connections and
+ * says nothing cannot keep others out.
  */
 struct listeners;
 struct listener;

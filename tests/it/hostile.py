@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests with hostile input share: a bystander, raw connections, frames made by hand."""
+import pathlib
+import socket
+import ssl
+import struct
+import time
+
+import twin
+from confluent_kafka import Consumer, Producer, TopicPartition
+from harness import Broker, run
+
+# The sanitizer keeps what was freed for a while; that would hide what the broker itself holds.
+LEAN = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:quarantine_size_mb=8:malloc_context_size=5"}
+SETTINGS = "group.initial.rebalance.delay.ms: 0"
+API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
+
+
+class Site:
+    """A broker and somebody who goes on working whatever others send to it."""
+
+    def __init__(self, settings=SETTINGS):
+        self.broker = Broker(settings).start(env=LEAN)
+        self.schema = twin.Schema()
+        self.broker.ctl("topic", "create", "calm")
+        conf = self.broker.conf()
+        self.context = ssl.create_default_context(cafile=conf["ssl.ca.location"])
+        self.login = conf["sasl.username"], conf["sasl.password"]
+        self.producer = Producer({**conf, "linger.ms": 0})
+        self.consumer = Consumer({**conf, "group.id": "calm", "enable.auto.commit": False})
+        self.consumer.assign([TopicPartition("calm", 0, 0)])
+        self.n = 0
+        self.undisturbed()
+
+    def undisturbed(self):
+        """One more record of the bystander's, there and back, in its place."""
+        failed = []
+        self.producer.produce("calm", b"%d" % self.n, on_delivery=lambda e, m: e and failed.append(e))
+        assert self.producer.flush(30) == 0 and not failed, failed
+        end = time.monotonic() + 30
+        m = None
+        while m is None and time.monotonic() < end:
+            m = self.consumer.poll(1)
+        assert m is not None and m.error() is None, m and m.error()
+        assert (m.value(), m.offset()) == (b"%d" % self.n, self.n)
+        self.n += 1
+        assert self.broker.process.poll() is None
+
+    def resident(self):
+        """What the broker holds in memory, bytes."""
+        status = pathlib.Path(f"/proc/{self.broker.process.pid}/status").read_text()
+        return int(next(x for x in status.split("\n") if x.startswith("VmRSS")).split()[1]) * 1024
+
+    def connections(self):
+        """Sockets that the broker has accepted and not closed."""
+        out = run("ss", "-Htn", "state", "established", f"( sport = :{self.broker.port} )").stdout
+        return len(out.strip().split("\n")) if out.strip() else 0
+
+    def remove(self):
+        self.consumer.close()
+        self.broker.remove()
+
+    # Connections, ever less finished
+
+    def client(self, timeout=30):
+        c = self.tls(timeout)
+        assert c.sasl_scram(*self.login)["error_code"] == 0
+        return c
+
+    def tls(self, timeout=30):
+        """A handshake, and no login."""
+        return twin.Client("127.0.0.1", self.broker.port, schema=self.schema, ssl_context=self.context,
+                           server_hostname="127.0.0.1", timeout=timeout)
+
+    def tcp(self, timeout=30):
+        return socket.create_connection(("127.0.0.1", self.broker.port), timeout=timeout)
+
+
+def closed(sock):
+    """True when the broker hangs up, by whatever means, before the socket's time-out."""
+    try:
+        while sock.recv(65536):
+            pass
+        return True
+    except TimeoutError:
+        return False
+    except (ConnectionError, ssl.SSLError, OSError):
+        return True
+
+
+def send_and_see(client, raw):
+    """Sends bytes as they are; the answer's frame, or None where the broker hung up instead."""
+    try:
+        client.sock.sendall(raw)
+        return client.read_frame()
+    except (EOFError, ConnectionError, ssl.SSLError):
+        return None
+
+
+def frame(raw):
+    return struct.pack(">i", len(raw)) + raw
+
+
+def header(key, version, correlation=7, client_id=b"hostile", tags=None):
+    """tags: the bytes of a flexible header behind the client id."""
+    n = struct.pack(">h", len(client_id)) if client_id is not None else b"\xff\xff"
+    return struct.pack(">hhi", key, version, correlation) + n + (client_id or b"") + (tags or b"")
+
+
+def eventually(what, seconds=30):
+    """Waits until what() is true."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it does not come to it"
+        time.sleep(0.05)
