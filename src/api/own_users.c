@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Users, teams and tenants. What may not be is answered at once; the rest of a
- * request is one change (users), or one after the other (teams).
+ * request is one change (users), or one after the other (teams). Groups that a
+ * user made by use are no metadata: where he is deleted, those that are to be
+ * kept become nodes first, or the next user of his name would own them.
  */
 #include "acl/change.h"
 #include "api/authorize.h"
 #include "api/own.h"
 #include "api/session.h"
 #include "meta/image.h"
+#include "meta/tree.h"
 #include "meta/users.h"
 
 enum { ACTION_CREATE, ACTION_ALTER, ACTION_DELETE };	/* of UserAlter */
@@ -15,6 +18,8 @@ enum { ACTION_CREATE, ACTION_ALTER, ACTION_DELETE };	/* of UserAlter */
 /* Which result each user_change belongs to. */
 struct user_work {
 	struct users_change change;
+	struct nodes_change kept;	/* groups of users who are deleted, before that */
+	ARRAY(struct node_change) groups;
 	ARRAY(struct user_change) list;
 	int32_t *row;			/* of the result */
 };
@@ -85,9 +90,50 @@ plan_alter(struct request *rq, struct user_work *w, int32_t row,
 	return w->list.n > before ? KERR_NONE : KERR_INVALID_REQUEST;
 }
 
+struct heritage {
+	struct request *rq;
+	struct user_work *work;
+	const struct user_change *change;
+	bool any;
+};
+
+static void
+inherit(const struct group *group, const struct group_owner *owner, void *arg)
+{
+	struct heritage *h = arg;
+	struct arena *arena = h->rq->arena;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(h->rq->image), group->name.tenant);
+	if (owner == NULL || !str_eq(owner->owner, h->change->user.s) ||
+	    acl_tenant_node(t, ACL_GROUP, group->name.s) != NULL)
+		return;
+	h->any = true;
+	*ARRAY_ADD(arena, h->work->groups) = (struct node_change){ .type = ACL_GROUP,
+		.name = NAME(group->name.tenant, arena_str(arena, group->name.s)),
+		.node = { .owner = h->change->chown_to.n > 0 ? h->change->chown_to : STR(""),
+			.team = arena_str(arena, owner->team.p == NULL ? STR("") : owner->team),
+			.mode = owner->mode } };
+}
+
+/* The groups that he made by use, as they are to be without him. */
+static enum kerr
+bequeath(struct request *rq, struct user_work *w, const struct user_change *c, struct str *ret_message)
+{
+	struct heritage h = { rq, w, c, false };
+	int32_t before = w->groups.n;
+	enum kerr err = coord_list(rq->core->coord, c->user.tenant, inherit, &h);
+	if (err == KERR_NONE && h.any && !c->purge && c->chown_to.n == 0) {
+		*ret_message = arena_printf(rq->arena, "'%.*s' owns groups: say --chown-to USER or --purge",
+		    STR_ARG(c->user.s));
+		err = KERR_POLICY_VIOLATION;
+	}
+	if (err != KERR_NONE)
+		w->groups.n = before;
+	return err;
+}
+
 static enum kerr
 plan_user(struct request *rq, struct user_work *w, int32_t row, uint32_t tenant,
-    const struct user_alter_req_change *in)
+    const struct user_alter_req_change *in, struct str *ret_message)
 {
 	struct user_change c = { .user = NAME(tenant, in->user), .is_operator = in->operator == 1,
 		.team = in->primary_team.p == NULL ? STR("") : in->primary_team,
@@ -110,8 +156,12 @@ plan_user(struct request *rq, struct user_work *w, int32_t row, uint32_t tenant,
 	if (in->action != ACTION_CREATE && in->action != ACTION_DELETE)
 		return KERR_INVALID_REQUEST;
 	c.kind = in->action == ACTION_CREATE ? USER_CREATE : USER_DELETE;
-	add_user_change(rq, w, row, &c);
-	return KERR_NONE;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), tenant);
+	if (c.kind == USER_DELETE && acl_tenant_user(t, in->user) != NULL)
+		err = bequeath(rq, w, &c, ret_message);
+	if (err == KERR_NONE)
+		add_user_change(rq, w, row, &c);
+	return err;
 }
 
 static enum api_turn
@@ -130,6 +180,20 @@ users_changed(struct request *rq)
 	return API_ANSWER;
 }
 
+static enum api_turn
+groups_kept(struct request *rq)
+{
+	struct user_work *w = rq->state;
+	struct user_alter_rsp *out = rq->out;
+	if (w->kept.change.result == CHANGE_OK)
+		return own_submit(rq, &w->change.change, users_changed);
+	for (int32_t i = 0; i < w->list.n; i++) {
+		struct user_alter_rsp_result *r = &out->results.v[w->row[i]];
+		r->error_code = (int16_t)own_result(rq, w->kept.change.result, &w->kept.change.why, &r->error_message);
+	}
+	return API_ANSWER;
+}
+
 enum api_turn
 api_user_alter(struct request *rq, const void *vin, void *vout)
 {
@@ -144,14 +208,20 @@ api_user_alter(struct request *rq, const void *vin, void *vout)
 	for (int32_t i = 0; i < in->changes.n; i++) {
 		struct user_alter_rsp_result *r = WIRE_ADD(rq->arena, out->results, user_alter_rsp_result);
 		r->user = in->changes.v[i].user;
-		r->error_code = (int16_t)plan_user(rq, w, i, tenant, &in->changes.v[i]);
+		r->error_code = (int16_t)plan_user(rq, w, i, tenant, &in->changes.v[i],
+		    &r->error_message);
 	}
 	if (w->list.n == 0)
 		return API_ANSWER;
 	users_change_init(&w->change);
 	w->change.users = w->list.v;
 	w->change.n = w->list.n;
-	return own_submit(rq, &w->change.change, users_changed);
+	if (w->groups.n == 0)
+		return own_submit(rq, &w->change.change, users_changed);
+	nodes_change_init(&w->kept);
+	w->kept.nodes = w->groups.v;
+	w->kept.n = w->groups.n;
+	return own_submit(rq, &w->kept.change, groups_kept);
 }
 
 static void

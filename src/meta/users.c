@@ -192,6 +192,34 @@ lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 	return CHANGE_OK;
 }
 
+/* One node goes to the heir, or to nobody. */
+static void
+give_node(struct plan *p, const struct user_change *x, enum acl_type type, struct str name,
+    const struct acl_node *node)
+{
+	struct acl_node next = *node;
+	next.owner = x->chown_to.n > 0 ? x->chown_to : STR("");
+	tree_put_node(p, x->user.tenant, type, arena_str(plan_arena(p), name), &next);
+}
+
+/* The tenant itself and its directories. */
+static bool
+give_directories(struct plan *p, struct user_change *x, bool write)
+{
+	static const enum acl_type types[] = { ACL_TENANT, ACL_TOPICS, ACL_GROUPS, ACL_TXNS };
+	bool any = false;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
+		const struct acl_node *n = acl_tenant_node(t, types[i], STR(""));
+		if (n == NULL || !str_eq(n->owner, x->user.s))
+			continue;
+		any = true;
+		if (write)
+			give_node(p, x, types[i], STR(""), n);
+	}
+	return any;
+}
+
 /* Nodes that he owns: they are given to another, or to nobody; true if there are any. */
 static bool
 give_nodes(struct plan *p, struct user_change *x, bool write)
@@ -199,11 +227,10 @@ give_nodes(struct plan *p, struct user_change *x, bool write)
 	static const struct { enum acl_type type; const char *dir; } kinds[] = {
 		{ ACL_TOPIC, "topics" }, { ACL_GROUP, "groups" }, { ACL_TXN, "txns" },
 	};
-	const struct acl_image *acl = image_acl(plan_image(p));
-	bool any = false;
+	bool any = give_directories(p, x, write);
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		struct str name = STR("");
-		const struct acl_tenant *t = acl_image_tenant(acl, x->user.tenant);
+		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
 		const struct acl_node *n = acl_tenant_next_node(t, kinds[k].type, name, &name);
 		for (; n != NULL; n = acl_tenant_next_node(t, kinds[k].type, name, &name)) {
 			if (!str_eq(n->owner, x->user.s))
@@ -211,9 +238,8 @@ give_nodes(struct plan *p, struct user_change *x, bool write)
 			any = true;
 			if (!write)
 				continue;
-			struct acl_node next = *n;
-			next.owner = x->chown_to.n > 0 ? x->chown_to : STR("");
-			tree_put_node(p, x->user.tenant, kinds[k].type, arena_str(plan_arena(p), name), &next);
+			name = arena_str(plan_arena(p), name);
+			give_node(p, x, kinds[k].type, name, n);
 			t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
 		}
 	}
@@ -258,7 +284,7 @@ delete_user(struct plan *p, struct user_change *x, bool exists)
 	bool owns = give_nodes(p, x, false);
 	if ((owns && !x->purge && x->chown_to.n == 0) || (r.found.n > 0 && !x->purge && x->chown_to.n == 0)) {
 		why_set(&x->why, 0, "'%.*s' %s: say --chown-to USER or --purge", STR_ARG(x->user.s),
-		    owns ? "owns topics or groups" : "stands in rules");
+		    owns ? "owns something in the tree" : "stands in rules");
 		return CHANGE_POLICY;
 	}
 	if (owns)

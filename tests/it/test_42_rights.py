@@ -417,3 +417,32 @@ def test_an_ipv4_address_is_one_through_ipv6_too(site):
     assert site.connection("rita").call("id", 0, user=None)[0]["host"] == "127.0.0.1"
     site.connection("stan").call("metadata", 9, topics=[{"name": "mapped"}], allow_auto_topic_creation=False)
     assert "::ffff" not in site.broker.log
+
+
+def test_nobody_inherits_a_users_name(site):
+    """Who owns something, be it a directory or a group by use, is deleted with an heir or with all of it."""
+    tenant(site, "heirs", action=0)
+    site.users("heirs", ["anna", "heir"])
+    site.make_open("heirs")
+
+    def delete(user, **how):
+        return site.connection("admin").call("user_alter", 0, tenant="heirs", changes=[
+            {"action": 2, "user": user, **how}])[0]["results"][0]["error_code"]
+
+    def owner(path):
+        return node(site, f"/heirs{path}")["owner"]
+    assert delete("boss") == 44
+    assert delete("boss", chown_to="heir") == 0
+    assert [owner(p) for p in ("", "/topics", "/groups", "/txns")] == ["heir"] * 4
+    site.users("heirs", ["boss"])
+    assert site.connection("boss@heirs").call("user_list", 0, users=None)[0]["error_code"] == 31
+    for how, left in (({"chown_to": "heir"}, "heir"), ({"purge": True}, "")):
+        site.commit("annas", Thing("topic", "open"), "anna@heirs")
+        assert owner("/groups/annas") == "anna"
+        assert delete("anna") == 44
+        assert delete("anna", **how) == 0
+        assert owner("/groups/annas") == left
+        site.users("heirs", ["anna"])
+        assert owner("/groups/annas") == left
+        site.connections.pop(("anna@heirs", None)).close()
+        site.do("delete_groups", 2, inside="heirs", groups_names=["annas"])
