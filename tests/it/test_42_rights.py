@@ -446,3 +446,69 @@ def test_nobody_inherits_a_users_name(site):
         assert owner("/groups/annas") == left
         site.connections.pop(("anna@heirs", None)).close()
         site.do("delete_groups", 2, inside="heirs", groups_names=["annas"])
+
+
+# Limits: each level, each key, on the wire.
+
+def limit(site, entity, key, value, inside=None):
+    site.do("alter_client_quotas", 1, inside=inside, entries=[{
+        "entity": [{"entity_type": t, "entity_name": n} for t, n in entity],
+        "ops": [{"key": key, "value": value or 0.0, "remove": value is None}]}])
+
+
+ENTITIES = {
+    "tenant": [("tenant", "limited")], "user": [("user", "anna")], "any user": [("user", None)],
+    "client": [("client-id", "twin")], "any client": [("client-id", None)],
+    "user and client": [("user", "anna"), ("client-id", "twin")], "user, any client": [("user", "anna"), ("client-id", None)],
+}
+
+
+@pytest.fixture(scope="module")
+def limited(site):
+    tenant(site, "limited", action=0)
+    site.users("limited", ["anna", "other"])
+    return site.make_open("limited")
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_every_entity_has_its_limit(site, limited, entity):
+    """It binds who it names, and is gone when it is removed."""
+    request = ASKS["produce", "topic"].request(limited, 9)
+
+    def throttled(user, client_id="twin"):
+        at = Connection(site, user)
+        at.open()
+        at.client.client_id = client_id
+        answer = at.call("produce", 9, **request)[0]
+        at.close()
+        return answer["throttle_time_ms"] > 0
+    assert not throttled("anna@limited")
+    limit(site, ENTITIES[entity], "producer_byte_rate", 50.0, None if entity == "tenant" else "limited")
+    assert throttled("anna@limited")
+    if entity == "user":
+        assert not throttled("other@limited")
+    if entity in ("client", "user and client"):
+        assert not throttled("anna@limited", "another")
+    assert not throttled("admin" if entity == "tenant" else "olga")
+    limit(site, ENTITIES[entity], "producer_byte_rate", None, None if entity == "tenant" else "limited")
+
+
+@pytest.mark.parametrize("key,value,api,version", [
+    ("consumer_byte_rate", 1.0, "fetch", 12), ("request_percentage", 0.002, "metadata", 9),
+    ("controller_mutation_rate", 0.01, "create_topics", 7)])
+def test_every_key_limits_something(site, limited, key, value, api, version):
+    site.do("produce", 9, inside="limited", **ASKS["produce", "topic"].request(limited, 9))
+    site.rules("limited", [binding("allow User:anna CREATE on topic prefixed anna", limited)])
+    limit(site, ENTITIES["user"], key, value, "limited")
+    at = Connection(site, "anna@limited")
+    topics = [{"name": f"annas{i}", "num_partitions": 3, "replication_factor": 1} for i in range(3)]
+    request = {"topics": topics[:1]} if api == "create_topics" else ASKS[api, "topic"].request(limited, version)
+    answer = at.call(api, version, **request)[0]
+    assert answer["throttle_time_ms"] > 0
+    at.close()
+    if api == "create_topics":		# what is in debt makes nothing more
+        refused = Connection(site, "anna@limited")
+        answer = refused.call(api, version, topics=topics[1:2])[0]
+        refused.close()
+        assert code(answer, "topics", 0) == 89
+    limit(site, ENTITIES["user"], key, None, "limited")
