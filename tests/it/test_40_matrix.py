@@ -8,8 +8,8 @@ denied must get the same bytes for what does not exist.
 import os
 
 import pytest
-from matrix import ANONYMOUS, OPS, Connection, Site, read_table
-from matrix_asks import ASKS
+from matrix import ANONYMOUS, OPS, TYPES, Connection, Site, binding, read_table
+from matrix_asks import ANY_RULE, ASKS
 
 GRIDS, APIS = read_table()
 ONLY = os.environ.get("MATRIX_ONLY")		# NAME[,NAME...] of APIs: for the mutation run
@@ -187,6 +187,33 @@ def test_why_agrees(site, grid):
             if not away and path != "/" and site.why(c, op, path, oneself=False) != may:
                 wrong.append(f"{c}: {op} {path}: not {may} to the operator")
     assert not wrong, "\n".join(wrong)
+
+
+NAMING = [	# requests that name a path or a rule
+    ("why", lambda o: {"operation": OPS["DESCRIBE"], "path": o.path}),
+    ("why", lambda o: {"operation": OPS["DELETE"], "path": o.path}),
+    ("tree_list", lambda o: {"path": o.path}),
+    ("tree_set", lambda o: {"changes": [{"path": o.path, "mode_set": 0o777, "force": True}], "dry_run": True}),
+    ("tree_set", lambda o: {"changes": [{"path": o.path, "owner": "stan"}], "dry_run": True}),
+    ("create_acls", lambda o: {"creations": [binding("allow User:rita READ", o)]}),
+    ("delete_acls", lambda o: {"filters": [{**ANY_RULE, "resource_name_filter": o.name, "resource_type_filter":
+                                            TYPES[o.type], "pattern_type_filter": 3}]}),
+]
+
+
+@pytest.mark.parametrize("grid", ["topic", "group", "group-used"])
+@pytest.mark.skipif(bool(ONLY), reason="one API only")
+def test_what_one_does_not_see_is_not_there_for_the_tree_either(site, grid):
+    for c in site.grids[grid]:
+        # Owners have rights that no rule takes away: they know of it.
+        if c.may["DESCRIBE"] or c.user in ("fred@acme", "olga"):
+            continue
+        for api, request in NAMING:
+            version = site.schema[api].hi
+            same = []
+            for o in (c.object, c.object.absent()):
+                same.append(site.user(c).call(api, version, **request(o))[1].replace(o.name.encode(), b"NAME"))
+            assert same[0] == same[1], (str(c), api, same)
 
 
 def bits(c):
