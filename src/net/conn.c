@@ -91,7 +91,8 @@ struct conn {
 	unsigned holds;
 	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
 	uint64_t muted_until, since, active, progress;
-	struct timer deadline, unmute;
+	struct timer deadline;
+	struct timer unmute;		/* or, not muted: goes on reading in the next turn */
 	struct loop_task task;
 	struct addr peer;
 	char peer_text[ADDR_TEXT + 8];
@@ -368,8 +369,12 @@ read_turn(struct conn *c)
 			conn_close(c, plain_end ? NULL : c->transport->ops->reason(c->transport));
 		}
 	}
-	if (c->state != CONN_CLOSED)
-		defer(c);
+	if (c->state == CONN_CLOSED)
+		return;
+	/* Others have their turn; what the transport has received makes no event. */
+	if (may_read(c) && c->transport->ops->pending(c->transport))
+		timer_set(loop_timers(c->loop), &c->unmute, loop_now(c->loop));
+	defer(c);
 }
 
 /* A client ends its handshake with a small segment and sends its first request in
@@ -605,8 +610,9 @@ static void
 unmute_due(struct timer *timer, uint64_t now)
 {
 	struct conn *c = CONTAINER_OF(timer, struct conn, unmute);
+	if (c->muted_until != 0)
+		c->active = now;
 	c->muted_until = 0;
-	c->active = now;
 	go_on(c);
 }
 

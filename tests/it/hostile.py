@@ -19,8 +19,10 @@ API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
 class Site:
     """A broker and somebody who goes on working whatever others send to it."""
 
-    def __init__(self, settings=SETTINGS):
-        self.broker = Broker(settings).start(env=LEAN)
+    def __init__(self, settings=SETTINGS, broker=None, env=None):
+        self.broker = broker or Broker(settings)
+        self.env = {**LEAN, **(env or {})}
+        self.broker.start(env=self.env)
         self.schema = twin.Schema()
         self.broker.ctl("topic", "create", "calm")
         conf = self.broker.conf()
@@ -59,6 +61,11 @@ class Site:
     def remove(self):
         self.consumer.close()
         self.broker.remove()
+
+    def restart(self):
+        self.broker.stop()
+        self.broker.start(env=self.env)
+        self.undisturbed()
 
     # Connections, ever less finished
 

@@ -345,6 +345,16 @@ def test_ten_thousand_in_a_row(site):
             assert struct.unpack_from(">i", c.read_frame())[0] == i
 
 
+def test_large_requests_in_a_row(site):
+    """More than is read in a turn: what TLS has received already is not forgotten."""
+    raw = frame(header(API_VERSIONS, 3, tags=b"\0") + b"\x02a\x02a\x01\x00\x80\x80\x40" + bytes(1 << 20))
+    with site.client() as c:
+        for _ in range(25):
+            c.sock.sendall(raw * 8)
+            for _ in range(8):
+                assert struct.unpack_from(">ih", c.read_frame()) == (7, 0)
+
+
 def test_answers_that_nobody_reads(site):
     before = site.resident()
     c = site.client(timeout=3)
