@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/list.h"
@@ -31,6 +32,14 @@ enum group_state {
 
 /* As Kafka's tools print it: "Empty", "PreparingRebalance", ... */
 const char *group_state_name(enum group_state state);
+
+/* What a member or a protocol may be called: these are kept as C strings, and two
+ * names that differ only behind a zero byte must not become one. */
+static inline bool
+group_word_fits(struct str s)
+{
+	return s.n == 0 || memchr(s.p, '\0', s.n) == NULL;
+}
 
 struct group_protocol {
 	struct str name;

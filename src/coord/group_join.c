@@ -43,9 +43,18 @@ supporters(const struct group *g, struct str protocol)
 }
 
 static bool
+words_fit(const struct group_join *j)
+{
+	ARRAY_FOREACH(const struct group_protocol, p, j->protocols)
+		if (!group_word_fits(p->name))
+			return false;
+	return group_word_fits(j->protocol_type);
+}
+
+static bool
 protocols_fit(const struct group *g, const struct group_join *j)
 {
-	if (j->protocol_type.n == 0 || j->protocols.n <= 0)
+	if (j->protocol_type.n == 0 || j->protocols.n <= 0 || !words_fit(j))
 		return false;
 	if (g->members_n == 0)
 		return true;
@@ -72,15 +81,24 @@ unchanged(const struct member *m, const struct group_join *j)
 	return true;
 }
 
-/* "NAME-uuid", as Kafka makes them: tools show the prefix to people. */
+/* "NAME-uuid", as Kafka makes them: tools show the prefix to people. A client may
+ * call itself anything: a zero byte would end the id before what makes it its own, and a
+ * very long name would make one that no string of the protocol holds. */
+#define PREFIX_MAX 255
+
 static char *
 make_id(struct str prefix)
 {
 	struct uuid u = uuid_make();
 	const uint8_t *b = u.b;
+	if (prefix.n > PREFIX_MAX) {
+		prefix.n = PREFIX_MAX;
+		while (prefix.n > 0 && ((uint8_t)prefix.p[prefix.n] & 0xc0) == 0x80)
+			prefix.n--;
+	}
 	char *id = mem_alloc(prefix.n + 38);
-	if (prefix.n > 0)
-		memcpy(id, prefix.p, prefix.n);
+	for (size_t i = 0; i < prefix.n; i++)
+		id[i] = prefix.p[i] == '\0' ? '_' : prefix.p[i];
 	snprintf(id + prefix.n, 38, "-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 	    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
 	    b[13], b[14], b[15]);
@@ -386,6 +404,8 @@ check_join(const struct group *g, const struct group_join *j)
 		return KERR_INVALID_SESSION_TIMEOUT;
 	if (g->state == GROUP_DEAD)
 		return KERR_COORDINATOR_NOT_AVAILABLE;
+	if (!group_word_fits(j->instance_id))
+		return KERR_INVALID_REQUEST;
 	if (!protocols_fit(g, j))
 		return KERR_INCONSISTENT_GROUP_PROTOCOL;
 	if (group_member_by_id(g, j->member_id) == NULL &&

@@ -151,7 +151,8 @@ member_decode(struct reader *r, int version, struct group_stored_member *m)
 	m->assignment = get_bytes(r);
 	if (version < 1)
 		m->rebalance_ms = m->session_ms;
-	if (r->err == 0 && (m->id.n == 0 || m->session_ms < 0 || m->rebalance_ms < 0))
+	if (r->err == 0 && (m->id.n == 0 || !group_word_fits(m->id) ||
+	    !group_word_fits(m->instance_id) || m->session_ms < 0 || m->rebalance_ms < 0))
 		r->err = ERR_CORRUPT;
 }
 
@@ -173,6 +174,8 @@ coord_group_decode(struct bytes value, struct arena *arena, struct group_stored 
 		s.state_since_ms = reader_i64(&r);
 	int32_t count = reader_i32(&r);
 	if (r.err != 0 || count < 0 || (size_t)count > reader_left(&r) / MEMBER_MIN)
+		return ERR_CORRUPT;
+	if (!group_word_fits(s.protocol_type) || !group_word_fits(s.protocol))
 		return ERR_CORRUPT;
 	ARRAY_SIZE(arena, s.members, count);
 	ARRAY_FOREACH(struct group_stored_member, m, s.members)

@@ -23,6 +23,7 @@ struct world {
 	struct group *group;
 	uint64_t now;
 	int stores, store_err;
+	size_t id_n;			/* of the last member id that was told */
 	struct client c[MAX];
 };
 
@@ -38,7 +39,7 @@ static void
 joined(void *ctx, void *cookie, const struct group_joined *a)
 {
 	struct client *c = cookie;
-	(void)ctx;
+	((struct world *)ctx)->id_n = a->member_id.n;
 	c->joins++;
 	c->err = a->err;
 	if (a->err == KERR_NONE || a->err == KERR_MEMBER_ID_REQUIRED)
@@ -446,6 +447,38 @@ bad_sessions_are_refused(void **state)
 	assert_int_equal(group_member_by_id(w->group, str_from(w->c[0].id))->rebalance_ms, 6000);
 }
 
+/* A client may call itself anything; its id stays its own, and short enough to be sent. */
+static void
+odd_names_are_nobody_elses(void **state)
+{
+	struct world *w = *state;
+	static char longest[32767];
+	memset(longest, 'x', sizeof(longest) - 1);
+	memcpy(longest + 254, "\xc3\xa4", 2); /* cut before it, not within */
+	struct group_protocol range = { STR("range"), { (const uint8_t *)"m", 1 } };
+	struct group_join j = { .client_id = { "c\0d", 3 }, .protocol_type = STR("consumer"),
+		.protocols = { &range, 1 }, .session_ms = 10000, .rebalance_ms = 60000 };
+	j.needs_member_id = true;
+	group_join(w->group, &j, &w->c[0]);
+	group_join(w->group, &j, &w->c[1]);
+	assert_int_equal(strlen(w->c[0].id), 3 + 37);
+	assert_memory_equal(w->c[0].id, "c_d-", 4);
+	assert_string_not_equal(w->c[0].id, w->c[1].id);
+	j.client_id = (struct str){ longest, sizeof(longest) };
+	struct client *c = &w->c[2];
+	w->id_n = 0;
+	group_join(w->group, &j, c);
+	assert_int_equal(c->err, KERR_MEMBER_ID_REQUIRED);
+	assert_int_equal(w->id_n, 254 + 37);
+	j.instance_id = (struct str){ "i\0k", 3 };
+	group_join(w->group, &j, c);
+	assert_int_equal(c->err, KERR_INVALID_REQUEST);
+	j.instance_id = STR_NULL;
+	range.name = (struct str){ "range\0x", 7 };
+	group_join(w->group, &j, c);
+	assert_int_equal(c->err, KERR_INCONSISTENT_GROUP_PROTOCOL);
+}
+
 static void
 abandoned_join_keeps_the_place(void **state)
 {
@@ -487,6 +520,7 @@ main(void)
 		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
 		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
+		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
 		G(bad_sessions_are_refused), G(abandoned_join_keeps_the_place),
 		G(subscriptions_are_read),
 	};
