@@ -8,17 +8,23 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
-	tests/fuzz/batch_corpus.py
+	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
 	tests/fuzz/fuzz_batch \
+	tests/fuzz/fuzz_coord \
 	tests/fuzz/fuzz_decompress \
+	tests/fuzz/fuzz_records \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_sasl \
 	tests/fuzz/fuzz_mapping \
 	tests/fuzz/fuzz_recovery
+
+# What tests/long/fuzz needs, and nothing else.
+.PHONY: fuzz-targets
+fuzz-targets: $(fuzz_targets)
 
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/wire_fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_request_LDADD = libwire.a libbase.a $(ISAL_LIBS)
@@ -47,3 +53,10 @@ tests_fuzz_fuzz_batch_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_decompress_SOURCES = tests/fuzz/fuzz_decompress.c $(fuzz_main)
 tests_fuzz_fuzz_decompress_LDADD = libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS)
 tests_fuzz_fuzz_decompress_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_coord_libs = libcoord.a libtenant.a libwire.a libacl.a libbase.a $(system_libs)
+tests_fuzz_fuzz_records_SOURCES = tests/fuzz/fuzz_records.c $(fuzz_main)
+tests_fuzz_fuzz_records_LDADD = $(fuzz_coord_libs)
+tests_fuzz_fuzz_records_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_coord_SOURCES = tests/fuzz/fuzz_coord.c $(fuzz_main)
+tests_fuzz_fuzz_coord_LDADD = $(fuzz_coord_libs)
+tests_fuzz_fuzz_coord_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
