@@ -66,10 +66,12 @@ check_phase(struct request *rq)
 	return session_may_work(rq->session) && tenant_is_there(rq) ? API_NEXT : API_CLOSE;
 }
 
-/* Whose buckets this request and what it does count in. */
+/* Whose buckets this request and what it does count in. The client id lies in the
+ * frame, which is gone when a request parks; then its arena is others' already. */
 static enum api_turn
 find_buckets(struct request *rq)
 {
+	rq->header.client_id = arena_str(rq->arena, rq->header.client_id);
 	if (rq->session->quota != NULL)
 		quota_client(rq->session->quota, rq->header.client_id);
 	return API_NEXT;
@@ -127,8 +129,6 @@ dispatch_settle(struct request *rq, enum api_turn turn)
 		break;
 	case API_WAIT:
 		rq->parked = true;
-		if (rq->frame != NULL) /* the client id lies in it, and is asked for at the end */
-			rq->header.client_id = arena_str(rq->arena, rq->header.client_id);
 		rq->frame = NULL;
 		if (!rq->overtake)
 			conn_hold(s->conn);

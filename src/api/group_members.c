@@ -35,8 +35,6 @@ api_join_group(struct request *rq, const void *vin, void *vout)
 	const struct join_group_req *in = vin;
 	struct join_group_rsp *out = vout;
 	enum kerr err = may_group(rq, in->group_id);
-	/* The client id lies in the frame, which is gone when the request parks. */
-	rq->header.client_id = arena_str(rq->arena, rq->header.client_id);
 	if (err == KERR_NONE)
 		return groups_park(rq, in->group_id, run_join, join_failed);
 	out->error_code = (int16_t)err;
