@@ -2,8 +2,9 @@
 #pragma once
 
 /* A server on one loop that echoes frames, for the tests of net and TLS, and a
- * blocking client's end. "ready" and "vouch" log in, the latter as an operator. A frame "hold" is answered only after the next one;
- * "mute" mutes for 200 ms; "none" has no answer; "big" is answered by 1 MiB. */
+ * blocking client's end. "ready" and "vouch" log in, the latter as an operator. A
+ * frame "hold" is answered only after the next one; "mute" mutes for 200 ms; "none"
+ * has no answer; "big" is answered by 1 MiB, what begins with "sink" by "sunk". */
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -76,6 +77,10 @@ echo_frame(struct conn *conn, void *session, const uint8_t *p, size_t n)
 	}
 	if (n == 5 && memcmp(p, "vouch", 5) == 0)
 		listener_vouch(conn);
+	if (n > 4 && memcmp(p, "sink", 4) == 0) {
+		echo_send(r, (const uint8_t *)"sunk", 4);
+		return;
+	}
 	if (n == 4 && memcmp(p, "hold", 4) == 0) {
 		s->held = r;
 		return;

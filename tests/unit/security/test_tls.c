@@ -214,6 +214,34 @@ large_answers_are_whole(void **state)
 	stop();
 }
 
+/* More than a turn reads at once: what TLS has received already makes no event, and
+ * the last frame of a burst waits for nothing else. */
+static void
+bursts_are_read_to_their_end(void **state)
+{
+	enum { FRAME = 262000, BURST = 20, ROUNDS = 40 };
+	uint8_t *frame = mem_zalloc(FRAME + 4), got[8];
+	uint32_t be = htonl(FRAME);
+	struct peer p;
+	(void)state;
+	memcpy(frame, &be, 4);
+	memcpy(frame + 4, "sink", 4);
+	start(TLS_CERT_NONE);
+	assert_true(try_connect(&p, TLS1_3_VERSION, NULL));
+	assert_true(exchange(&p, (const uint8_t *)"ready", 5));
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < BURST; i++)
+			assert_int_equal(SSL_write(p.ssl, frame, FRAME + 4), FRAME + 4);
+		for (int i = 0; i < BURST; i++) {
+			assert_int_equal(SSL_read(p.ssl, got, 8), 8);
+			assert_memory_equal(got, "\0\0\0\4sunk", 8);
+		}
+	}
+	hang_up(&p);
+	stop();
+	mem_free(frame);
+}
+
 static bool
 served(const struct pair *cert, int version)
 {
@@ -399,7 +427,7 @@ subjects_are_written_as_java_does(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { T(both_versions_echo), T(large_answers_are_whole),
+	const struct CMUnitTest tests[] = { T(both_versions_echo), T(large_answers_are_whole), T(bursts_are_read_to_their_end),
 		T(client_certificates), T(garbage_is_closed), T(renegotiation_is_refused),
 		T(endless_key_updates_end), T(reload_serves_the_new_certificate),
 		T(bad_files_have_reasons), T(subjects_are_written_as_java_does) };
