@@ -4,3 +4,6 @@ bench_logbench_SOURCES = bench/logbench.c
 bench_logbench_LDADD = liblog.a libwire.a libbase.a $(system_libs)
 bench_logstart_SOURCES = bench/logstart.c
 bench_logstart_LDADD = liblog.a libwire.a libbase.a $(system_libs)
+EXTRA_PROGRAMS += bench/load
+bench_load_SOURCES = bench/load.c bench/stream.c bench/stream.h
+bench_load_LDADD = libcli.a libbroker.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)

@@ -57,6 +57,18 @@ version_of(const struct conn *conn, const struct wire_api *api)
 	return version;
 }
 
+int
+conn_fd(const struct conn *conn)
+{
+	return conn->fd;
+}
+
+void *
+conn_tls(const struct conn *conn)
+{
+	return conn->ssl;
+}
+
 const char *
 conn_host(const struct conn *conn)
 {

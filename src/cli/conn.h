@@ -30,5 +30,10 @@ int conn_call(struct conn *conn, struct arena *arena, int key, const void *in, v
 int conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,
     struct why *why);
 
+/* The socket and the TLS on it (an SSL *; NULL without), for bench/, which goes on
+ * by itself after the login. Owned by the connection. */
+int conn_fd(const struct conn *conn);
+void *conn_tls(const struct conn *conn);
+
 /* The host that answered, as it was written in the client file. */
 const char *conn_host(const struct conn *conn);
