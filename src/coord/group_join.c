@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 
+#define AGAIN_NS NS_PER_SEC
+
 static void
 refuse(struct group *g, void *cookie, enum kerr err, struct str member_id)
 {
@@ -274,8 +276,10 @@ group_complete_join(struct group *g)
 			group_remove_member(g, m, KERR_UNKNOWN_MEMBER_ID);
 	}
 	if (g->members_n > 0 && !elect_leader(g)) {
-		/* Only static members, none of them back: their places are kept. */
-		timer_set(g->timers, &g->rebalance, g->now + rebalance_timeout(g));
+		/* Only static members, none of them back: their places are kept. They may
+		 * have asked for no time at all; not to look all the time. */
+		uint64_t wait = rebalance_timeout(g);
+		timer_set(g->timers, &g->rebalance, g->now + (wait > AGAIN_NS ? wait : AGAIN_NS));
 		return;
 	}
 	g->generation++;

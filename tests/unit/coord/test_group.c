@@ -3,6 +3,7 @@
 #include "../test.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -447,6 +448,34 @@ bad_sessions_are_refused(void **state)
 	assert_int_equal(group_member_by_id(w->group, str_from(w->c[0].id))->rebalance_ms, 6000);
 }
 
+/* A static member that gives no time for a rebalance and does not come to it. */
+static void
+no_time_at_all_is_no_loop(void **state)
+{
+	struct world *w = *state;
+	struct group_protocol range = { STR("range"), { (const uint8_t *)"m", 1 } };
+	struct group_join j = { .instance_id = STR("i"), .client_id = STR("cl"), .protocol_type = STR("consumer"),
+		.protocols = { &range, 1 }, .session_ms = 1000000, .rebalance_ms = 60000 };
+	group_join(w->group, &j, &w->c[0]);
+	pass(w, 3000);
+	j.member_id = str_from(w->c[0].id);
+	j.rebalance_ms = 0;
+	for (int i = 0; i < 2; i++) {
+		sync_(w, &w->c[0], &w->c[0], 1);
+		group_join(w->group, &j, &w->c[0]);
+	}
+	sync_(w, &w->c[0], &w->c[0], 1);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+	join(w, &w->c[1]);
+	group_abandon(w->group, &w->c[1]);
+	alarm(60); /* where it loops it loops for ever */
+	pass(w, 100000);
+	alarm(0);
+	assert_int_equal(w->group->members_n, 1);
+	pass(w, 1000000);
+	assert_int_equal(w->group->state, GROUP_EMPTY);
+}
+
 /* A client may call itself anything; its id stays its own, and short enough to be sent. */
 static void
 odd_names_are_nobody_elses(void **state)
@@ -521,6 +550,7 @@ main(void)
 		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
 		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
+		G(bad_sessions_are_refused), G(no_time_at_all_is_no_loop),
 		G(bad_sessions_are_refused), G(abandoned_join_keeps_the_place),
 		G(subscriptions_are_read),
 	};
