@@ -365,6 +365,58 @@ topic_delete(struct cli *cli, struct args *args)
 	return status;
 }
 
+/* "NAME" or "NAME:PARTITION"; a topic's name has no colon. */
+static int
+recover_arguments(struct cli *cli, struct args *args, struct topic_recover_req *in)
+{
+	int64_t partition;
+	wire_defaults(&topic_recover_req_msg, in);
+	in->partitions.n = -1;
+	in->force = args_flag(args, "--force");
+	int status = args_end(args, 1, 1);
+	if (status != 0)
+		return status;
+	char *name = (char *)(uintptr_t)arena_str(cli->arena, str_from(args->v[0])).p;
+	char *colon = strrchr(name, ':');
+	if (colon != NULL) {
+		*colon = '\0';
+		in->partitions.n = 0;
+		status = args_number("PARTITION", colon + 1, 0, INT32_MAX, &partition);
+		if (status == 0)
+			*ARRAY_ADD(cli->arena, in->partitions) = (int32_t)partition;
+	}
+	in->topic = cli_name(name);
+	return status;
+}
+
+static int
+topic_recover(struct cli *cli, struct args *args)
+{
+	struct topic_recover_req in;
+	struct topic_recover_rsp out;
+	int status = recover_arguments(cli, args, &in);
+	if (status == 0)
+		status = cli_open_in(cli, STR_NULL);
+	if (status == 0)
+		status = cli_call(cli, WIRE_KEY_TOPIC_RECOVER, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, what(cli, in.topic.s.p), out.error_code, out.error_message);
+	if (status != 0)
+		return status;
+	for (int32_t i = 0; i < out.partitions.n; i++) {
+		const struct topic_recover_rsp_partition *p = &out.partitions.v[i];
+		const char *name = arena_printf(cli->arena, "partition %s:%d", in.topic.s.p, p->partition_index).p;
+		if (cli_answer(cli, name, p->error_code, p->error_message) != 0)
+			status = CLI_REFUSED;
+		else
+			print_done(&cli->print, "Partition %s:%d is served again, offsets %lld to %lld.", in.topic.s.p,
+			    p->partition_index, (long long)p->log_start, (long long)p->end - 1);
+	}
+	if (out.partitions.n == 0)
+		print_done(&cli->print, "Topic %s: no partition has failed.", in.topic.s.p);
+	return status;
+}
+
 const struct verb topic_verbs[] = {
 	{ "topic", "create", topic_create,
 	    "NAME [-p PARTITIONS] [--owner USER] [--team TEAM] [--mode MODE] [-c SETTING=VALUE] ...",
@@ -374,5 +426,7 @@ const struct verb topic_verbs[] = {
 	{ "topic", "alter", topic_alter, "NAME [-p PARTITIONS] [-c SETTING=VALUE] ... [-d SETTING] ...",
 	    "set settings, return them to the default (-d), add partitions" },
 	{ "topic", "delete", topic_delete, "NAME ...", "delete topics with their records" },
+	{ "topic", "recover", topic_recover, "NAME[:PARTITION] [--force]",
+	    "serve partitions again whose disk had failed" },
 	{ .name = NULL },
 };

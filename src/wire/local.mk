@@ -36,6 +36,7 @@ wire_schema = \
 	src/wire/schema/describe_user_scram_credentials.api \
 	src/wire/schema/fetch.api \
 	src/wire/schema/find_coordinator.api \
+	src/wire/schema/topic_recover.api \
 	src/wire/schema/enter.api \
 	src/wire/schema/group_create.api \
 	src/wire/schema/heartbeat.api \

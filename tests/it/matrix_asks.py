@@ -501,3 +501,8 @@ def _(o, v):
 @ask("enter", "root", "error_code")
 def _(o, v):
     return {"tenant": o.tenant}
+
+
+@ask("topic_recover", "topic", "error_code")
+def _(o, v):
+    return {"topic": o.name, "partitions": None}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A partition whose disk failed: refused by name, brought back by a command, its records as they were."""
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from harness import Failed
+
+
+def produce(broker, topic, values):
+    told = []
+    p = Producer({**broker.conf(), "message.timeout.ms": 4000, "linger.ms": 0, "batch.num.messages": 1})
+    for v in values:
+        p.produce(topic, v, callback=lambda e, m: told.append(e is None))
+        p.flush()
+    return told
+
+
+def consume(broker, topic, n):
+    c = Consumer({**broker.conf(), "group.id": "r", "enable.auto.commit": False})
+    c.assign([TopicPartition(topic, 0, 0)])
+    got = [c.poll(20) for _ in range(n)]
+    c.close()
+    return [m and m.value() for m in got]
+
+
+@pytest.fixture(scope="module")
+def failed(shared):
+    """The partition's directory goes away under the broker; the next segment cannot be made."""
+    shared.ctl("topic", "create", "frail", "-c", "segment.bytes=20000", "-c", "flush=os")
+    shared.ctl("topic", "create", "sound")
+    good = [b"%04d" % i + bytes(4000) for i in range(3)]
+    assert produce(shared, "frail", good) == [True] * 3
+    home, away = shared.dir / "data/frail-0", shared.tmp / "away"
+    home.rename(away)
+    told = produce(shared, "frail", [b"more" + bytes(4000)] * 8)
+    assert not told[-1]
+    away.rename(home)
+    return good, told
+
+
+def test_others_go_on(shared, failed):
+    assert "Broker: Disk error" in shared.kcat("-P", "-t", "frail", "-X", "message.timeout.ms=3000", stdin="x\n", check=False).stderr \
+        or "frail" in shared.log
+    assert produce(shared, "sound", [b"fine"]) == [True]
+    assert "no partition has failed" in shared.ctl("topic", "recover", "sound").stdout
+
+
+def test_it_comes_back_with_what_was_acknowledged(shared, failed):
+    good, told = failed
+    out = shared.ctl("topic", "recover", "frail:0").stdout
+    assert "Partition frail:0 is served again" in out
+    assert "no partition has failed" in shared.ctl("topic", "recover", "frail").stdout
+    assert produce(shared, "frail", [b"again"]) == [True]
+    n = 3 + sum(told) + 1
+    got = consume(shared, "frail", n)
+    assert got[:3] == good and got[-1] == b"again"
+    shared.restart()
+    assert consume(shared, "frail", n) == got
+
+
+def test_what_is_not_there(shared):
+    for args in (["no-such"], ["sound:7"], ["sound:x"], []):
+        with pytest.raises(Failed):
+            shared.ctl("topic", "recover", *args)
+
+
+def test_owners_may_and_strangers_may_not(shared):
+    shared.user("olga")
+    shared.user("stan")
+    shared.ctl("chown", "olga", "/main/topics/sound")
+    shared.ctl("topic", "recover", "sound", conf="olga")
+    with pytest.raises(Failed, match="TOPIC_AUTHORIZATION_FAILED|not allowed"):
+        shared.ctl("topic", "recover", "sound", conf="stan")
+    shared.ctl("topic", "recover", "__consumer_offsets")
+    with pytest.raises(Failed):
+        shared.ctl("topic", "recover", "__consumer_offsets", conf="olga")
