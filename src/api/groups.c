@@ -161,6 +161,30 @@ expire_begin(struct post *post)
 	    loop_now(g->config.loops[0]) + (uint64_t)g->config.expire_every_ms * NS_PER_MS);
 }
 
+static void
+expire_end(struct post *post)
+{
+	struct groups *g = CONTAINER_OF(post, struct groups, expire_end_post);
+	timer_cancel(loop_timers(g->config.loops[0]), &g->expire_timer);
+	lock_take(&g->lock);
+	g->expired_last = true;
+	pthread_cond_signal(&g->wake);
+	lock_drop(&g->lock);
+}
+
+/* Takes the timer off its loop, which runs on: the workers it hands jobs to are
+ * about to go. */
+static void
+expire_stop(struct groups *g)
+{
+	g->expire_end_post.run = expire_end;
+	loop_post(g->config.loops[0], &g->expire_end_post);
+	lock_take(&g->lock);
+	while (!g->expired_last)
+		lock_wait(&g->lock, &g->wake);
+	lock_drop(&g->lock);
+}
+
 /* ---- start and stop ---- */
 
 static int
@@ -243,8 +267,11 @@ groups_quiet(struct groups *g)
 {
 	if (g == NULL)
 		return;
+	bool running = g->running;
 	atomic_store(&g->quiet, true);
 	groups_work_stop(g);
+	if (running)
+		expire_stop(g);
 }
 
 void

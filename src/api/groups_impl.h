@@ -45,7 +45,8 @@ struct groups {
 	atomic_bool quiet;		/* stop, for those who cannot take the lock */
 	atomic_bool expiring;
 	struct timer expire_timer;
-	struct post expire_post;
+	struct post expire_post, expire_end_post;
+	bool expired_last;		/* the timer is off for good; GROUPS lock */
 	struct job expire_job;
 };
 

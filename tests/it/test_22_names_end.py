@@ -79,3 +79,11 @@ def test_a_reserved_name_is_kept_until_it_is_deleted(broker):
         broker.ctl("group", "delete", "kept")
     commit(broker, "admin", "kept", "t")
     assert not may(broker, "bert", "read", "/main/groups/kept")
+
+
+def test_a_stop_finds_expiry_at_work():
+    """Its timer is off before the threads go that it hands its work to."""
+    b = Broker("offsets.retention.check.interval.ms: 1").start()
+    for _ in range(6):
+        b.restart()
+    b.remove()
