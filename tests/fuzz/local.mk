@@ -8,11 +8,12 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
-	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py
+	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py tests/fuzz/broker_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
 	tests/fuzz/fuzz_batch \
+	tests/fuzz/fuzz_broker \
 	tests/fuzz/fuzz_coord \
 	tests/fuzz/fuzz_decompress \
 	tests/fuzz/fuzz_records \
@@ -60,3 +61,6 @@ tests_fuzz_fuzz_records_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_coord_SOURCES = tests/fuzz/fuzz_coord.c $(fuzz_main)
 tests_fuzz_fuzz_coord_LDADD = $(fuzz_coord_libs)
 tests_fuzz_fuzz_coord_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_broker_SOURCES = tests/fuzz/fuzz_broker.c $(fuzz_main)
+tests_fuzz_fuzz_broker_LDADD = $(schloss_libs) $(system_libs)
+tests_fuzz_fuzz_broker_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
