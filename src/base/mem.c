@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *
 must(void *p, size_t size)
@@ -52,6 +54,28 @@ void *
 mem_try(size_t size)
 {
 	return malloc(size == 0 ? 1 : size);
+}
+
+/* Twice the size is asked for, and what lies outside of the aligned half returned. */
+void *
+mem_huge_try(void)
+{
+	char *p = mmap(NULL, 2 * MEM_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	size_t before = -(uintptr_t)p & (MEM_HUGE - 1);
+	if (before > 0)
+		munmap(p, before);
+	munmap(p + before + MEM_HUGE, MEM_HUGE - before);
+	(void)madvise(p + before, MEM_HUGE, MADV_HUGEPAGE);
+	return p + before;
+}
+
+void
+mem_huge_free(void *p)
+{
+	if (p != NULL)
+		munmap(p, MEM_HUGE);
 }
 
 void

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 static void
 count_drop(void *object)
@@ -102,5 +103,25 @@ buf_has_a_maximum(void **state)
 	buf_free(&b);
 }
 
+static void
+huge_blocks_are_aligned(void **state)
+{
+	(void)state;
+	uint8_t *p[3];
+	for (int i = 0; i < 3; i++) {
+		p[i] = mem_huge_try();
+		assert_non_null(p[i]);
+		assert_int_equal((uintptr_t)p[i] % MEM_HUGE, 0);
+		memset(p[i], i, MEM_HUGE);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(p[i][0], i);
+		assert_int_equal(p[i][MEM_HUGE - 1], i);
+		mem_huge_free(p[i]);
+	}
+	mem_huge_free(NULL);
+}
+
 TEST_MAIN(T(arena_reset_drops_links), T(arena_limit_holds), T(arena_pieces_do_not_overlap),
-    T(array_grows), T(buf_has_a_maximum))
+    T(array_grows), T(buf_has_a_maximum),
+    T(huge_blocks_are_aligned))
