@@ -12,6 +12,7 @@
 #include "base/ref.h"
 #include "base/timer.h"
 #include "base/worker.h"
+#include "log/direct.h"
 #include "log/epochs.h"
 #include "log/fdcache.h"
 #include "log/partition.h"
@@ -113,6 +114,7 @@ struct store {
 
 	struct tail_cache tail;
 	struct fd_cache fds;
+	struct direct direct;
 	struct journal *journal;
 	struct workers *readers;
 

@@ -4,6 +4,7 @@ liblog_a_SOURCES = \
 	src/log/log.h src/log/store.h src/log/partition.h src/log/impl.h src/log/head.h \
 	src/log/checkpoint.c src/log/checkpoint.h \
 	src/log/compact.c src/log/compact.h src/log/compact_batch.c \
+	src/log/direct.c src/log/direct.h \
 	src/log/epochs.c src/log/epochs.h \
 	src/log/fdcache.c src/log/fdcache.h \
 	src/log/files.c \

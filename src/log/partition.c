@@ -334,13 +334,12 @@ room_for(struct partition *p, const uint8_t *head, size_t n)
 	if (c != NULL && c->segment == g && chunk_has_room(c, n))
 		return c;
 	struct chunk *fresh = chunk_create(&p->store->tail, p, (uint32_t)n,
-	    c == NULL ? 0 : c->cap);
+	    c == NULL ? 0 : c->cap, g->size);
 	if (fresh == NULL)
 		return NULL;
 	if (c != NULL)
 		c->sealed = true;
 	fresh->segment = segment_get(g);
-	fresh->pos = g->size;
 	fresh->base = fresh->end = p->end.offset;
 	fresh->bytes = p->end.bytes;
 	list_add(&p->tail, &fresh->hook);

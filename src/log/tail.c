@@ -8,6 +8,7 @@
 #include "log/tail.h"
 
 #include "base/mem.h"
+#include "log/direct.h"
 #include "log/head.h"
 #include "log/impl.h"
 
@@ -25,7 +26,7 @@ tail_cache_idle(struct tail_cache *t)
 {
 	lock_take(&t->lock);
 	while (t->spares > 0)
-		mem_free(t->spare[--t->spares]);
+		mem_huge_free(t->spare[--t->spares]);
 	lock_drop(&t->lock);
 }
 
@@ -36,17 +37,27 @@ tail_cache_free(struct tail_cache *t)
 	lock_free(&t->lock);
 }
 
+_Static_assert(sizeof(struct chunk) + DIRECT_ALIGN + CHUNK_MAX <= MEM_HUGE, "a chunk in a large page");
+
 static uint32_t
 cap_for(uint32_t n, uint32_t like)
 {
 	uint32_t cap = like == 0 ? CHUNK_MIN : like >= CHUNK_MAX / 2 ? CHUNK_MAX : like * 2;
 	while (cap < n && cap < CHUNK_MAX)
-		cap *= 2;
+		cap = cap >= CHUNK_MAX / 2 ? CHUNK_MAX : cap * 2;
 	return cap < n ? n : cap;
 }
 
+/* Where a chunk's bytes begin: as far from a block's beginning in memory as in the file,
+ * so that whole blocks of it can be written past the page cache. */
+static uint32_t
+shift_of(const struct chunk *c, int64_t pos)
+{
+	return c->cap < CHUNK_DIRECT ? 0 : (uint32_t)((uint64_t)pos - (uintptr_t)c->room) & (DIRECT_ALIGN - 1);
+}
+
 struct chunk *
-chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t like)
+chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t like, int64_t pos)
 {
 	struct chunk *c = NULL;
 	uint32_t cap = cap_for(n, like);
@@ -55,7 +66,8 @@ chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t
 		c = t->spare[--t->spares];
 	lock_drop(&t->lock);
 	if (c == NULL)
-		c = mem_try(sizeof(*c) + cap);
+		c = cap == CHUNK_MAX ? mem_huge_try() :
+		    mem_try(sizeof(*c) + cap + (cap < CHUNK_DIRECT ? 0 : DIRECT_ALIGN));
 	if (c == NULL)
 		return NULL;
 	memset(c, 0, sizeof(*c));
@@ -65,6 +77,8 @@ chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t
 	c->cache = t;
 	c->owner = owner;
 	c->cap = cap;
+	c->data = c->room + shift_of(c, pos);
+	c->pos = pos;
 	lock_take(&t->lock);
 	list_add(&t->age, &c->age);
 	t->bytes += cap;
@@ -97,7 +111,9 @@ chunk_put(struct chunk *c)
 		keep = true;
 	}
 	lock_drop(&t->lock);
-	if (!keep)
+	if (!keep && c->cap == CHUNK_MAX)
+		mem_huge_free(c);
+	else if (!keep)
 		mem_free(c);
 }
 

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/ref.h"
+#include "log/direct.h"
 
 /*
  * The cached tail of a log: batches in chunks. A chunk is written by appends
@@ -18,8 +19,9 @@
  * All chunks of a store are in one list by age and count against one budget.
  */
 #define CHUNK_MIN	(16u * 1024u)
-#define CHUNK_MAX	(1024u * 1024u)
+#define CHUNK_MAX	((2u << 20) - 2 * DIRECT_ALIGN)	/* with its head and its shift: MEM_HUGE */
 #define CHUNK_MARKS	32u
+#define CHUNK_DIRECT	(128u * 1024u)	/* from this size on: fit for direct writes */
 
 struct partition;
 struct segment;
@@ -50,7 +52,8 @@ struct chunk {
 		int64_t offset;
 		uint32_t at;
 	} marks[CHUNK_MARKS];
-	uint8_t data[];
+	uint8_t *data;			/* in `room`; congruent to pos by DIRECT_ALIGN where large */
+	uint8_t room[];
 };
 
 void tail_cache_init(struct tail_cache *cache, uint64_t budget);
@@ -59,10 +62,11 @@ void tail_cache_free(struct tail_cache *cache);
 void tail_cache_idle(struct tail_cache *cache);
 
 /* An empty chunk for owner's tail with room for n bytes at least, `like` the size
- * of the one before it (0: the smallest); the caller's reference. NULL without
- * memory. From here on the cache may ask the owner to shed it. */
+ * of the one before it (0: the smallest), for bytes that lie at `pos` in their file; the
+ * caller's reference. NULL without memory. From here on the cache may ask the owner
+ * to shed it. */
 struct chunk *chunk_create(struct tail_cache *cache, struct partition *owner, uint32_t n,
-    uint32_t like);
+    uint32_t like, int64_t pos);
 void chunk_put(struct chunk *c);
 
 /* Copies a batch of n bytes that begins at offset behind what is there and

@@ -15,13 +15,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "log/direct.h"
 #include "log/impl.h"
 #include "log/journal.h"
 #include "log/room.h"
 #include "log/seal.h"
 
 #define RUN_CHUNKS	16		/* chunks in one vectored write */
-#define LAZY_BYTES	(512 * 1024)	/* of one partition: then write behind the journal */
+#define LAZY_BYTES	(2 * 1024 * 1024)	/* of one partition: then write behind the journal */
 #define LAZY_MS		1000u
 #define IDLE_MS		10000u
 
@@ -77,7 +78,7 @@ struct run {
 	int64_t at, bytes;
 	struct log_pos end;
 	uint32_t generation;
-	bool trim;
+	bool trim, awaited;
 };
 
 /* The last byte that may be written now. */
@@ -106,7 +107,8 @@ static bool
 run_take(struct partition *p, struct run *r)
 {
 	int64_t bound = write_bound(p);
-	*r = (struct run){ .generation = p->generation, .trim = p->trim };
+	*r = (struct run){ .generation = p->generation, .trim = p->trim,
+		.awaited = p->mode == MODE_WRITTEN };
 	LIST_FOREACH(h, &p->tail) {
 		struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
 		int64_t may = bound - c->bytes;
@@ -145,7 +147,8 @@ run_write(struct partition *p, struct run *r)
 	if (r->trim || !g->on_disk)
 		err = fs_truncate(fd, r->at);
 	if (err == 0)
-		err = fs_pwritev(fd, r->iov, r->n, r->at);
+		err = direct_write(&p->store->direct, g->path, fd, r->iov, r->n, r->at,
+		    r->awaited);
 	if (err != 0 && fs_truncate(fd, r->at) != 0)
 		err = ERR_IO;	/* a torn end that cannot be taken back */
 	fd_unpin(fds, &g->file);

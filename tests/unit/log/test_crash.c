@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-enum { MAX_OPS = 20000, MAX_FDS = 256, PARTITIONS = 2, BATCHES = 40 };
+enum { MAX_OPS = 20000, MAX_FDS = 256, PARTITIONS = 2, BATCHES = 40, LARGE = 130 * 1024 };
 
 enum kind { OP_CREATE, OP_WRITE, OP_TRUNCATE, OP_SYNC, OP_SYNC_DIR, OP_RENAME, OP_UNLINK, OP_MKDIR,
 	OP_REPLACE, OP_ACK };
@@ -38,6 +38,7 @@ static struct {
 		bool dsync;
 	} fds[MAX_FDS];
 	char root[64];
+	bool large;			/* some batches are large enough to go past the page cache */
 } rec = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static struct op *
@@ -314,6 +315,8 @@ static size_t
 batch_of(uint8_t *b, int partition, int64_t i)
 {
 	size_t n = HEAD_BYTES + 16 + (size_t)((i * 977 + partition) % 900);
+	if (rec.large && i % 9 == 4)
+		n += LARGE;
 	make_batch(b, n, 1, 1000 + i, (uint8_t)(i * 31 + partition));
 	return n;
 }
@@ -321,7 +324,7 @@ batch_of(uint8_t *b, int partition, int64_t i)
 static void
 work(struct fixture *f)
 {
-	static uint8_t b[2048];
+	static uint8_t b[LARGE + 2048];
 	struct append_result r;
 	struct partition *p[PARTITIONS];
 	fixture_open(f);
@@ -359,9 +362,9 @@ reading_done(struct log_read_job *job)
 static void
 check_partition(struct partition *p, int index, int64_t end)
 {
-	static uint8_t want[2048];
+	static uint8_t want[LARGE + 2048];
 	for (int64_t at = 0; at < end;) {
-		struct reading r = { .job = { .p = p, .offset = at, .max_bytes = 65536,
+		struct reading r = { .job = { .p = p, .offset = at, .max_bytes = 2 * LARGE,
 			.done = reading_done } };
 		gate_init(&r.gate);
 		assert_ok(partition_read_cold(&r.job));
@@ -409,19 +412,20 @@ check_recovery(struct fixture *f, const int64_t acked[PARTITIONS], bool promised
 }
 
 static void
-crash_everywhere(enum log_flush flush, unsigned step)
+crash_everywhere(enum log_flush flush, unsigned step, bool large)
 {
 	struct fixture f;
 	uint64_t seed = 88172645463325252u + flush;
 	int64_t acked[PARTITIONS] = { 0 };
 	fixture_make(&f);
 	f.topic.flush = flush;
-	f.topic.segment_bytes = 8000;
+	f.topic.segment_bytes = large ? 3 * LARGE : 8000;
 	f.topic.flush_messages = 5;
 	f.config.journal_bytes = 32 * 1024;
 	f.config.journal_files = 4;
 	snprintf(rec.root, sizeof(rec.root), "%s", f.dir);
 	rec.n = 0;
+	rec.large = large;
 	rec.on = true;
 	work(&f);
 	rec.on = false;
@@ -448,7 +452,7 @@ power_loss_takes_nothing_acknowledged(void **state)
 {
 	(void)state;
 	const char *step = getenv("LOG_TEST_STEP");
-	crash_everywhere(LOG_FLUSH_ACK, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 7);
+	crash_everywhere(LOG_FLUSH_ACK, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 7, false);
 }
 
 static void
@@ -456,8 +460,19 @@ power_loss_leaves_a_log_without_holes(void **state)
 {
 	(void)state;
 	const char *step = getenv("LOG_TEST_STEP");
-	crash_everywhere(LOG_FLUSH_OS, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 13);
-	crash_everywhere(LOG_FLUSH_INTERVAL, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 13);
+	crash_everywhere(LOG_FLUSH_OS, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 13, false);
+	crash_everywhere(LOG_FLUSH_INTERVAL, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 13, false);
 }
 
-TEST_MAIN(T(power_loss_takes_nothing_acknowledged), T(power_loss_leaves_a_log_without_holes))
+/* Whole blocks of them are written past the page cache, their ends through it. */
+static void
+power_loss_around_large_batches(void **state)
+{
+	(void)state;
+	const char *step = getenv("LOG_TEST_STEP");
+	crash_everywhere(LOG_FLUSH_ACK, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 23, true);
+	crash_everywhere(LOG_FLUSH_OS, step != NULL ? (unsigned)strtoul(step, NULL, 10) : 11, true);
+}
+
+TEST_MAIN(T(power_loss_takes_nothing_acknowledged), T(power_loss_leaves_a_log_without_holes),
+    T(power_loss_around_large_batches))
