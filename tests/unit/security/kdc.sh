@@ -4,7 +4,7 @@
 # usage: kdc.sh start DIR     makes the realms EXAMPLE.TEST and OTHER.TEST (which trusts it), starts krb5kdc
 #        kdc.sh stop DIR      ends it (it ends by itself after ten minutes)
 # Exits 77 with the reason where the programs are missing. After start, DIR has
-# krb5.conf, kafka.keytab, other.keytab (other keys) and the passwords: each is its name.
+# krb5.conf, kafka.keytab, localhost.keytab, other.keytab (other keys) and the passwords: each is its name.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 verb=$1 dir=$2
@@ -75,7 +75,9 @@ addprinc -pw svc svc/host1
 addprinc -pw cross krbtgt/EXAMPLE.TEST@OTHER.TEST
 addprinc -randkey kafka/broker.example.test
 addprinc -randkey kafka/elsewhere.example.test
+addprinc -randkey kafka/localhost
 ktadd -k $dir/kafka.keytab kafka/broker.example.test
+ktadd -k $dir/localhost.keytab kafka/localhost
 ktadd -k $dir/other.keytab kafka/elsewhere.example.test
 EOF
 kadmin.local -r OTHER.TEST >/dev/null 2>>"$dir/kadmin.log" <<EOF
