@@ -426,3 +426,13 @@ def test_noise_after_the_login(site):
             closed(c.sock)
             c.close()
     assert site.resident() - before < 80 * MIB
+
+
+def test_bytes_behind_a_request_are_ignored(site):
+    """As Kafka does. This is Metadata 13 for all topics, as librdkafka 2.15 really sends it: three bytes too long."""
+    c = site.client()
+    raw = header(3, 13, tags=b"\0") + bytes.fromhex("00000000010000")
+    for _ in range(2):
+        answer = send_and_see(c, frame(raw))
+        assert answer is not None and answer[:4] == struct.pack(">i", 7)
+        assert len(answer) > 40
