@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fetches other people's clients by their package managers, once, below the build directory; or says why not."""
+import pathlib
+import shutil
+import subprocess
+
+from harness import BUILD
+
+KAFKA = "4.3.1"
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+<modelVersion>4.0.0</modelVersion>
+<groupId>schloss</groupId><artifactId>foreign</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{0}</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{0}</version></dependency>
+</dependencies></project>
+"""
+
+
+class Unavailable(Exception):
+    """It cannot be had here; str() is the reason."""
+
+
+def once(name, programs, fetch, limit):
+    """The directory of that name, which fetch(directory, call) filled now or earlier; limit: seconds for a call."""
+    for p in programs:
+        if not shutil.which(p):
+            raise Unavailable(f"no {p}")
+    d = pathlib.Path(BUILD).resolve() / "foreign" / name
+    done = d / ".complete"
+    if not done.exists():
+        shutil.rmtree(d, ignore_errors=True)
+        d.mkdir(parents=True)
+        with open(d / "fetch.log", "w") as log:
+            fetch(d, lambda *argv, cwd=d: subprocess.run(
+                [str(a) for a in argv], cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=limit,
+                check=True))
+        done.touch()
+    return d
+
+
+def reached(name, programs, fetch, limit=300):
+    try:
+        return once(name, programs, fetch, limit)
+    except subprocess.SubprocessError as e:
+        raise Unavailable(f"{name} could not be fetched: {e}") from None
+
+
+def kafka_jars():
+    """Apache Kafka's tools with all they need, for java -cp DIR/*."""
+    def fetch(d, call):
+        (d / "pom.xml").write_text(POM.format(KAFKA))
+        call("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={d / 'libs'}", "-DincludeScope=runtime")
+    return reached(f"kafka-{KAFKA}", ["java", "mvn"], fetch) / "libs"
+
+
+def node_modules(*packages):
+    """A directory with these npm packages, in which scripts can be run."""
+    def fetch(d, call):
+        (d / "package.json").write_text('{"private": true}\n')
+        call("npm", "install", "--no-audit", "--no-fund", *packages)
+    return reached("node", ["node", "npm"], fetch)
+
+
+def librdkafka_tests(version="1.10.1"):
+    """librdkafka's own tests, built; its sources come with the npm package that wraps it. One broker is enough
+    for the tests that ask for three replicas."""
+    def fetch(d, call):
+        call("npm", "pack", f"@confluentinc/kafka-javascript@{version}")
+        call("tar", "xzf", *d.glob("*.tgz"))
+        src = d / "package/deps/librdkafka"
+        for pattern, old, new in (("0103-*", ", 3, 5000)", ", 1, 5000)"), ("0107-*", ", 3, 5000)", ", 1, 5000)"),
+                                  ("0142-*", ", 3, 5000)", ", 1, 5000)"), ("0111-*", "topic.c_str(), 1, 3)", "topic.c_str(), 1, 1)")):
+            for path in (src / "tests").glob(pattern):
+                path.write_text(path.read_text().replace(old, new))
+        call("./configure", "--disable-curl", cwd=src)
+        call("make", "-j2", "libs", cwd=src)
+        call("make", "-j2", "-C", "tests", "build", cwd=src)
+    return reached("librdkafka", ["npm", "tar", "make", "gcc", "g++"], fetch, 1500) / "package/deps/librdkafka/tests"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Apache Kafka's own console tools against Schloss, with the properties that init wrote."""
+import foreign
+import pytest
+from harness import Broker, Failed, run
+
+TOOLS = "org.apache.kafka.tools."
+CONSUMER, GROUPS = TOOLS + "consumer.ConsoleConsumer", TOOLS + "consumer.group.ConsumerGroupCommand"
+
+
+@pytest.fixture(scope="module")
+def jars():
+    try:
+        return foreign.kafka_jars()
+    except foreign.Unavailable as e:
+        pytest.skip(str(e))
+
+
+class Tools:
+    def __init__(self, jars, address, properties, options=(), env=None):
+        self.jars, self.address, self.properties, self.options, self.env = jars, address, properties, options, env
+
+    def __call__(self, name, *args, stdin=None, check=True):
+        p = run("java", "-XX:TieredStopAtLevel=1", "-Xmx256m", *self.options, "-cp", f"{self.jars}/*", name,
+                "--bootstrap-server", self.address, "--command-config", self.properties, *args, stdin=stdin,
+                check=False, timeout=120, env=self.env)
+        if check and p.returncode != 0:
+            raise Failed(f"{name} {args}: exit {p.returncode}\n{p.stdout}\n{p.stderr}")
+        return p.stdout + ("" if check else p.stderr)
+
+
+@pytest.fixture(scope="module")
+def admin(jars):
+    b = Broker("group.initial.rebalance.delay.ms: 0").start()
+    yield Tools(jars, b.address, b.dir / "admin.properties"), b
+    b.remove()
+
+
+def there_and_back(tools, topic, codec):
+    tools(TOOLS + "ConsoleProducer", "--topic", topic, "--command-property", f"compression.type={codec}",
+          stdin="one\ntwo\n")
+    out = tools(CONSUMER, "--topic", topic, "--from-beginning", "--max-messages", "2", "--timeout-ms", "60000",
+                "--group", f"g-{topic}")
+    assert sorted(line for line in out.split("\n") if line in ("one", "two")) == ["one", "two"]
+
+
+def test_topics_records_and_groups(admin):
+    tools, _ = admin
+    tools(TOOLS + "TopicCommand", "--create", "--topic", "jt", "--partitions", "3")
+    assert "PartitionCount: 3" in tools(TOOLS + "TopicCommand", "--describe", "--topic", "jt")
+    there_and_back(tools, "jt", "zstd")
+    lines = [line.split() for line in tools(GROUPS, "--describe", "--group", "g-jt").split("\n") if line.startswith("g-jt")]
+    assert sum(int(line[3]) for line in lines) == 2 and {line[5] for line in lines} == {"0"}, lines
+    tools(TOOLS + "TopicCommand", "--delete", "--topic", "jt")
+    assert "jt" not in tools(TOOLS + "TopicCommand", "--list").split()
+
+
+def test_settings_and_quotas(admin):
+    tools, b = admin
+    b.ctl("topic", "create", "set")
+    configs = "kafka.admin.ConfigCommand"
+    tools(configs, "--alter", "--entity-type", "topics", "--entity-name", "set", "--add-config", "retention.ms=3600000")
+    assert "retention.ms=3600000" in tools(configs, "--describe", "--entity-type", "topics", "--entity-name", "set")
+    b.user("paul")
+    tools(configs, "--alter", "--entity-type", "users", "--entity-name", "paul", "--add-config", "producer_byte_rate=1048576")
+    assert "producer_byte_rate=1048576" in tools(configs, "--describe", "--entity-type", "users", "--entity-name", "paul")
+
+
+def test_rules(admin):
+    """kafka-acls gives a right and takes it; `schlossctl why` sees both."""
+    tools, b = admin
+    b.ctl("topic", "create", "ruled")
+    b.user("rosa")
+    acls = TOOLS + "AclCommand"
+    rule = ["--allow-principal", "User:rosa", "--operation", "Read", "--topic", "ruled"]
+    assert b.ctl("why", "rosa", "read", "/main/topics/ruled", check=False).returncode == 1
+    tools(acls, "--add", *rule)
+    assert b.ctl("why", "rosa", "read", "/main/topics/ruled").returncode == 0
+    assert "User:rosa" in tools(acls, "--list", "--topic", "ruled")
+    tools(acls, "--remove", "--force", *rule)
+    assert b.ctl("why", "rosa", "read", "/main/topics/ruled", check=False).returncode == 1
+
+
+def test_a_refusal_is_understood(admin):
+    tools, b = admin
+    b.ctl("topic", "create", "closed")
+    b.ctl("user", "create", "nina", "--conf", b.dir / "nina.properties")
+    nina = Tools(tools.jars, b.address, b.dir / "nina.properties")
+    assert "does not exist" in nina(TOOLS + "TopicCommand", "--describe", "--topic", "closed", check=False)
+    assert "closed" not in nina(TOOLS + "TopicCommand", "--list").split()
+    assert "AuthorizationException" in nina(TOOLS + "AclCommand", "--list", check=False)
