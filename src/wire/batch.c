@@ -90,7 +90,8 @@ check_attributes(const uint8_t *p, const struct batch_rules *rules)
 		return BATCH_FAULT_CONTROL;
 	if (codec == BATCH_ZSTD && !rules->zstd)
 		return BATCH_FAULT_ZSTD_VERSION;
-	if (producer >= 0 ? sequence < 0 || epoch < 0 : sequence >= 0 || (a & BATCH_TRANSACTIONAL) != 0)
+	/* Without a producer id a sequence means nothing, as in Kafka: @platformatic/kafka sends 0. */
+	if (producer >= 0 ? sequence < 0 || epoch < 0 : (a & BATCH_TRANSACTIONAL) != 0)
 		return BATCH_FAULT_SEQUENCE;
 	return BATCH_FINE;
 }

@@ -160,6 +160,7 @@ every_field_is_held(void **state)
 	assert_int_equal(broken(0, 8, 5, false), BATCH_FAULT_OFFSETS);
 	assert_int_equal(broken(21, 2, 0x40, true), BATCH_FAULT_ATTRIBUTES);
 	assert_int_equal(broken(43, 8, 9, true), BATCH_FAULT_SEQUENCE);
+	assert_int_equal(broken(53, 4, 0, true), BATCH_FINE);
 	assert_int_equal(broken(57, 4, -1, true), BATCH_FAULT_COUNT);
 	assert_int_equal(broken(57, 4, 0, true), BATCH_FAULT_COUNT);
 	assert_int_equal(broken(57, 4, INT32_MAX, true), BATCH_FAULT_COUNT);
