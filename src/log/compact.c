@@ -301,6 +301,8 @@ swap_in(struct round *r, struct output *o, struct segment **old, size_t n)
 		if (p->clean_offset < o->segment->end)
 			p->clean_offset = o->segment->end;
 		lock_drop(&p->lock);
+		for (size_t i = 0; i < n; i++)
+			fd_retire(&old[i]->file);
 		partition_save_indexes(p, false);
 	}
 	lock_drop(&p->io);

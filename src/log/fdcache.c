@@ -98,7 +98,11 @@ fd_unpin(struct fd_cache *c, struct fd_slot *s)
 {
 	int old = -1;
 	lock_take(&c->lock);
-	if (--s->pins == 0) {
+	if (--s->pins == 0 && s->retired) {
+		old = s->fd;
+		s->fd = -1;
+		c->open--;
+	} else if (s->pins == 0) {
 		list_add(&c->idle, &s->hook);
 		old = surplus(c);
 	}
@@ -122,4 +126,16 @@ fd_drop(struct fd_slot *s)
 	}
 	lock_drop(&c->lock);
 	fs_close(&fd);
+}
+
+void
+fd_retire(struct fd_slot *s)
+{
+	struct fd_cache *c = s->cache;
+	if (c == NULL)
+		return;
+	lock_take(&c->lock);
+	s->retired = true;
+	lock_drop(&c->lock);
+	fd_drop(s);
 }

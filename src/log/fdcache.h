@@ -23,6 +23,7 @@ struct fd_slot {
 	struct list hook;
 	int fd;				/* -1: closed */
 	unsigned pins;
+	bool retired;			/* closed with the last pin */
 };
 
 void fd_cache_init(struct fd_cache *cache, unsigned max);
@@ -39,3 +40,6 @@ int fd_pin(struct fd_cache *cache, struct fd_slot *slot, const char *path, bool 
 void fd_unpin(struct fd_cache *cache, struct fd_slot *slot);
 /* Closes it now, unless somebody has it pinned. */
 void fd_drop(struct fd_slot *slot);
+/* Its file was removed: closed now or with the last pin, for an open file keeps its
+ * room on the disk. */
+void fd_retire(struct fd_slot *slot);

@@ -53,8 +53,9 @@ static struct segment *
 take_first(struct partition *p, int64_t wall_ms, bool by_time, const char **ret_reason)
 {
 	lock_take(&p->lock);
-	struct segment *g = list_empty(&p->segments) || p->state != LOG_ONLINE ||
-	    !p->configured ? NULL :
+	/* Of a full disk, too: it is what makes room there. */
+	bool may = (p->state == LOG_ONLINE || p->state == LOG_FULL) && p->configured;
+	struct segment *g = list_empty(&p->segments) || !may ? NULL :
 	    CONTAINER_OF(p->segments.next, struct segment, hook);
 	*ret_reason = g == NULL ? NULL : may_go(p, g, wall_ms, by_time);
 	if (*ret_reason == NULL) {
@@ -136,6 +137,7 @@ partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
 		keep_offset(p);
 		partition_bury_segment(p, g);
+		fd_retire(&g->file);	/* the cached tail may keep the segment for long */
 		segment_put(g);
 		n++;
 	}

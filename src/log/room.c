@@ -2,7 +2,7 @@
 /*
  * Below the soft limit appends are refused while everything else still has room.
  * The hard limit can come earlier (others fill the disk): then the ballast goes, so
- * that offset commits and checkpoints still succeed. It is made anew, and FULL
+ * that offset commits, permission changes and checkpoints still succeed. It is made anew, and FULL
  * partitions come back, when twice the limit is free: a threshold of its own, or
  * the state would flap.
  */
@@ -29,6 +29,15 @@ enough(struct store *s, unsigned times)
 	if (limit > s->config.ballast_bytes * 16)
 		limit = s->config.ballast_bytes * 16;
 	return room >= limit * times && room > 0;
+}
+
+/* Too little for a commit of the metadata, which cannot ask for the reserve itself. */
+static bool
+almost_nothing(struct store *s)
+{
+	uint64_t room, total;
+	return s->config.ballast_bytes > 0 && fs_space(s->path, &room, &total) == 0 &&
+	    room < s->config.ballast_bytes / 16;
 }
 
 void
@@ -60,7 +69,7 @@ store_spend_reserve(struct store *s, bool internal)
 		char *path = store_file(s, BALLAST);
 		freed = fs_unlink(path) == 0;
 		if (freed)
-			ev_warn(&s->ev, "the reserve is used for internal topics");
+			ev_warn(&s->ev, "the reserve is used for offsets, permissions and deletes");
 		mem_free(path);
 	}
 	return freed;
@@ -92,8 +101,11 @@ store_check_room(struct store *s)
 	if (was && !full)
 		ev_notice(&s->ev, "there is room on the disk again");
 	atomic_store(&s->full, full);
-	if (full)
+	if (full) {
+		if (almost_nothing(s))
+			(void)store_spend_reserve(s, true);
 		return;
+	}
 	store_keep_reserve(s);
 	if (!was)
 		return;

@@ -6,6 +6,9 @@
  */
 #include "support.h"
 
+#include "log/room.h"
+
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -13,10 +16,11 @@ static struct {
 	_Atomic long countdown;		/* operations until the failure; < 0: never */
 	_Atomic int err;
 	_Atomic bool lasting;
+	_Atomic int64_t room;		/* that is said to be free; < 0: what is, or none after a failure */
 	pthread_mutex_t mutex;		/* of what follows */
 	const char *only;		/* a part of the path that must match; NULL: any */
 	char paths[1024][128];
-} fault = { .countdown = -1, .mutex = PTHREAD_MUTEX_INITIALIZER };
+} fault = { .countdown = -1, .room = -1, .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int __real_fs_open(const char *path, int flags, int *ret_fd);
 int __real_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
@@ -91,6 +95,8 @@ __wrap_fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total)
 	int err = __real_fs_space(path, ret_free, ret_total);
 	if (err == 0 && atomic_load(&fault.err) == ERR_NOSPACE && atomic_load(&fault.countdown) == 0)
 		*ret_free = 0;
+	if (err == 0 && atomic_load(&fault.room) >= 0)
+		*ret_free = (uint64_t)atomic_load(&fault.room);
 	return err;
 }
 
@@ -249,6 +255,39 @@ every_failure_is_survived(void **state)
 		}
 }
 
+/* Retention is what makes room on a full disk. */
+static void
+a_full_partition_is_still_retained(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct log_ends e;
+	int err;
+	fixture_make(&f);
+	f.topic.flush = LOG_FLUSH_OS;
+	f.topic.segment_bytes = 1000;
+	f.topic.retention_bytes = 2000;
+	f.config.no_background = true;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(append_some(p, 0, 0, 20, &err), 20);
+	aim(1, ERR_NOSPACE, true, "/orders-0/");
+	append_some(p, 0, 20, 21, &err);
+	assert_int_equal(err, ERR_NOSPACE);
+	store_maintain(f.store, 0, 1);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_FULL);
+	assert_true(e.log_start > 0);
+	assert_int_equal(e.end, 20);
+	aim(-1, 0, false, NULL);
+	store_check_room(f.store);
+	assert_int_equal(append_some(p, 0, 20, 40, &err), 40);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_ONLINE);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
 static void
 one_bad_partition_is_not_all(void **state)
 {
@@ -318,6 +357,7 @@ internal_topics_use_the_reserve(void **state)
 	fixture_make(&f);
 	f.topic.flush = LOG_FLUSH_OS;
 	f.config.ballast_bytes = 1 << 20;
+	f.config.soft_free_percent = 1;
 	f.config.no_background = true;
 	fixture_open(&f);
 	snprintf(path, sizeof(path), "%s/ballast", f.dir);
@@ -326,9 +366,11 @@ internal_topics_use_the_reserve(void **state)
 	struct store_topic t = { { "internal-topicid" }, NAME(0, STR("__consumer_offsets")), true, f.topic };
 	assert_ok(store_create_partitions(f.store, &t, 0, 1, &why));
 	struct partition *internal = store_find(f.store, &t.id, 0);
+	atomic_store(&fault.room, 100000);
 	aim(1, ERR_NOSPACE, true, "/orders-0/");
 	append_some(p, 0, 0, 5, &err);
 	assert_int_equal(err, ERR_NOSPACE);
+	store_check_room(f.store);
 	assert_true(fs_exists(path));		/* not for them */
 	make_batch(b, sizeof(b), 1, 0, 0);
 	assert_ok(append_durable(internal, b, sizeof(b), &r));
@@ -336,11 +378,22 @@ internal_topics_use_the_reserve(void **state)
 	assert_ok(append_durable(internal, b, sizeof(b), &r));
 	assert_int_equal(r.base, 1);
 	assert_false(fs_exists(path));
+	/* Metadata cannot ask for it: it goes when others have taken the last byte. */
 	aim(-1, 0, false, NULL);
+	int fd;
+	assert_ok(fs_open(path, O_WRONLY | O_CREAT, &fd));
+	fs_close(&fd);
+	store_check_room(f.store);
+	assert_true(fs_exists(path));
+	atomic_store(&fault.room, 0);
+	store_check_room(f.store);
+	assert_false(fs_exists(path));
+	atomic_store(&fault.room, -1);
 	partition_put(&p);
 	partition_put(&internal);
 	fixture_free(&f);
 }
 
 TEST_MAIN(T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+    T(a_full_partition_is_still_retained),
     T(a_full_disk_refuses_and_resumes))

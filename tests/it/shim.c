@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Preloaded into a broker by test_61_faults.py: disks that fail and clocks that jump.
+ * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
+ * there. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The text of a file in $SHIM_DIR; its length, or 0. By system calls: what is here
+ * runs inside of the calls that it replaces. */
+static size_t
+note(const char *name, char *ret, size_t n)
+{
+	const char *dir = getenv("SHIM_DIR");
+	char path[512];
+	snprintf(path, sizeof(path), "%s/%s", dir == NULL ? "" : dir, name);
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	long got = syscall(SYS_read, fd, ret, n - 1);
+	syscall(SYS_close, fd);
+	if (got <= 0)
+		return 0;
+	ret[got] = '\0';
+	return (size_t)got;
+}
+
+static int
+fails(int fd)
+{
+	char want[256], link[64], path[512];
+	if (note("eio", want, sizeof(want)) == 0)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return 0;
+	path[n] = '\0';
+	if (strstr(path, want) == NULL)
+		return 0;
+	errno = EIO;
+	return 1;
+}
+
+#define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
+
+int
+fsync(int fd)
+{
+	return fails(fd) ? -1 : NEXT(fsync)(fd);
+}
+
+int
+fdatasync(int fd)
+{
+	return fails(fd) ? -1 : NEXT(fdatasync)(fd);
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return fails(fd) ? -1 : NEXT(pwrite)(fd, p, n, at);
+}
+
+ssize_t
+pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+	return fails(fd) ? -1 : NEXT(pwrite64)(fd, p, n, at);
+}
+
+ssize_t
+pwritev(int fd, const struct iovec *v, int n, off_t at)
+{
+	return fails(fd) ? -1 : NEXT(pwritev)(fd, v, n, at);
+}
+
+ssize_t
+pwritev64(int fd, const struct iovec *v, int n, off64_t at)
+{
+	return fails(fd) ? -1 : NEXT(pwritev64)(fd, v, n, at);
+}
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	char text[32];
+	long rc = syscall(SYS_clock_gettime, id, ts);
+	if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) && note("skew", text, sizeof(text)) > 0)
+		ts->tv_sec += atol(text);
+	return (int)rc;
+}
+
+time_t
+time(time_t *ret)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (ret != NULL)
+		*ret = ts.tv_sec;
+	return ts.tv_sec;
+}

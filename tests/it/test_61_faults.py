@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks that are full or fail, files that are spoilt or foreign, clocks that jump, no descriptors."""
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import struct
+import time
+
+import hostile
+import pytest
+from harness import SCHLOSSD, Broker, run
+from hostile import eventually
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+MIB = 1 << 20
+OUT_OF_ORDER, STORAGE, NOT_LEADER, AFTER_APPEND = 45, 56, 6, 20
+
+
+def batch(values, pid=-1, sequence=-1):
+    b = DefaultRecordBatchBuilder(magic=2, compression_type=0, is_transactional=0, producer_id=pid,
+                                  producer_epoch=-1 if pid < 0 else 0, base_sequence=sequence,
+                                  batch_size=64 * MIB)
+    for i, v in enumerate(values):
+        b.append(i, timestamp=int(time.time() * 1000), key=None, value=v, headers=[])
+    return bytes(b.build())
+
+
+def produce_request(topic, records, partition=0):
+    return dict(transactional_id=None, acks=-1, timeout_ms=30000, topic_data=[
+        {"name": topic, "partition_data": [{"index": partition, "records": records}]}])
+
+
+def error_of(answer):
+    return answer["responses"][0]["partition_responses"][0]["error_code"]
+
+
+def produce(client, topic, records, version=9, partition=0):
+    return error_of(client.call("produce", version, **produce_request(topic, records, partition)))
+
+
+def fetch(client, topic, offset, partition=0):
+    """(error, bytes)"""
+    a = client.call("fetch", 11, replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=8 * MIB, topics=[
+        {"topic": topic, "partitions": [{"partition": partition, "fetch_offset": offset,
+                                         "partition_max_bytes": 8 * MIB}]}])
+    p = a["responses"][0]["partitions"][0]
+    return p["error_code"], p["records"]
+
+
+def end_of(client, topic, partition=0, timestamp=-1):
+    a = client.call("list_offsets", 7, replica_id=-1, isolation_level=0, topics=[
+        {"name": topic, "partitions": [{"partition_index": partition, "timestamp": timestamp}]}])
+    return a["topics"][0]["partitions"][0]["offset"]
+
+
+def read_all(client, topic, partition=0):
+    """Base offsets of all batches, and how many bytes."""
+    at, bases, size = end_of(client, topic, partition, -2), [], 0
+    end = end_of(client, topic, partition)
+    while at < end:
+        err, data = fetch(client, topic, at, partition)
+        assert err == 0 and data, (err, at, end)
+        pos = 0
+        while pos + 61 <= len(data):
+            base, length = struct.unpack_from(">qi", data, pos)
+            if pos + 12 + length > len(data):
+                break
+            at = base + struct.unpack_from(">i", data, pos + 23)[0] + 1
+            bases.append(base)
+            pos += 12 + length
+        size += pos
+    return bases, size
+
+
+# ---- a disk that is full ----
+
+class Disk:
+    """A small file system, and somebody else's file on it."""
+
+    def __init__(self, path, mib):
+        self.path = path
+        self.path.mkdir()
+        p = run("mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0700", "tmpfs", self.path, check=False)
+        if p.returncode != 0:
+            pytest.skip(f"mounting is not allowed here: {p.stderr.strip()}")
+
+    def free(self):
+        s = os.statvfs(self.path)
+        return s.f_bavail * s.f_frsize
+
+    def leave(self, room):
+        """The foreign file grows until this much is free."""
+        size = max(0, self.foreign().stat().st_size if self.foreign().exists() else 0) + self.free() - room
+        fd = os.open(self.foreign(), os.O_WRONLY | os.O_CREAT)
+        try:
+            os.ftruncate(fd, 0)
+            os.posix_fallocate(fd, 0, max(1, size))
+        finally:
+            os.close(fd)
+
+    def foreign(self):
+        return self.path / "foreign"
+
+    def unmount(self):
+        run("umount", "-l", self.path, check=False)
+
+
+@pytest.fixture
+def full(tmp_path):
+    disk = Disk(tmp_path / "disk", 160)
+    b = Broker(f"log.dirs: {disk.path}/data\nlog.reserve.bytes: 4194304\nlog.journal.bytes: 67108864\n"
+               "log.retention.check.interval.ms: 500\nlog.segment.delete.delay.ms: 0\n" + hostile.SETTINGS)
+    shutil.copytree(b.dir / "data", disk.path / "data")
+    (disk.path / "data").chmod(0o700)
+    s = hostile.Site(broker=b)
+    s.disk = disk
+    try:
+        yield s
+    finally:
+        s.remove()
+        disk.unmount()
+
+
+def fill(site, client, topic, pid, sequence):
+    """Batches of 1 MB, eight on their way at a time, until one is refused; what was acknowledged."""
+    acked, refused = 0, []
+    while not refused:
+        assert acked < 300
+        for i in range(8):
+            client.send("produce", 9, produce_request(
+                topic, batch([b"x" * 1000000], pid, sequence + acked + i)))
+        for _ in range(8):
+            err = error_of(client.answer("produce", 9)[1])
+            if err == 0:
+                assert not refused, "taken behind one that was refused"
+                acked += 1
+            else:
+                refused.append(err)
+    return acked, refused
+
+
+def test_a_full_disk(full):
+    disk, b = full.disk, full.broker
+    b.ctl("topic", "create", "big", "-c", "segment.bytes=4194304", "-c", "flush=os",
+          "-c", "file.delete.delay.ms=0")
+    b.ctl("topic", "create", "doomed")
+    with full.client() as c:
+        pid = c.call("init_producer_id", 2, transaction_timeout_ms=1000)["producer_id"]
+        disk.leave(36 * MIB)
+        acked, refused = fill(full, c, "big", pid, 0)
+        assert acked > 15 and set(refused) <= {STORAGE, AFTER_APPEND}, (acked, refused)
+        eventually(lambda: produce(c, "big", batch([b"x"], pid, acked)) == STORAGE)
+        assert produce(c, "big", batch([b"x"]), version=3) == NOT_LEADER
+        assert produce(c, "calm", batch([b"x"])) == STORAGE
+        assert produce(c, "big", batch([b"x" * 100000], pid, acked + 1)) == STORAGE  # 45 would mean a new sequence
+        assert OUT_OF_ORDER not in refused
+
+        def the_rest_goes_on(n):
+            assert read_all(c, "big")[0] == list(range(acked))
+            a = c.call("offset_commit", 2, group_id="g", member_id="", topics=[{"name": "big", "partitions": [
+                {"partition_index": 0, "committed_offset": n, "committed_metadata": ""}]}])
+            return (a["topics"][0]["partitions"][0]["error_code"] == 0 and
+                    b.ctl("chmod", f"06{n}0", "/main/topics/big", check=False).returncode == 0)
+
+        assert the_rest_goes_on(4)
+        disk.leave(0)  # others took the last byte
+        eventually(lambda: the_rest_goes_on(6))
+        b.ctl("topic", "delete", "doomed")
+        a = c.call("delete_records", 1, timeout_ms=10000, topics=[
+            {"name": "big", "partitions": [{"partition_index": 0, "offset": 1}]}])
+        assert a["topics"][0]["partitions"][0]["error_code"] == 0
+        assert end_of(c, "big", timestamp=-2) == 1
+        assert produce(c, "big", batch([b"x"], pid, acked)) == STORAGE
+
+        # Retention makes room, and writing goes on by itself.
+        disk.leave(2 * MIB)
+        b.ctl("topic", "alter", "big", "-c", "retention.bytes=5000000")
+        eventually(lambda: produce(c, "big", batch([b"x"], pid, acked)) == 0)
+        assert end_of(c, "big") == acked + 1
+        assert end_of(c, "big", timestamp=-2) > 1
+        disk.foreign().unlink()
+        full.undisturbed()
+        assert produce(c, "big", batch([b"x" * 1000], pid, acked + 1)) == 0
+    full.restart()
+    with full.client() as c:
+        assert end_of(c, "big") == acked + 2
+        a = c.call("offset_fetch", 5, group_id="g", topics=[{"name": "big", "partition_indexes": [0]}])
+        assert a["topics"][0]["partitions"][0]["committed_offset"] == 6
+
+
+def test_a_start_on_a_full_disk_loses_nothing(full):
+    with full.client() as c:
+        for i in range(20):
+            assert produce(c, "calm", batch([b"%d" % i])) == 0
+    end = full.n + 20
+    for kill in (False, True):
+        full.disk.leave(0)
+        full.broker.kill() if kill else full.broker.stop()
+        full.broker.start(wait=False, env=full.env)
+        time.sleep(1)
+        if full.broker.process.poll() is not None:  # it may say why and end, but not delete
+            assert "no space left" in full.broker.log
+            full.disk.foreign().unlink()
+            full.broker.start(env=full.env)
+        else:
+            full.broker.wait_ready()
+            full.disk.foreign().unlink()
+        with full.client() as c:
+            assert read_all(c, "calm")[0] == list(range(end))
+            eventually(lambda: produce(c, "calm", batch([b"more"])) == 0)
+        end += 1
+
+
+# ---- a disk that fails ----
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    out = tmp_path_factory.mktemp("shim") / "shim.so"
+    run("gcc", "-shared", "-fPIC", "-O1", "-o", out, pathlib.Path(__file__).parent / "shim.c", "-ldl")
+    return out
+
+
+@pytest.fixture
+def sick(shim, tmp_path):
+    """A broker whose disk fails, and whose clock jumps, when the test says so."""
+    asan = hostile.LEAN["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+    s = hostile.Site(hostile.SETTINGS + "\nlog.retention.check.interval.ms: 500\nlog.segment.delete.delay.ms: 0",
+                     env={"LD_PRELOAD": str(shim), "SHIM_DIR": str(tmp_path), "ASAN_OPTIONS": asan})
+    s.notes = tmp_path
+    yield s
+    for name in ("eio", "skew"):
+        (tmp_path / name).unlink(missing_ok=True)
+    s.remove()
+
+
+def test_a_partition_whose_disk_fails(sick):
+    """20 for those who wait, 56 afterwards; other partitions live; a restart brings it back whole."""
+    sick.broker.ctl("topic", "create", "ill", "-c", "flush=interval", "-c", "flush.messages=1")
+    with sick.client() as c:
+        assert produce(c, "ill", batch([b"before"])) == 0
+        (sick.notes / "eio").write_text("/ill-0/")
+        assert produce(c, "ill", batch([b"during"])) in (0, AFTER_APPEND)
+        eventually(lambda: produce(c, "ill", batch([b"after"])) == STORAGE)
+        assert produce(c, "ill", batch([b"after"]), version=3) == NOT_LEADER
+        sick.undisturbed()
+        assert fetch(c, "ill", 0)[0] == 0
+        (sick.notes / "eio").unlink()
+        assert produce(c, "ill", batch([b"still"])) == STORAGE  # a sync is not tried again
+    sick.restart()
+    with sick.client() as c:
+        bases, _ = read_all(c, "ill")
+        assert bases == list(range(len(bases))) and len(bases) >= 1
+        assert produce(c, "ill", batch([b"again"])) == 0
+
+
+def test_the_journal_fails(sick):
+    """Every partition under `ack` is offline; those without it live; nothing acknowledged is lost."""
+    sick.broker.ctl("topic", "create", "free", "-c", "flush=os")
+    with sick.client() as c:
+        pid = c.call("init_producer_id", 2, transaction_timeout_ms=1000)["producer_id"]
+        assert produce(c, "calm", batch([b"kept"], pid, 0)) == 0
+        end = end_of(c, "calm")
+        (sick.notes / "eio").write_text("/journal/")
+        for i in range(3):  # on their way at once: the first waited, none is taken behind it
+            c.send("produce", 9, produce_request("calm", batch([b"lost"], pid, 1 + i)))
+        codes = [error_of(c.answer("produce", 9)[1]) for _ in range(3)]
+        assert codes[0] == AFTER_APPEND and set(codes) <= {AFTER_APPEND, STORAGE}, codes
+        assert produce(c, "calm", batch([b"after"], pid, 4)) == STORAGE
+        assert produce(c, "free", batch([b"fine"])) == 0
+        assert end_of(c, "calm") == end
+    (sick.notes / "eio").unlink()
+    sick.broker.stop()
+    sick.broker.start(env=sick.env)
+    with sick.client() as c:
+        assert end_of(c, "calm") in (end, end + 1, end + 2, end + 3)
+        assert read_all(c, "calm")[0] == list(range(end_of(c, "calm")))
+        assert produce(c, "calm", batch([b"again"])) == 0
+        assert read_all(c, "free")[0] == [0]
+
+
+def test_a_clock_that_jumps(sick):
+    """A day ahead and back: what is young stays, and the log says that deleting pauses."""
+    sick.broker.ctl("topic", "create", "young", "-c", "retention.ms=3600000", "-c", "segment.bytes=1048576")
+    with sick.client() as c:
+        for _ in range(4):
+            assert produce(c, "young", batch([b"x" * 600000])) == 0
+        for skew in ("86400", "-86400", "0"):
+            said = sick.broker.log.count("clock jumped")
+            (sick.notes / "skew").write_text(skew)
+            eventually(lambda: sick.broker.log.count("clock jumped") > said)
+            assert fetch(c, "young", 3)[0] == 0
+        sick.undisturbed()
+        time.sleep(1.2)  # two rounds of retention
+        assert end_of(c, "young", timestamp=-2) == 0
+        assert read_all(c, "young")[0] == [0, 1, 2, 3]
+
+
+# ---- files ----
+
+def segments(broker, topic):
+    return sorted((broker.dir / "data" / f"{topic}-0").glob("*.log"))
+
+
+@pytest.fixture
+def site():
+    s = hostile.Site()
+    yield s
+    s.remove()
+
+
+def test_a_corrupt_segment(site):
+    """Damage in what was durable is not cut away: what lies before is served, the rest says so."""
+    b = site.broker
+    b.ctl("topic", "create", "spoilt", "-c", "segment.bytes=1048576")
+    with site.client() as c:
+        for i in range(6):
+            assert produce(c, "spoilt", batch([b"x" * 400000])) == 0
+    b.stop()
+    paths = segments(b, "spoilt")
+    assert len(paths) == 3
+    data = bytearray(paths[1].read_bytes())
+    data[1000] ^= 1
+    paths[1].write_bytes(data)
+    sizes = [p.stat().st_size for p in paths]
+    b.start(env=site.env)
+    with site.client() as c:
+        assert fetch(c, "spoilt", 0)[0] == 0
+        err, data = fetch(c, "spoilt", 2)
+        assert err in (2, STORAGE) or not data
+        assert fetch(c, "spoilt", 0)[0] == 0
+    site.undisturbed()
+    assert "spoilt-0" in b.log
+    assert [p.stat().st_size for p in paths][:2] == sizes[:2], "damage was cut away"
+    site.restart()
+    assert [p.stat().st_size for p in paths][:2] == sizes[:2], "damage was cut away"
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["stopped", "killed"])
+def test_indexes_are_only_hints(site, clean):
+    b = site.broker
+    b.ctl("topic", "create", "hints", "-c", "segment.bytes=1048576", "-c", "index.interval.bytes=100")
+    with site.client() as c:
+        for i in range(30):
+            assert produce(c, "hints", batch([b"x" * 100000])) == 0
+    b.stop() if clean else b.kill()
+    directory = b.dir / "data/hints-0"
+    for i, path in enumerate(sorted(directory.glob("*index")) + sorted(directory.glob("*.snapshot"))):
+        if i % 3 == 0:
+            path.unlink()
+        elif i % 3 == 1:
+            path.write_bytes(os.urandom(4096))
+        else:
+            path.write_bytes(b"")
+    b.start(env=site.env)
+    with site.client() as c:
+        assert read_all(c, "hints")[0] == list(range(30))
+        for at in (0, 7, 29):
+            err, data = fetch(c, "hints", at)
+            assert err == 0 and struct.unpack_from(">q", data)[0] == at
+        assert produce(c, "hints", batch([b"more"])) == 0
+    site.undisturbed()
+
+
+def test_foreign_files_are_left_alone(site):
+    b = site.broker
+    b.stop()
+    data = b.dir / "data"
+    made = ["notes.txt", "calm-0/notes.txt", "calm-0/00000000000000000000.log.bak", "calm-0/x.index",
+            "core", "journal/readme", ".hidden"]
+    for name in made:
+        (data / name).write_bytes(b"foreign")
+    (data / "no-partition").mkdir()
+    (data / "strange-99").mkdir()
+    (data / "strange-99/00000000000000000000.log").write_bytes(b"foreign" * 100)
+    (data / "calm-0/sub").mkdir()
+    (data / "loop").symlink_to(data)
+    b.start(env=site.env)
+    site.undisturbed()
+    site.restart()
+    for name in made:
+        assert (data / name).read_bytes() == b"foreign", name
+    assert (data / "no-partition").is_dir() and (data / "calm-0/sub").is_dir()
+
+
+def test_a_second_broker_finds_the_directory_taken(site):
+    """Also while the first one hangs, and not any more once it was killed."""
+    b = site.broker
+    b.process.send_signal(signal.SIGSTOP)
+    try:
+        p = run(SCHLOSSD, "-c", b.yaml, check=False)
+        assert p.returncode == 1 and "another broker" in p.stderr
+    finally:
+        b.process.send_signal(signal.SIGCONT)
+    site.undisturbed()
+    b.kill()
+    b.start(env=site.env)
+    site.undisturbed()
+
+
+def test_no_descriptors_left(site):
+    """Connections wait or are refused, those that are there work; afterwards all is well."""
+    b = site.broker
+    pid = b.process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = len(os.listdir(f"/proc/{pid}/fd"))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 5, hard))
+    sockets = [site.tcp(5) for _ in range(30)]
+    try:
+        eventually(lambda: "cannot accept" in b.log)
+        site.undisturbed()
+    finally:
+        for s in sockets:
+            s.close()
+    with site.client() as c:
+        assert end_of(c, "calm") == site.n
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert b.log.count("cannot accept") < 400
+    b.ctl("topic", "create", "after", "-p", "5")
+    site.undisturbed()
