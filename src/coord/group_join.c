@@ -282,7 +282,7 @@ group_complete_join(struct group *g)
 		timer_set(g->timers, &g->rebalance, g->now + (wait > AGAIN_NS ? wait : AGAIN_NS));
 		return;
 	}
-	g->generation++;
+	g->generation = g->generation < INT32_MAX ? g->generation + 1 : 1;
 	if (g->members_n > 0) {
 		begin_generation(g);
 		return;

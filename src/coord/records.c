@@ -173,7 +173,7 @@ coord_group_decode(struct bytes value, struct arena *arena, struct group_stored 
 	if (version >= 2)
 		s.state_since_ms = reader_i64(&r);
 	int32_t count = reader_i32(&r);
-	if (r.err != 0 || count < 0 || (size_t)count > reader_left(&r) / MEMBER_MIN)
+	if (r.err != 0 || s.generation < 0 || count < 0 || (size_t)count > reader_left(&r) / MEMBER_MIN)
 		return ERR_CORRUPT;
 	if (!group_word_fits(s.protocol_type) || !group_word_fits(s.protocol))
 		return ERR_CORRUPT;

@@ -448,6 +448,18 @@ bad_sessions_are_refused(void **state)
 	assert_int_equal(group_member_by_id(w->group, str_from(w->c[0].id))->rebalance_ms, 6000);
 }
 
+static void
+after_the_last_generation_comes_the_first(void **state)
+{
+	struct world *w = *state;
+	struct group_stored stored = { .protocol_type = STR("consumer"), .generation = INT32_MAX };
+	group_restore(w->group, &stored);
+	join(w, &w->c[0]);
+	pass(w, 3000);
+	assert_int_equal(w->c[0].err, KERR_NONE);
+	assert_int_equal(w->c[0].generation, 1);
+}
+
 /* A static member that gives no time for a rebalance and does not come to it. */
 static void
 no_time_at_all_is_no_loop(void **state)
@@ -551,6 +563,7 @@ main(void)
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
 		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
 		G(bad_sessions_are_refused), G(no_time_at_all_is_no_loop),
+		G(bad_sessions_are_refused), G(after_the_last_generation_comes_the_first),
 		G(bad_sessions_are_refused), G(abandoned_join_keeps_the_place),
 		G(subscriptions_are_read),
 	};
