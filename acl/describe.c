@@ -117,7 +117,8 @@ acl_describe_node(enum acl_type type, struct str name, const struct acl_node *no
 {
 	struct grant grants[2];
 	char buf[PRINCIPAL_MAX];
-	size_t n = grants_of(type, name, grants);
+	/* A group that is really called "*": in a binding that means all of them. */
+	size_t n = named(type) && str_is(name, "*") ? 0 : grants_of(type, name, grants);
 	for (int cls = ACL_CLASS_OWNER; cls <= ACL_CLASS_OTHER; cls++) {
 		struct str principal = principal_of(node, (enum acl_class)cls, buf);
 		bool sees = cls == ACL_CLASS_OWNER && (named(type) || type == ACL_TENANT);

@@ -201,6 +201,9 @@ acl_path_binding(const struct acl_path *path, struct acl_binding *ret, struct wh
 	} else if (path->star) {
 		b.pattern = path->name.n > 0 ? ACL_PREFIXED : ACL_LITERAL;
 		b.name = path->name.n > 0 ? path->name : STR("*");
+	} else if (str_is(path->name, "*")) {
+		return why_set(why, ERR_INVAL, "what is really called * has no rules of its own: in a rule "
+		    "* means every name; use chmod");
 	}
 	*ret = b;
 	return 0;

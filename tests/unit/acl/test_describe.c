@@ -52,6 +52,7 @@ modes_appear_as_allow_bindings(void **state)
 	    "cluster:kafka-cluster User:anna alter\ncluster:kafka-cluster User:anna alter-configs\n"
 	    "cluster:kafka-cluster Team:billing describe\n"
 	    "cluster:kafka-cluster Team:billing describe-configs\n");
+	shows(ACL_GROUP, "*", 0777, ""); /* would read as every group */
 	shows(ACL_TOPICS, "", 0640,
 	    "cluster:kafka-cluster User:anna create\ntopic:* User:anna describe\n"
 	    "topic:* User:anna describe-configs\ntopic:* Team:billing describe\n"

@@ -243,6 +243,9 @@ a_rule_stands_on_a_path(void **state)
 	}
 	assert_ok(acl_path_parse(arena, s("/acme/topics"), &p, &why));
 	assert_int_equal(acl_path_binding(&p, &b, &why), ERR_INVAL);
+	/* A group that is really called "*" must not become all groups. */
+	assert_ok(acl_path_parse(arena, s("/acme/groups/%2A"), &p, &why));
+	assert_int_equal(acl_path_binding(&p, &b, &why), ERR_INVAL);
 	assert_ok(acl_path_parse(arena, s("/acme/users/anna"), &p, &why));
 	assert_int_equal(acl_path_binding(&p, &b, &why), ERR_INVAL);
 	arena_destroy(&arena);
