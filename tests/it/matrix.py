@@ -179,8 +179,13 @@ class Site:
         self.connections = {}
         self.keys = keys()
         self.grids, self.apis = read_table()
-        if cells:
-            self.make()
+        try:
+            if cells:
+                self.make()
+        except BaseException:
+            self.hang_up()
+            self.broker.kill()		# nobody else would
+            raise
 
     def restart(self):
         self.hang_up()
