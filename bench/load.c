@@ -293,8 +293,8 @@ refill(struct load *l, struct stream *s)
 		(void)send_batch(l, s, clock_mono_ns());
 }
 
-/* What is due by now goes out, one connection after the other. How long until the next. */
-static int
+/* What is due by now goes out, one connection after the other. How long until the next, ns. */
+static uint64_t
 send_due(struct load *l, uint64_t start, uint64_t *due)
 {
 	double gap = 1e9 * l->messages / l->rate;
@@ -302,19 +302,21 @@ send_due(struct load *l, uint64_t start, uint64_t *due)
 	while (*due < all) {
 		uint64_t when = start + (uint64_t)(gap * (double)*due);
 		if (when > now)
-			return (int)((when - now) / NS_PER_MS);
+			return when - now;
 		if (!send_batch(l, &l->streams[*due % (uint64_t)l->connections], when))
 			fail("thousands of requests are unanswered: the rate is too high");
 		++*due;
 	}
-	return 1000;
+	return NS_PER_SEC;
 }
 
 static void
-turn(struct load *l, int wait_ms, void (*answered)(struct load *, struct stream *))
+turn(struct load *l, uint64_t wait_ns, void (*answered)(struct load *, struct stream *))
 {
 	struct epoll_event e[64];
-	int n = epoll_wait(l->epoll, e, 64, wait_ms);
+	/* Milliseconds would be a busy wait at a thousand requests a second, on the broker's cores. */
+	struct timespec wait = { (time_t)(wait_ns / NS_PER_SEC), (long)(wait_ns % NS_PER_SEC) };
+	int n = epoll_pwait2(l->epoll, e, 64, &wait, NULL);
 	for (int i = 0; i < n; i++) {
 		stream_move(e[i].data.ptr, l->epoll);
 		answered(l, e[i].data.ptr);
@@ -329,7 +331,7 @@ run_produce(struct load *l)
 	if (l->rate > 0)
 		l->bytes = (uint64_t)(l->rate * l->seconds / l->messages) * l->batch_n;
 	while (l->moved < l->bytes) {
-		int wait = 1000;
+		uint64_t wait = NS_PER_SEC;
 		if (l->rate > 0)
 			wait = send_due(l, start, &due);
 		else
@@ -350,7 +352,7 @@ run_fetch(struct load *l)
 		ask(l, &l->streams[i]);
 	uint32_t open = 1;
 	while (open > 0) {
-		turn(l, 1000, fetched);
+		turn(l, NS_PER_SEC, fetched);
 		open = 0;
 		for (int i = 0; i < l->connections; i++)
 			open += stream_under_way(&l->streams[i]);
