@@ -25,6 +25,7 @@
 #define RECORD		16384u
 #define WRITE_MAX	(16 * RECORD)	/* of plain text in one call */
 #define KEEP_MAX	(4u << 20)
+#define RECORD_WIRE	(RECORD + 256u + 5u)	/* the largest record of TLS 1.3, with its head */
 #define KEY_UPDATES_MAX	64		/* a peer that asks for more only burns our time */
 
 struct tls {
@@ -34,6 +35,7 @@ struct tls {
 	struct transport_scratch *scratch;
 	const unsigned char *in;	/* received, not decrypted: in the scratch or in kept_in */
 	size_t in_n;
+	size_t in_max;			/* of the next receive: what is not asked for has to be kept */
 	size_t out_n;			/* encrypted, not sent: in the scratch */
 	struct buf kept_in, kept_out;
 	unsigned key_updates;
@@ -56,7 +58,7 @@ bio_read(BIO *bio, char *p, int n)
 	struct tls *s = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
 	if (s->in_n == 0) {
-		ssize_t got = recv(s->t.fd, s->scratch->in, s->scratch->size, 0);
+		ssize_t got = recv(s->t.fd, s->scratch->in, s->in_max, 0);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
 			BIO_set_retry_read(bio);
 			return -1;
@@ -130,6 +132,7 @@ borrow(struct tls *s)
 {
 	s->in = s->kept_in.p;
 	s->in_n = s->kept_in.n;
+	s->in_max = s->scratch->size;
 	s->out_n = 0;
 	ERR_clear_error();
 }
@@ -211,6 +214,9 @@ tls_read(struct transport *t, void *p, size_t n, size_t *ret_n)
 	borrow(s);
 	while (got < n && err == 0) {
 		int step = n - got > INT32_MAX ? INT32_MAX : (int)(n - got);
+		/* One record more than full ones would need. */
+		size_t most = (n - got) / RECORD * RECORD_WIRE + RECORD_WIRE;
+		s->in_max = most < s->scratch->size ? most : s->scratch->size;
 		int rc = SSL_read(s->ssl, (char *)p + got, step);
 		if (rc > 0)
 			got += (size_t)rc;

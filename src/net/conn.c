@@ -293,9 +293,15 @@ take_frames(struct conn *c, const uint8_t *p, size_t n)
 	return used;
 }
 
+/* The beginning of a frame. Room for all of it at once, where that is not more than twice
+ * what has come, so that the rest needs no second copy. */
 static void
 keep(struct conn *c, const uint8_t *p, size_t n)
 {
+	if (n >= LENGTH_BYTES && c->in.n == 0) {
+		size_t all = LENGTH_BYTES + (size_t)(uint32_t)frame_length(p);
+		(void)buf_reserve(&c->in, all <= 2 * n ? all : n);
+	}
 	if (c->state != CONN_CLOSED && n > 0 && buf_add(&c->in, p, n) != 0)
 		conn_close(c, "no memory for its requests");
 }
