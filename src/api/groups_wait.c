@@ -55,8 +55,11 @@ groups_wake_behind(struct parked *p, int64_t barrier)
 {
 	list_init(&p->waiter.hook);
 	p->waiter.fire = durable;
-	p->queued = barrier >= 0 &&
-	    partition_wait_durable(p->home->partition, &p->waiter, barrier) == 0;
+	int err = barrier < 0 ? ERR_EXISTS
+	    : partition_wait_durable(p->home->partition, &p->waiter, barrier);
+	p->queued = err == 0;
+	if (err != 0 && err != ERR_EXISTS) /* it failed before we could wait */
+		p->err = err;
 	if (!p->queued)
 		request_wake(p->rq);
 }

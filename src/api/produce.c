@@ -113,7 +113,7 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 }
 
 /* Asks the partition to fire the item's waiter; false where there is nothing to
- * wait for (any more). */
+ * wait for (any more): it is so already, or the log has failed meanwhile. */
 static bool
 queue_item(struct produce *s, struct item *it)
 {
@@ -126,6 +126,8 @@ queue_item(struct produce *s, struct item *it)
 	it->queued = err == 0;
 	if (err != 0)
 		atomic_fetch_sub(&s->waiting, 1);
+	if (err != 0 && err != ERR_EXISTS)
+		it->err = err;
 	return err == 0;
 }
 
