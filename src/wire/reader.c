@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every read goes through reader_bytes(), the only place where a length meets
- * the bytes that are left (compared, never added to a pointer). After an error
+ * A length meets the bytes that are left in reader_bytes() alone (compared, never
+ * added to a pointer); varints look at one byte after the other. After an error
  * the reader is empty, so that it fails again at the next read of anything. */
 #include "wire/reader.h"
 
@@ -23,45 +23,27 @@ reader_f64(struct reader *r)
 }
 
 /* LEB128 of at most `bits` bits; the last byte must not carry more. */
-static uint64_t
-leb128(struct reader *r, unsigned bits)
+uint64_t
+reader_leb128(struct reader *r, unsigned bits)
 {
 	uint64_t v = 0;
+	const uint8_t *p = r->p;
 	for (unsigned shift = 0; shift < bits; shift += 7) {
-		const uint8_t *p = reader_bytes(r, 1);
-		if (p == NULL)
+		if (p == r->end) {
+			reader_fail(r, ERR_SHORT);
 			return 0;
+		}
 		uint64_t part = *p & 0x7f;
 		if (bits - shift < 7 && part >> (bits - shift) != 0)
 			break;
 		v |= part << shift;
-		if ((*p & 0x80) == 0)
+		if ((*p++ & 0x80) == 0) {
+			r->p = p;
 			return v;
+		}
 	}
 	reader_fail(r, ERR_CORRUPT);
 	return 0;
-}
-
-uint32_t
-reader_varint(struct reader *r)
-{
-	if (reader_left(r) > 0 && *r->p < 0x80)
-		return *r->p++;
-	return (uint32_t)leb128(r, 32);
-}
-
-int32_t
-reader_zigzag32(struct reader *r)
-{
-	uint32_t v = reader_varint(r);
-	return (int32_t)(v >> 1 ^ -(v & 1));
-}
-
-int64_t
-reader_zigzag64(struct reader *r)
-{
-	uint64_t v = leb128(r, 64);
-	return (int64_t)(v >> 1 ^ -(v & 1));
 }
 
 struct reader

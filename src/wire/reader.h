@@ -93,11 +93,41 @@ reader_i64(struct reader *r)
 }
 
 double reader_f64(struct reader *r);
+/* For the functions below, which have the short ones inline: records are made of them. */
+uint64_t reader_leb128(struct reader *r, unsigned bits);
+
 /* Unsigned LEB128 of at most 32 bits; longer or larger is ERR_CORRUPT. */
-uint32_t reader_varint(struct reader *r);
+static inline uint32_t
+reader_varint(struct reader *r)
+{
+	if (reader_left(r) >= 2) {
+		uint32_t low = r->p[0], high = r->p[1];
+		if (low < 0x80) {
+			r->p++;
+			return low;
+		}
+		if (high < 0x80) {
+			r->p += 2;
+			return (low & 0x7f) | high << 7;
+		}
+	}
+	return (uint32_t)reader_leb128(r, 32);
+}
+
 /* Zigzag forms, as inside record batches, of 32 and 64 bits. */
-int32_t reader_zigzag32(struct reader *r);
-int64_t reader_zigzag64(struct reader *r);
+static inline int32_t
+reader_zigzag32(struct reader *r)
+{
+	uint32_t v = reader_varint(r);
+	return (int32_t)(v >> 1 ^ -(v & 1));
+}
+
+static inline int64_t
+reader_zigzag64(struct reader *r)
+{
+	uint64_t v = reader_left(r) > 0 && *r->p < 0x80 ? *r->p++ : reader_leb128(r, 64);
+	return (int64_t)(v >> 1 ^ -(v & 1));
+}
 
 /* A reader of the next n bytes alone; failed where there are fewer. */
 struct reader reader_sub(struct reader *r, size_t n);
