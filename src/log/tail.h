@@ -31,7 +31,7 @@ struct tail_cache {
 	struct list age;		/* oldest first */
 	uint64_t budget;
 	_Atomic uint64_t bytes;
-	void *spare[8];			/* freed chunks of CHUNK_MAX: touched memory is dear */
+	void *spare[32];			/* freed chunks of CHUNK_MAX: touched memory is dear */
 	_Atomic unsigned spares;
 };
 
