@@ -91,6 +91,7 @@ struct conn {
 	unsigned holds;
 	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
 	uint64_t muted_until, since, active, progress;
+	uint64_t io_ns;			/* see conn_take_io_ns() */
 	struct timer deadline;
 	struct timer unmute;		/* or, not muted: goes on reading in the next turn */
 	struct loop_task task;
@@ -322,6 +323,25 @@ take_kept(struct conn *c)
 		buf_free(&c->in);
 }
 
+/* The transport's own work is most of what large requests and answers cost under TLS. */
+static int
+transport_read(struct conn *c, void *p, size_t n, size_t *ret_n)
+{
+	uint64_t start = clock_mono_ns();
+	int err = c->transport->ops->read(c->transport, p, n, ret_n);
+	c->io_ns += clock_mono_ns() - start;
+	return err;
+}
+
+static int
+transport_write(struct conn *c, const struct iovec *iov, int n, size_t *ret_n)
+{
+	uint64_t start = clock_mono_ns();
+	int err = c->transport->ops->write(c->transport, iov, n, ret_n);
+	c->io_ns += clock_mono_ns() - start;
+	return err;
+}
+
 /* Room for the rest of the frame at hand, but never for more than has come. */
 static size_t
 room_for_rest(struct conn *c)
@@ -344,7 +364,7 @@ read_some(struct conn *c)
 	int err;
 	if (c->in.n > 0) {
 		room = room_for_rest(c);
-		err = room == 0 ? ERR_NOMEM : c->transport->ops->read(c->transport, c->in.p + c->in.n, room, &n);
+		err = room == 0 ? ERR_NOMEM : transport_read(c, c->in.p + c->in.n, room, &n);
 		if (err == 0) {
 			c->in.n += n;
 			take_kept(c);
@@ -352,7 +372,7 @@ read_some(struct conn *c)
 		return err;
 	}
 	uint8_t *plain = scratch->plain;
-	err = c->transport->ops->read(c->transport, plain, scratch->size, &n);
+	err = transport_read(c, plain, scratch->size, &n);
 	if (err != 0)
 		return err;
 	c->in_frame = true;
@@ -523,7 +543,7 @@ flush(struct conn *c)
 	int n, err = c->transport->ops->flush(c->transport);
 	while (err == 0 && (n = gather(c, iov)) > 0) {
 		size_t put;
-		err = c->transport->ops->write(c->transport, iov, n, &put);
+		err = transport_write(c, iov, n, &put);
 		if (err == 0) {
 			c->progress = loop_now(c->loop);
 			advance(c, put);
@@ -662,6 +682,14 @@ const struct event *
 conn_event(const struct conn *c)
 {
 	return &c->ev;
+}
+
+uint64_t
+conn_take_io_ns(struct conn *c)
+{
+	uint64_t ns = c->io_ns;
+	c->io_ns = 0;
+	return ns;
 }
 
 uint64_t

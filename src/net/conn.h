@@ -97,5 +97,8 @@ const struct event *conn_event(const struct conn *conn);
 void *conn_session(const struct conn *conn);
 /* The gone_arg it was created with. */
 void *conn_gone_arg(const struct conn *conn);
+/* What receiving, sending and the cipher have taken of the loop's time since the last
+ * call, ns. */
+uint64_t conn_take_io_ns(struct conn *conn);
 /* When it was accepted, monotonic ns. */
 uint64_t conn_since(const struct conn *conn);

@@ -4,7 +4,8 @@
 /* A server on one loop that echoes frames, for the tests of net and TLS, and a
  * blocking client's end. "ready" and "vouch" log in, the latter as an operator. A
  * frame "hold" is answered only after the next one; "mute" mutes for 200 ms; "none"
- * has no answer; "big" is answered by 1 MiB, what begins with "sink" by "sunk". */
+ * has no answer; "big" is answered by 1 MiB, what begins with "sink" by "sunk", "bill" by
+ * "paid" where reading and writing took time since the last. */
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -83,6 +84,11 @@ echo_frame(struct conn *conn, void *session, const uint8_t *p, size_t n)
 	}
 	if (n == 4 && memcmp(p, "hold", 4) == 0) {
 		s->held = r;
+		return;
+	}
+	if (n == 4 && memcmp(p, "bill", 4) == 0) {
+		bool took = conn_take_io_ns(conn) > 0, again = conn_take_io_ns(conn) > 0;
+		echo_send(r, (const uint8_t *)(took && !again ? "paid" : "free"), 4);
 		return;
 	}
 	if (n == 4 && memcmp(p, "none", 4) == 0) {
