@@ -110,7 +110,12 @@ part_meta_start(struct broker *b, struct why *why)
 	char file[PATH_MAX];
 	if ((size_t)snprintf(file, sizeof(file), "%s/meta.db", b->conf->log_dirs) >= sizeof(file))
 		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
-	return meta_sqlite_open(file, &b->meta, why);
+	int err = meta_sqlite_open(file, &b->meta, why);
+	int from = err == 0 ? meta_sqlite_upgraded(b->meta) : 0;
+	if (from != 0)
+		ev_notice(&b->ev, "the metadata had format %d and was upgraded; the old one is kept in %s.before-%d",
+		    from, file, from);
+	return err;
 }
 
 void

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmeta.a
 libmeta_a_SOURCES = \
 	src/meta/controller.c src/meta/controller.h src/meta/results.def src/meta/plan.h \
+	src/meta/format.c src/meta/format.h \
 	src/meta/image.c src/meta/image.h src/meta/image_apply.c src/meta/image_impl.h \
 	src/meta/load.c src/meta/load.h src/meta/meta.c src/meta/meta.h src/meta/meta_sqlite.c src/meta/meta_sqlite.h \
 	src/meta/record.c src/meta/record.h \

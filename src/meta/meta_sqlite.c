@@ -3,7 +3,9 @@
  * The tree in one SQLite table, path -> (value, version). A multi is one
  * transaction, synced before it is answered (WAL, synchronous=FULL); a thread of
  * our own runs them in the order they came. A commit that fails leaves the
- * outcome unknown (ERR_UNKNOWN) unless SQLite says that it rolled back.
+ * outcome unknown (ERR_UNKNOWN) unless SQLite says that it rolled back. The file may be
+ * read by others meanwhile (`sqlite3 .backup`); that nobody else writes is the data
+ * directory's lock.
  */
 #include "meta/meta_sqlite.h"
 
@@ -18,6 +20,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/worker.h"
+#include "meta/format.h"
 
 struct sqlite {
 	struct meta meta;
@@ -27,8 +30,11 @@ struct sqlite {
 	pthread_cond_t wake;
 	struct meta_multi *head, **tail;
 	bool stop;
+	int from;		/* the format that was upgraded; 0: none */
 	pthread_t thread;
 };
+
+#define BUSY_MS 10000	/* an administrator's own sqlite3 may hold a lock for a moment */
 
 static int
 sql(sqlite3 *db, const char *text)
@@ -43,45 +49,20 @@ refuse(struct sqlite *s, const char *file, struct why *why)
 }
 
 static int
-format_of(sqlite3 *db)
-{
-	sqlite3_stmt *st;
-	int version = 0;
-	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
-	    sqlite3_step(st) == SQLITE_ROW)
-		version = sqlite3_column_int(st, 0);
-	sqlite3_finalize(st);
-	return version;
-}
-
-static int
-check_format(struct sqlite *s, const char *file, struct why *why)
-{
-	int version = format_of(s->db);
-	char text[64];
-	if (version > META_FORMAT)
-		return why_set(why, ERR_UNSUPPORTED, "%s has format %d, this schlossd knows %d: "
-		    "install the newer version that wrote it", file, version, META_FORMAT);
-	if (version == META_FORMAT)
-		return 0;
-	/* Format 0 is a new file. */
-	snprintf(text, sizeof(text), "PRAGMA user_version=%d", META_FORMAT);
-	return sql(s->db, text) == 0 ? 0 : refuse(s, file, why);
-}
-
-static int
 prepare(struct sqlite *s, const char *file, struct why *why)
 {
-	if (sql(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA locking_mode=EXCLUSIVE;"
-	    "CREATE TABLE IF NOT EXISTS node (path TEXT PRIMARY KEY, value BLOB NOT NULL,"
-	    " version INTEGER NOT NULL) WITHOUT ROWID") != 0)
+	sqlite3_busy_timeout(s->db, BUSY_MS);
+	int err = format_bring(s->db, file, meta_format_steps, META_FORMAT, &s->from, why);
+	if (err != 0)
+		return err;
+	if (sql(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL") != 0)
 		return refuse(s, file, why);
 	if (sqlite3_prepare_v2(s->db, "INSERT INTO node VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE "
 	    "SET value=?2, version=version+1", -1, &s->put, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v2(s->db, "DELETE FROM node WHERE path=?1", -1, &s->del, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v2(s->db, "SELECT version FROM node WHERE path=?1", -1, &s->get, NULL) != SQLITE_OK)
 		return refuse(s, file, why);
-	return check_format(s, file, why);
+	return 0;
 }
 
 static int
@@ -237,4 +218,10 @@ meta_sqlite_open(const char *file, struct meta **ret, struct why *why)
 	s->thread = thread_start("meta", writer, s);
 	*ret = &s->meta;
 	return 0;
+}
+
+int
+meta_sqlite_upgraded(const struct meta *meta)
+{
+	return ((const struct sqlite *)meta)->from;
 }

@@ -3,10 +3,9 @@
 
 #include "meta/meta.h"
 
-/* The version of what is stored; a newer one is refused, an older one upgraded
- * after its file was copied to FILE.before-N. */
-#define META_FORMAT 1
-
 /* Opens (or makes) the embedded tree in a file, private to its owner. One
- * thread of its own does all writing. May block. */
+ * thread of its own does all writing. An older format is upgraded, see format.h. May block. */
 int meta_sqlite_open(const char *file, struct meta **ret, struct why *why);
+/* The format that it was upgraded from when it was opened, with the old tree in
+ * FILE.before-N; 0 where nothing was to do. */
+int meta_sqlite_upgraded(const struct meta *meta);

@@ -8,3 +8,7 @@ check_PROGRAMS += tests/unit/meta/test_controller
 tests_unit_meta_test_controller_SOURCES = tests/unit/meta/test_controller.c \
 	tests/unit/meta/dump.h tests/unit/meta/engine.h
 tests_unit_meta_test_controller_LDADD = $(tests_unit_meta_test_image_LDADD)
+
+check_PROGRAMS += tests/unit/meta/test_format
+tests_unit_meta_test_format_SOURCES = tests/unit/meta/test_format.c
+tests_unit_meta_test_format_LDADD = $(tests_unit_meta_test_image_LDADD)
