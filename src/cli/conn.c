@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -25,6 +26,8 @@
 #include "wire/header.h"
 
 #define SECONDS_CONNECT 10
+#define PATIENCE_MS 3000	/* with a broker that was started a moment ago: it refuses until it is ready */
+#define AGAIN_MS 50
 #define SECONDS_ANSWER 60
 #define ANSWER_MAX (64 * 1024 * 1024)
 #define APIS_MAX 256
@@ -335,19 +338,32 @@ connect_to(struct conn *conn, struct str server, struct why *why)
 	int failed = errno;
 	freeaddrinfo(list);
 	if (conn->fd < 0)
-		return why_set(why, ERR_CLOSED, "no connection to %.*s: %s; is the broker running there?",
+		return why_set(why, failed == ECONNREFUSED ? ERR_BUSY : ERR_CLOSED, "no connection to %.*s: %s; is the broker running there?",
 		    STR_ARG(server), strerror(failed));
 	return 0;
 }
 
+/* The first of the servers that takes the connection; ERR_BUSY: the last refused it. */
 static int
-open_steps(struct conn *conn, struct why *why)
+connect_first(struct conn *conn, struct why *why)
 {
 	struct str rest = str_from(conn->props->bootstrap), server;
 	int err = ERR_INVAL;
 	while (conn->fd < 0 && rest.p != NULL) {
 		str_cut(&rest, ',', &server);
 		err = connect_to(conn, str_trim(server), why);
+	}
+	return err;
+}
+
+static int
+open_steps(struct conn *conn, struct why *why)
+{
+	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000L };
+	int err = connect_first(conn, why);
+	for (int waited = 0; err == ERR_BUSY && waited < PATIENCE_MS; waited += AGAIN_MS) {
+		(void)nanosleep(&pause, NULL);
+		err = connect_first(conn, why);
 	}
 	if (err == 0 && conn->props->tls)
 		err = start_tls(conn, why);
