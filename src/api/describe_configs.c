@@ -2,7 +2,8 @@
 /*
  * DescribeConfigs: of topics what holds and where it comes from; of the broker
  * its options, those marked public to tenants, all to operators. What was set at
- * run time goes before what the file says.
+ * run time goes before what the file says. A broker without a name stands for the whole
+ * cluster: it has what was set at run time, and nothing else.
  */
 #include "api/authorize.h"
 #include "api/changes.h"
@@ -95,11 +96,18 @@ broker(const struct asked *a)
 	struct core_option o;
 	bool tenant = caller_limited(a->rq);
 	const struct broker_core *core = a->rq->core;
+	bool whole = a->resource->resource_name.s.n == 0;
 	for (size_t i = 0; core->option != NULL && core->option(core, i, a->rq->arena, &o); i++) {
 		struct setting_source from[3];
 		if ((tenant && !o.is_public) || !wanted(a, o.name))
 			continue;
 		int n = option_sources(a, &o, from);
+		if (whole && from[0].source != CONFIG_DYNAMIC_BROKER)
+			continue;
+		if (whole) {
+			from[0].source = CONFIG_DYNAMIC_CLUSTER;
+			n = 1;
+		}
 		struct describe_configs_rsp_config *c = add(a, o.name, from, n);
 		c->is_sensitive = o.sensitive;
 		c->read_only = !runtime_option(o.name);

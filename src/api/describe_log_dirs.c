@@ -45,6 +45,21 @@ all(struct request *rq, struct describe_log_dirs_rsp_dir *dir)
 	}
 }
 
+/* Where it is, and how full: what cannot be asked stays -1, as the schema has it. */
+static void
+place(struct request *rq, struct describe_log_dirs_rsp_dir *dir)
+{
+	uint64_t room, total;
+	dir->log_dir = STR(NEUTRAL_PATH);
+	if (caller_limited(rq))
+		return;
+	dir->log_dir = str_from(store_path(rq->core->store));
+	if (store_space(rq->core->store, &room, &total) == 0) {
+		dir->total_bytes = (int64_t)total;
+		dir->usable_bytes = (int64_t)room;
+	}
+}
+
 enum api_turn
 api_describe_log_dirs(struct request *rq, const void *vin, void *vout)
 {
@@ -54,7 +69,7 @@ api_describe_log_dirs(struct request *rq, const void *vin, void *vout)
 	if (out->error_code != KERR_NONE)
 		return API_ANSWER;
 	struct describe_log_dirs_rsp_dir *dir = WIRE_ADD(rq->arena, out->results, describe_log_dirs_rsp_dir);
-	dir->log_dir = caller_limited(rq) ? STR(NEUTRAL_PATH) : str_from(store_path(rq->core->store));
+	place(rq, dir);
 	if (in->topics.n < 0)
 		all(rq, dir);
 	ARRAY_FOREACH(const struct describe_log_dirs_req_topic, ask, in->topics) {

@@ -81,8 +81,8 @@ int store_each(struct store *store, int (*each)(struct partition *p, void *arg),
 
 size_t store_count(const struct store *store);
 
-/* The directory for DescribeLogDirs: its path, and the file system's bytes. May
- * block. */
+/* The directory for DescribeLogDirs: its path, and the file system's bytes (statvfs(2): on
+ * a local file system no disk is waited for). */
 const char *store_path(const struct store *store);
 int store_space(const struct store *store, uint64_t *ret_free, uint64_t *ret_total);
 

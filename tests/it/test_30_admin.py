@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Administration with Kafka's own tools and schlossctl: topics, settings, rules, quotas, keys, modes."""
+import os
 import hashlib
 import ssl
 
@@ -211,6 +212,9 @@ def test_log_dirs(shared, admin, wire):
              for t in answer["results"][0]["topics"]}
     assert answer["results"][0]["log_dir"].startswith(str(shared.dir))
     assert sizes["sized"] > 0
+    there = os.statvfs(shared.dir)
+    assert answer["results"][0]["total_bytes"] == there.f_blocks * there.f_frsize
+    assert 0 < answer["results"][0]["usable_bytes"] <= there.f_blocks * there.f_frsize
     with speak(shared, "anna") as stranger:
         assert stranger.call("describe_log_dirs", 4, topics=None)["error_code"] == 31
 
@@ -251,7 +255,7 @@ def test_errors_of_settings(admin):
     assert alter("retention.ms", "1", topic="conf-none") == 3
 
 
-def test_settings_of_the_broker(admin):
+def test_settings_of_the_broker(admin, wire):
     resource = ConfigResource(ConfigResource.Type.BROKER, "1")
     s = admin.describe_configs([resource])[resource].result(20)
     assert s["node.id"].value == "1"
@@ -261,6 +265,9 @@ def test_settings_of_the_broker(admin):
     admin.create_topics([NewTopic("inherits", 1, 1)])["inherits"].result(20)
     assert settings(admin, "inherits")["retention.ms"].value == "777000"
     assert settings(admin, "inherits")["retention.ms"].source == 2
+    whole = wire.call("describe_configs", 4, include_synonyms=True, include_documentation=False, resources=[
+        {"resource_type": 4, "resource_name": "", "configuration_keys": None}])["results"][0]["configs"]
+    assert [(c["name"], c["value"], c["config_source"]) for c in whole] == [("log.retention.ms", "777000", 3)]
     bad = ConfigResource(ConfigResource.Type.BROKER, "1", set_config={"node.id": "2"})
     assert code(admin.alter_configs([bad])[bad]) == 42
     nothing = ConfigResource(ConfigResource.Type.BROKER, "1")
