@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disks that fail (full ones: full_disk.py), files that are spoilt or foreign, clocks that jump, no descriptors."""
+"""Disks that fail (full ones: test_63_full_disk.py), files that are spoilt or foreign, clocks that jump, no descriptors."""
 import os
 import pathlib
 import resource
