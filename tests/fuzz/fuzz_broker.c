@@ -218,6 +218,19 @@ hang_up(struct client *c)
 	c->fd = -1;
 }
 
+/* Closed connections hold their ports for a minute, and one address has too few for an hour
+ * of this: the next one is taken in time. */
+static void
+from_another_address(int fd)
+{
+	static uint32_t dialled;
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (dialled++ >> 13 & 0xff) * 256) };
+	int one = 1;
+	MUST(setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) == 0);
+	MUST(bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+}
+
 static void
 dial(struct client *c)
 {
@@ -225,7 +238,9 @@ dial(struct client *c)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int one = 1;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	MUST(c->fd >= 0 && connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	MUST(c->fd >= 0);
+	from_another_address(c->fd);
+	MUST(connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0);
 	MUST(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0);
 }
 
