@@ -197,7 +197,7 @@ t_g_names_are_exact(void **state)
 {
 	(void)state;
 	static const char *const wrong[] = { " anna", "anna ", "anna\n", "an\x01na", "anna\xff",
-		"ANNA", "Anna", "anna\t", "anna/x", "anna:x", "\xc2\x85" "anna", "anna\\" };
+		"ANNA", "Anna", "anna\t", "anna/x", "anna:x", ("\xc2\x85" "anna"), "anna\\" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_int_equal(plain("", wrong[i], PASSWORD), SASL_STEP_FAILED);
 		assert_int_equal(plain(wrong[i], "anna", PASSWORD), SASL_STEP_FAILED);
