@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C codec against the Python twin, and both against golden bytes.
+"""The C codec against the Python twin, and both against golden bytes and what real clients sent.
 
-usage: check_codec.py RECODE GOLDEN [ROUNDS [SEED]]
+usage: check_codec.py RECODE GOLDEN RECORDED [ROUNDS [SEED]]
 """
+import pathlib
 import random
 import subprocess
 import sys
@@ -147,9 +148,38 @@ def golden_cases(schema, path):
                 raise SystemExit(f"{api.name} {version}: no golden bytes")
 
 
-def main(recode, golden, rounds="6", seed="1"):
+def body(api, version, direction, frame):
+    """A frame without its header."""
+    cur = twin.Cursor(frame)
+    if direction == "request":
+        if (cur.fixed(">h"), cur.fixed(">h")) != (api.key, version):
+            raise SystemExit(f"{api.name} {version}: the frame's header says something else")
+        cur.take(4)
+        cur.take(max(0, cur.fixed(">h")))
+    else:
+        cur.take(4)
+    if version >= api.flex and (direction == "request" or api.key != 18):
+        for _ in range(cur.varint()):
+            cur.varint()
+            cur.take(cur.varint())
+    return frame[cur.at:]
+
+
+def recorded_cases(schema, directory):
+    for path in sorted(pathlib.Path(directory).glob("*.txt")):
+        for line in path.read_text(encoding="ascii").splitlines():
+            name, version, direction, frame = line.split()
+            api = schema[name]
+            yield f"recorded {path.stem}", api, int(version), direction, \
+                body(api, int(version), direction, bytes.fromhex(frame))
+
+
+def main(recode, golden, recorded, rounds="6", seed="1"):
     schema, rng = twin.Schema(), random.Random(int(seed))
-    cases = list(golden_cases(schema, golden)) + list(unknown_tag_cases(schema)) \
+    real = list(recorded_cases(schema, recorded))
+    if len(real) < 300:
+        raise SystemExit(f"{recorded}: recordings are missing")
+    cases = list(golden_cases(schema, golden)) + real + list(unknown_tag_cases(schema)) \
         + list(random_cases(schema, int(rounds), rng))
     lines = "".join(f"{api.key} {version} {direction} {raw.hex()}\n"
                     for _, api, version, direction, raw in cases)
@@ -163,7 +193,7 @@ def main(recode, golden, rounds="6", seed="1"):
         want = expected(api, direction, version, raw)
         refused += want is None
         good = answer.startswith("-") if want is None else answer == want
-        if what == "golden" and not answer.startswith(f".{raw.hex()} "):
+        if what.startswith(("golden", "recorded")) and not answer.startswith(f".{raw.hex()} "):
             good = False
         if what in ("random", "unknown tag") and want is None:
             good = False

@@ -8,4 +8,4 @@ check_DATA += tests/wire/recode$(EXEEXT)
 EXTRA_DIST += tests/wire/codec.sh tests/wire/check_codec.py \
 	tests/wire/check_wiregen.py tests/wire/twin.py \
 	tests/wire/README.md tests/wire/golden/Golden.java tests/wire/golden/README.md \
-	tests/wire/golden/golden.txt
+	tests/wire/golden/golden.txt tests/wire/record tests/wire/recorded
