@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From what a client sent to what the log takes. The fault of a batch becomes
- * the code that Kafka has for it; where one record is at fault it is named.
+ * the code that Kafka has for it; where records are at fault they are named.
  *
  * Every batch is first checked on the loop with a small bound of output. What
  * proves larger is checked again, from the start, by a worker: that costs it at most
@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "meta/image.h"
 #include "wire/batch_build.h"
 
@@ -42,18 +43,42 @@ kerr_of_fault(enum batch_fault fault)
 	return KERR_INVALID_RECORD;
 }
 
-static enum kerr
-refuse(struct request *rq, enum batch_fault fault, const struct batch_info *info,
-    struct produce_rsp_partition *answer)
+static void
+name_record(struct request *rq, int32_t record, enum batch_fault fault, struct produce_rsp_partition *answer)
 {
+	struct produce_rsp_record_error *e = WIRE_ADD(rq->arena, answer->record_errors,
+	    produce_rsp_record_error);
+	e->batch_index = record;
+	e->batch_index_error_message = str_from(batch_fault_text(fault));
+}
+
+static enum kerr
+refuse(struct request *rq, struct intake *in, enum batch_fault fault, struct produce_rsp_partition *answer)
+{
+	struct batch_info *info = &in->info;
 	answer->error_message = str_from(batch_fault_text(fault));
-	if (info->bad_record >= 0) {
-		struct produce_rsp_record_error *e = WIRE_ADD(rq->arena, answer->record_errors,
-		    produce_rsp_record_error);
-		e->batch_index = info->bad_record;
-		e->batch_index_error_message = answer->error_message;
-	}
+	if (info->bad_record >= 0)
+		name_record(rq, info->bad_record, info->bad_n > 0 ? info->bad[0].fault : fault, answer);
+	for (int32_t i = 1; i < info->bad_n && *in->nameable > 0; i++, (*in->nameable)--)
+		name_record(rq, info->bad[i].record, info->bad[i].fault, answer);
 	return kerr_of_fault(fault);
+}
+
+static void
+drop_buffers(void *object)
+{
+	struct intake *in = object;
+	buf_free(&in->recoded);
+	mem_free(in->info.bad);
+	in->info.bad = NULL;
+}
+
+/* Again, by a worker, where the bound was too small: the first look's list goes. */
+static void
+look(struct intake *in)
+{
+	mem_free(in->info.bad);
+	in->fault = batch_check(in->batch, in->n, &in->rules, &in->info);
 }
 
 /* The batch as it goes into the log; err is set. */
@@ -62,7 +87,7 @@ finish(struct request *rq, struct intake *in, struct produce_rsp_partition *answ
 {
 	in->err = KERR_NONE;
 	if (in->fault != BATCH_FINE) {
-		in->err = refuse(rq, in->fault, &in->info, answer);
+		in->err = refuse(rq, in, in->fault, answer);
 		return;
 	}
 	if (in->info.transactional) {
@@ -84,7 +109,7 @@ intake_begin(struct request *rq, const struct image_topic *topic, const struct p
 	const struct topic_config *c = &topic->config;
 	in->info.bad_record = -1;
 	if (records->n != 1 || records->v[0].n == 0) {
-		(void)refuse(rq, BATCH_FAULT_SHORT, &in->info, answer);
+		(void)refuse(rq, in, BATCH_FAULT_SHORT, answer);
 		in->err = KERR_INVALID_RECORD;
 		return true;
 	}
@@ -96,8 +121,10 @@ intake_begin(struct request *rq, const struct image_topic *topic, const struct p
 		.zstd = request_flag(rq, FLAG_produce_zstd), .now_ms = clock_wall_ms(),
 		.before_max_ms = c->append_time ? -1 : c->timestamp_before_max_ms,
 		.after_max_ms = c->append_time ? -1 : c->timestamp_after_max_ms,
-		.decompressed_max = AT_ONCE };
-	in->fault = batch_check(in->batch, in->n, &in->rules, &in->info);
+		.decompressed_max = AT_ONCE, .bad_max = INTAKE_NAMEABLE };
+	look(in);
+	if (in->info.bad != NULL)
+		arena_link(rq->arena, drop_buffers, in);
 	bool large = in->fault == BATCH_FAULT_BOMB;
 	in->codec = (enum batch_codec)(c->compression - TOPIC_UNCOMPRESSED);
 	in->recode = (large || in->fault == BATCH_FINE) && c->compression != TOPIC_PRODUCER &&
@@ -124,7 +151,7 @@ work(struct job *job)
 	uint64_t start = clock_thread_cpu_ns();
 	size_t bound = in->n * 16 > DECOMPRESSED_MIN ? in->n * 16 : DECOMPRESSED_MIN;
 	in->rules.decompressed_max = bound;
-	in->fault = batch_check(in->batch, in->n, &in->rules, &in->info);
+	look(in);
 	if (in->fault == BATCH_FINE && in->recode) {
 		buf_init(&in->recoded, 2 * bound);
 		int err = batch_recode(in->batch, in->n, in->codec, bound, &in->recoded);
@@ -137,19 +164,12 @@ work(struct job *job)
 	in->done(in);
 }
 
-static void
-drop_recoded(void *object)
-{
-	struct intake *in = object;
-	buf_free(&in->recoded);
-}
-
 void
 intake_submit(struct request *rq, struct intake *in, void (*done)(struct intake *intake))
 {
 	in->done = done;
 	in->job.run = work;
-	arena_link(rq->arena, drop_recoded, in);
+	arena_link(rq->arena, drop_buffers, in);
 	if (workers_submit(rq->core->workers, &in->job) != 0)
 		work(&in->job);
 }

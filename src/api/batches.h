@@ -19,6 +19,7 @@ struct intake {
 	enum kerr err;
 
 	void *owner;			/* of done() */
+	int32_t *nameable;		/* how many more bad records the answer may name */
 
 	/* Private. */
 	struct job job;
@@ -32,8 +33,12 @@ struct intake {
 	uint64_t cpu_ns;
 };
 
-/* True: it is decided, err says how, and answer has the sentence and the record at
- * fault. False: intake_submit() is to follow. */
+/* Records at fault that the answer to one request names at most: a bad record is 7 bytes,
+ * its error ten times as much. Each batch names its first, whatever is left. */
+#define INTAKE_NAMEABLE	1000
+
+/* True: it is decided, err says how, and answer has the sentence and the records at
+ * fault. False: intake_submit() is to follow. nameable is the caller's, set before. */
 bool intake_begin(struct request *rq, const struct image_topic *topic, const struct pieces *records,
     struct intake *intake, struct produce_rsp_partition *answer);
 /* The batch lies in the frame until then; from here on in the arena. */

@@ -45,6 +45,7 @@ struct produce {
 	int16_t acks;
 	uint64_t deadline;
 	bool failed;
+	int32_t nameable;		/* of all its intakes */
 };
 
 static void
@@ -219,6 +220,7 @@ add_item(struct request *rq, struct produce *s, const struct image_topic *topic,
 	}
 	it.in = arena_zalloc(rq->arena, sizeof(*it.in));
 	it.in->owner = s;
+	it.in->nameable = &s->nameable;
 	if (!intake_begin(rq, topic, &in->records, it.in, out))
 		it.stage = STAGE_CHECK;
 	else if (it.in->err != KERR_NONE)
@@ -328,6 +330,7 @@ api_produce(struct request *rq, const void *vin, void *vout)
 
 	s->rq = rq;
 	s->acks = in->acks;
+	s->nameable = INTAKE_NAMEABLE;
 	s->deadline = request_now(rq) + (uint64_t)(in->timeout_ms < 0 ? 0 : in->timeout_ms) * NS_PER_MS;
 	if (request_flag(rq, FLAG_produce_too_old))
 		err = KERR_UNSUPPORTED_VERSION;

@@ -161,30 +161,60 @@ time_fits(int64_t t, const struct batch_rules *rules)
 	return (age < 0 ? -age : age) <= max;
 }
 
+/* What is wrong with a record by itself, in Kafka's order. */
+static enum batch_fault
+own_fault(const struct batch_rules *rules, const struct batch_record *rec, bool timed)
+{
+	if (rules->need_key && rec->key.p == NULL)
+		return BATCH_FAULT_NO_KEY;
+	return timed && time_fits(rec->timestamp, rules) ? BATCH_FINE : BATCH_FAULT_TIMESTAMP;
+}
+
+static void
+list_bad(const struct batch_rules *rules, struct batch_info *info, int32_t record, enum batch_fault fault)
+{
+	if (info->bad_n >= rules->bad_max)
+		return;
+	if ((info->bad_n & (info->bad_n - 1)) == 0) /* its room is the next power of two */
+		info->bad = mem_realloc(info->bad, (info->bad_n == 0 ? 1 : 2 * (size_t)info->bad_n) *
+		    sizeof(*info->bad));
+	info->bad[info->bad_n++] = (struct batch_bad){ record, fault };
+}
+
+static enum batch_fault
+unlist(struct batch_info *info, int32_t record, enum batch_fault fault)
+{
+	mem_free(info->bad);
+	info->bad = NULL;
+	info->bad_n = 0;
+	info->bad_record = record;
+	return fault;
+}
+
 static enum batch_fault
 walk(const uint8_t *head, const uint8_t *p, size_t n, const struct batch_rules *rules,
     struct batch_info *info)
 {
 	struct reader r = reader_of(p, n);
 	int64_t base = (int64_t)be(head + AT_BASE_TIME, 8), max = INT64_MIN;
+	enum batch_fault all = BATCH_FINE;
 	for (int32_t i = 0; i < info->count; i++) {
 		struct batch_record rec;
-		int64_t time;
-		info->bad_record = i;
 		if (!read_record(&r, &rec))
-			return BATCH_FAULT_RECORD;
+			return unlist(info, i, BATCH_FAULT_RECORD);
 		if (rec.offset != i)
-			return BATCH_FAULT_OFFSETS;
-		if (__builtin_add_overflow(base, rec.timestamp, &time) || !time_fits(time, rules))
-			return BATCH_FAULT_TIMESTAMP;
-		if (rules->need_key && rec.key.p == NULL)
-			return BATCH_FAULT_NO_KEY;
-		if (time > max)
-			max = time;
+			return unlist(info, i, BATCH_FAULT_OFFSETS);
+		bool timed = !__builtin_add_overflow(base, rec.timestamp, &rec.timestamp);
+		enum batch_fault own = own_fault(rules, &rec, timed);
+		if (own != BATCH_FINE) {
+			info->bad_record = info->bad_record < 0 ? i : info->bad_record;
+			all = all == BATCH_FAULT_TIMESTAMP ? all : own;
+			list_bad(rules, info, i, own);
+		} else if (rec.timestamp > max)
+			max = rec.timestamp;
 	}
-	info->bad_record = -1;
 	info->max_timestamp = max;
-	return reader_left(&r) == 0 ? BATCH_FINE : BATCH_FAULT_COUNT;
+	return reader_left(&r) == 0 ? all : unlist(info, -1, BATCH_FAULT_COUNT);
 }
 
 static enum batch_fault
@@ -211,6 +241,8 @@ batch_check(const uint8_t *p, size_t n, const struct batch_rules *rules, struct 
 {
 	struct batch_info info = { .bad_record = -1 };
 	ret->bad_record = -1;
+	ret->bad = NULL;
+	ret->bad_n = 0;
 	enum batch_fault fault = check_head(p, n, rules);
 	if (fault != BATCH_FINE)
 		return fault;

@@ -3,6 +3,7 @@
 import random
 import ssl
 import struct
+import zlib
 
 import pytest
 import twin
@@ -114,3 +115,47 @@ def test_old_produce_is_refused_in_its_own_words(shared, version):
             {"name": f"old-{version}", "partition_data": [{"index": 0, "records": b"\0" * 30}, {"index": 1}]}])
         assert [p["error_code"] for p in answer["responses"][0]["partition_responses"]] == [35, 35]
         assert client.call("metadata", 9, topics=None)["controller_id"] == 1
+
+
+def zigzag(n):
+    return twin.varint(n << 1 ^ n >> 63)
+
+
+def keyed_by(keys, codec=0):
+    """A batch with a record for each key, which may be None."""
+    records = b""
+    for i, key in enumerate(keys):
+        body = b"\0\0" + zigzag(i) + (zigzag(-1) if key is None else zigzag(len(key)) + key) + zigzag(1) + b"v\0"
+        records += zigzag(len(body)) + body
+    records = zlib.compress(records, wbits=31) if codec else records
+    after = struct.pack(">hiqqqhii", codec, len(keys) - 1, 0, 0, -1, -1, -1, len(keys)) + records
+    return struct.pack(">qiibI", 0, 9 + len(after), -1, 2, crc32c(after)) + after
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 & -(crc & 1))
+    return crc ^ 0xffffffff
+
+
+def test_every_record_that_is_wrong_is_named(shared):
+    """At most 1000 beside the first of each batch, whoever looked: the loop, or a worker at much that was packed."""
+    shared.ctl("topic", "create", "keyed", "-p", "3", "-c", "cleanup.policy=compact")
+    some = [None if i % 3 else b"k" for i in range(900)]
+    large = [None] * 600 + [bytes(300_000)]
+    c = shared.conf()
+    with twin.Client("127.0.0.1", shared.port, server_hostname="127.0.0.1",
+                     ssl_context=ssl.create_default_context(cafile=c["ssl.ca.location"])) as client:
+        assert client.sasl_scram(c["sasl.username"], c["sasl.password"])["error_code"] == 0
+        answer = client.call("produce", 11, acks=1, timeout_ms=1000, topic_data=[{"name": "keyed", "partition_data": [
+            {"index": 0, "records": keyed_by(some)}, {"index": 1, "records": keyed_by(large, 1)},
+            {"index": 2, "records": keyed_by([b"k"])}]}])["responses"][0]["partition_responses"]
+        assert [p["error_code"] for p in answer] == [87, 87, 0]
+        named = [[e["batch_index"] for e in p["record_errors"]] for p in answer]
+        assert named[0] == [i for i in range(900) if i % 3]
+        assert named[1] == list(range(1000 - 599 + 1)) and named[2] == []
+        assert {e["batch_index_error_message"] for e in answer[0]["record_errors"]} == {
+            "a compacted topic takes records with a key only"}

@@ -213,6 +213,52 @@ rules_of_the_topic(void **state)
 	mem_free(p);
 }
 
+/* Of four records 0 and 3 have no key, and 2 is too new: in a record both, the key is said. */
+static void
+all_bad_records_are_listed(void **state)
+{
+	(void)state;
+	static const struct batch_bad want[] = { { 0, BATCH_FAULT_NO_KEY }, { 2, BATCH_FAULT_TIMESTAMP },
+		{ 3, BATCH_FAULT_NO_KEY } };
+	uint8_t *p;
+	struct buf r;
+	struct batch_info info;
+	struct batch_rules rules = easy;
+	buf_init(&r, 4096);
+	add_record(&r, 0, 0, NULL, "v");
+	add_record(&r, 1, 1, "k", "v");
+	add_record(&r, 2, 50, "k", "v");
+	add_record(&r, 3, 50, NULL, "v");
+	size_t n = make(&r, 4, 1000, BATCH_GZIP, &p);
+	rules.need_key = true;
+	rules.now_ms = 1000;
+	rules.after_max_ms = 10;
+	for (int32_t max = 0; max < 5; max++) {
+		rules.bad_max = max;
+		assert_int_equal(batch_check(p, n, &rules, &info), BATCH_FAULT_TIMESTAMP);
+		assert_int_equal(info.bad_record, 0);
+		assert_int_equal(info.bad_n, max < 3 ? max : 3);
+		for (int32_t i = 0; i < info.bad_n; i++) {
+			assert_int_equal(info.bad[i].record, want[i].record);
+			assert_int_equal(info.bad[i].fault, want[i].fault);
+		}
+		mem_free(info.bad);
+	}
+	rules.after_max_ms = -1;
+	assert_int_equal(batch_check(p, n, &rules, &info), BATCH_FAULT_NO_KEY);
+	assert_int_equal(info.bad_n, 2);
+	mem_free(info.bad);
+	mem_free(p);
+	/* What does not hold together is the batch's fault, and none of the records' own. */
+	add_record(&r, 5, 0, "k", "v");
+	n = make(&r, 5, 1000, BATCH_NONE, &p);
+	assert_int_equal(batch_check(p, n, &rules, &info), BATCH_FAULT_OFFSETS);
+	assert_int_equal(info.bad_record, 4);
+	assert_null(info.bad);
+	buf_free(&r);
+	mem_free(p);
+}
+
 static enum batch_fault
 at_time(int64_t base, const struct batch_rules *rules)
 {
@@ -412,6 +458,6 @@ recoded_batches_say_the_same(void **state)
 }
 
 TEST_MAIN(T(every_codec_is_read), T(every_field_is_held), T(lies_about_the_count),
-    T(rules_of_the_topic), T(times_at_the_edges),
+    T(rules_of_the_topic), T(all_bad_records_are_listed), T(times_at_the_edges),
     T(the_greatest_time_is_mended), T(append_time_is_set), T(bombs_are_bounded), T(codecs_round_trip),
     T(framing_of_java_is_read), T(recoded_batches_say_the_same))
