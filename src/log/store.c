@@ -169,19 +169,30 @@ store_create_partitions(struct store *s, const struct store_topic *t, int32_t fi
 
 /* ---- deleting ---- */
 
-int
-store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
+/* Takes a partition out of the table, ends its work and gives its directory another name. */
+static int
+take_away(struct store *s, struct partition *p, const char *to)
 {
-	char id[UUID_TEXT];
 	lock_take(&s->lock);
-	struct partition *p = map_del(s->table, key_of(topic, index));
+	(void)map_del(s->table, key_of(&p->topic, p->index));
 	lock_drop(&s->lock);
-	if (p == NULL)
-		return ERR_NOTFOUND;
 	lock_take(&p->lock);
 	partition_close(p, ERR_CLOSED);
 	lock_drop(&p->lock);
 	lock_take(&p->io);
+	int err = fs_rename(p->dir, to);
+	lock_drop(&p->io);
+	partition_put(&p); /* the table's */
+	return err == 0 ? fs_sync_dir(s->path) : err;
+}
+
+int
+store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
+{
+	char id[UUID_TEXT];
+	struct partition *p = store_find(s, topic, index);
+	if (p == NULL)
+		return ERR_NOTFOUND;
 	size_t n = strlen(s->path) + UUID_TEXT + 48;
 	struct dead *d = MEM_NEW(struct dead);
 	d->path = mem_alloc(n);
@@ -189,11 +200,29 @@ store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
 	snprintf(d->path, n, "%s/.%s-%" PRId32 ".%" PRIx64 "-delete", s->path,
 	    uuid_format(topic, id), index, now);
 	d->due = now + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
-	int err = fs_rename(p->dir, d->path);
-	lock_drop(&p->io);
-	if (err == 0)
-		err = fs_sync_dir(s->path);
+	int err = take_away(s, p, d->path);
 	store_bury_dir(s, d);
+	partition_put(&p);
+	return err;
+}
+
+int
+store_set_aside(struct store *s, const struct uuid *topic, int32_t index)
+{
+	char id[UUID_TEXT];
+	struct partition *p = store_find(s, topic, index);
+	if (p == NULL)
+		return ERR_NOTFOUND;
+	size_t n = strlen(p->dir) + UUID_TEXT + 16;
+	char *path = mem_alloc(n);
+	snprintf(path, n, "%s.%s-stray", p->dir, uuid_format(topic, id));
+	int err = take_away(s, p, path);
+	if (err == 0)
+		ev_crit(&s->ev, "no topic knows of %s: it was kept as %s; remove that, or restore the metadata that it belongs to",
+		    p->dir, path);
+	else
+		ev_err(&s->ev, "no topic knows of %s, and it cannot be moved: %s", p->dir, err_text(err));
+	mem_free(path);
 	partition_put(&p);
 	return err;
 }

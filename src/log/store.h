@@ -75,6 +75,10 @@ struct partition *store_find(struct store *store, const struct uuid *topic, int3
  * once and removes it after file.delete.delay.ms. ERR_NOTFOUND. May block. */
 int store_delete_partition(struct store *store, const struct uuid *topic, int32_t index);
 
+/* A partition that no topic has: its directory is kept under another name, which ends in
+ * -stray and is left alone from then on, and the log says so. ERR_NOTFOUND. May block. */
+int store_set_aside(struct store *store, const struct uuid *topic, int32_t index);
+
 /* Calls each with every partition (borrowed) until it returns nonzero, and
  * returns that. Partitions that come or go meanwhile may be missed. */
 int store_each(struct store *store, int (*each)(struct partition *p, void *arg), void *arg);

@@ -186,6 +186,44 @@ make_missing(struct controller *c, const struct image *im, struct why *why)
 	return 0;
 }
 
+/* Partitions that no topic has, as many as fit. */
+struct strays {
+	const struct image *image;
+	int n;
+	struct {
+		struct uuid topic;
+		int32_t index;
+	} v[64];
+};
+
+static int
+note_stray(struct partition *p, void *arg)
+{
+	struct strays *s = arg;
+	const struct image_topic *t = image_topic_by_id(s->image, partition_topic(p));
+	if (t != NULL && partition_index(p) < t->partitions)
+		return 0;
+	s->v[s->n].topic = *partition_topic(p);
+	s->v[s->n++].index = partition_index(p);
+	return s->n == (int)(sizeof(s->v) / sizeof(s->v[0]));
+}
+
+/* A crash between the end of a topic in the metadata and the end of its files leaves them, as
+ * does older metadata. Its name must be free again; but what it holds is nobody's to throw away. */
+static void
+set_strays_aside(struct controller *c, const struct image *im)
+{
+	struct strays s;
+	int moved;
+	do {
+		s = (struct strays){ .image = im };
+		moved = 0;
+		(void)store_each(c->config.store, note_stray, &s);
+		for (int i = 0; i < s.n; i++)
+			moved += store_set_aside(c->config.store, &s.v[i].topic, s.v[i].index) == 0;
+	} while (moved > 0);
+}
+
 /* What is stored holds: publishes it where it is not the image already. ret_happened:
  * whether ops stand there. On failure nobody knows, until it is tried again. */
 static int
@@ -317,8 +355,10 @@ controller_create(const struct controller_config *config, struct controller **re
 	c->config = *config;
 	if (err == 0 && image_tenant(first, 0) == NULL)
 		err = why_set(why, ERR_CORRUPT, "the metadata has no tenant main (was the directory made by schlossd init?)");
-	if (err == 0)
+	if (err == 0) {
+		set_strays_aside(c, first);
 		err = make_missing(c, first, why);
+	}
 	if (err != 0) {
 		image_unref(&first);
 		mem_free(c);

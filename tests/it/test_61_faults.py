@@ -4,6 +4,7 @@ import os
 import pathlib
 import resource
 import signal
+import sqlite3
 import struct
 import time
 
@@ -242,6 +243,27 @@ def test_foreign_files_are_left_alone(site):
     for name in made:
         assert (data / name).read_bytes() == b"foreign", name
     assert (data / "no-partition").is_dir() and (data / "calm-0/sub").is_dir()
+
+
+def test_what_no_topic_knows_of_is_set_aside(site):
+    """A crash between the end of a topic in the metadata and the end of its files: the name is free again, and what
+    was there is kept."""
+    b = site.broker
+    b.ctl("topic", "create", "halfway", "-p", "2")
+    b.kcat("-P", "-t", "halfway", "-p", "1", stdin="kept\n")
+    b.stop()
+    db = sqlite3.connect(b.dir / "data/meta.db")
+    db.execute("DELETE FROM node WHERE path='/tenants/0/topics/halfway'")
+    db.commit()
+    db.close()
+    b.start(env=site.env)
+    assert b.log.count("no topic knows of") == 2
+    assert b"kept" in next((b.dir / "data").glob("halfway-1.*-stray/*.log")).read_bytes()
+    b.ctl("topic", "create", "halfway", "-p", "2")
+    assert b.kcat("-C", "-t", "halfway", "-e", "-q").stdout == ""
+    site.restart()
+    assert b.log.count("no topic knows of") == 2
+    assert len(list((b.dir / "data").glob("halfway-*-stray"))) == 2
 
 
 def test_a_second_broker_finds_the_directory_taken(site):
