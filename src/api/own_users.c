@@ -458,5 +458,6 @@ api_tenant_alter(struct request *rq, const void *vin, void *vout)
 	struct tenant_delete *c = rq->state = arena_zalloc(rq->arena, sizeof(*c));
 	tenant_delete_init(c);
 	c->name = in->tenant;
+	c->purge = in->purge;
 	return own_submit(rq, &c->change, tenant_gone);
 }

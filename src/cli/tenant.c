@@ -74,6 +74,7 @@ tenant_delete(struct cli *cli, struct args *args)
 	struct tenant_alter_req in;
 	wire_defaults(&tenant_alter_req_msg, &in);
 	in.action = TENANT_DELETE;
+	in.purge = args_flag(args, "--purge");
 	int status = args_end(args, 1, 1);
 	if (status != 0)
 		return status;
@@ -121,8 +122,8 @@ const struct verb tenant_verbs[] = {
 	{ "tenant", "create", tenant_create,
 	    "NAME --admin USER [--password P | --password-file FILE] [--conf FILE]",
 	    "make a tenant with its first administrator" },
-	{ "tenant", "delete", tenant_delete, "NAME",
-	    "delete a tenant whose topics are deleted already" },
+	{ "tenant", "delete", tenant_delete, "NAME [--purge]",
+	    "delete a tenant; --purge: with its topics and all records" },
 	{ "tenant", "list", tenant_list, "", "the tenants" },
 	{ .name = NULL },
 };

@@ -12,6 +12,11 @@ void tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct s
 /* A topic's record, whole; set as image_topic has it. */
 void topic_put(struct plan *p, struct name name, const struct uuid *id, int32_t partitions,
     bool internal, const struct acl_node *node, const struct topic_overrides *set);
+/* The end of a topic: planned, with what carrying it out needs in *g; then its files and
+ * the offsets committed for it. */
+struct topic_gone;
+void topic_plan_end(struct plan *p, struct arena *arena, const struct image_topic *t, struct topic_gone *g);
+void topic_end(struct plan *p, const struct topic_gone *g);
 void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner);
 void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
 /* The literal rules on a name that its owner set: before its node goes. */

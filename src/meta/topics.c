@@ -232,6 +232,16 @@ topics_create_init(struct topics_create *c)
 
 /* ---- deleting ---- */
 
+void
+topic_plan_end(struct plan *p, struct arena *arena, const struct image_topic *t, struct topic_gone *g)
+{
+	g->id = t->id;
+	g->partitions = t->partitions;
+	g->name = NAME(t->name.tenant, arena_str(arena, t->name.s));
+	rules_delete_owned(p, g->name, ACL_TOPIC);
+	plan_delete(p, "/tenants/%u/topics/%.*s", g->name.tenant, STR_ARG(g->name.s));
+}
+
 static enum change_result
 delete_plan(struct change *change, struct plan *p)
 {
@@ -247,29 +257,28 @@ delete_plan(struct change *change, struct plan *p)
 			g->result = by_id ? CHANGE_UNKNOWN_ID : CHANGE_NOT_FOUND;
 			continue;
 		}
-		g->id = t->id;
-		g->partitions = t->partitions;
-		g->name = NAME(t->name.tenant, arena_str(change->arena, t->name.s));
-		rules_delete_owned(p, g->name, ACL_TOPIC);
-		plan_delete(p, "/tenants/%u/topics/%.*s", g->name.tenant, STR_ARG(g->name.s));
+		topic_plan_end(p, change->arena, t, g);
 	}
 	return CHANGE_OK;
+}
+
+void
+topic_end(struct plan *p, const struct topic_gone *g)
+{
+	const struct controller_config *f = plan_config(p);
+	for (int32_t k = 0; k < g->partitions; k++)
+		(void)store_delete_partition(f->store, &g->id, k);
+	if (f->topic_gone != NULL)
+		f->topic_gone(f->arg, g->name);
 }
 
 static void
 delete_carry_out(struct change *change, struct plan *p)
 {
 	struct topics_delete *c = CONTAINER_OF(change, struct topics_delete, change);
-	const struct controller_config *f = plan_config(p);
-	for (int32_t i = 0; i < c->n; i++) {
-		struct topic_gone *g = &c->topics[i];
-		if (g->result != CHANGE_OK)
-			continue;
-		for (int32_t k = 0; k < g->partitions; k++)
-			(void)store_delete_partition(f->store, &g->id, k);
-		if (f->topic_gone != NULL)
-			f->topic_gone(f->arg, g->name);
-	}
+	for (int32_t i = 0; i < c->n; i++)
+		if (c->topics[i].result == CHANGE_OK)
+			topic_end(p, &c->topics[i]);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "meta/meta_sqlite.h"
 #include "meta/plan.h"
 #include "meta/record.h"
+#include "meta/topics.h"
 #include "security/scram_keys.h"
 #include "tenant/tenant.h"
 
@@ -473,7 +474,25 @@ tenant_create_init(struct tenant_create *c)
 	c->change.carry_out = NULL;
 }
 
-/* Only what is empty is deleted here: topics go first, by their own deletion. */
+/* The image moves with each deletion: the first that is left is always the next. */
+static void
+end_topics(struct tenant_delete *c, struct plan *p, uint32_t number)
+{
+	const struct image_topic *t;
+	while ((t = image_next_topic(plan_image(p), number, STR_NULL)) != NULL)
+		topic_plan_end(p, c->change.arena, t, ARRAY_ADD(c->change.arena, c->topics));
+}
+
+static void
+tenant_delete_carry_out(struct change *change, struct plan *p)
+{
+	struct tenant_delete *c = CONTAINER_OF(change, struct tenant_delete, change);
+	ARRAY_FOREACH(const struct topic_gone, g, c->topics)
+		topic_end(p, g);
+}
+
+/* Users first, the tenant itself last: should a large one end half deleted, nobody can work in
+ * it any more, and deleting it again does the rest. */
 static enum change_result
 tenant_delete_plan(struct change *change, struct plan *p)
 {
@@ -486,8 +505,9 @@ tenant_delete_plan(struct change *change, struct plan *p)
 		why_set(&change->why, 0, "main cannot be deleted");
 		return CHANGE_BAD_REQUEST;
 	}
-	if (image_next_topic(plan_image(p), number, STR_NULL) != NULL) {
-		why_set(&change->why, 0, "tenant '%.*s' still has topics: delete them first", STR_ARG(c->name));
+	if (!c->purge && image_next_topic(plan_image(p), number, STR_NULL) != NULL) {
+		why_set(&change->why, 0, "tenant '%.*s' still has topics: delete them first, or say --purge",
+		    STR_ARG(c->name));
 		return CHANGE_POLICY;
 	}
 	struct str user = STR(""), team = STR("");
@@ -502,6 +522,7 @@ tenant_delete_plan(struct change *change, struct plan *p)
 		plan_delete(p, "/tenants/%u/teams/%.*s", number, STR_ARG(team));
 		t = acl_image_tenant(image_acl(plan_image(p)), number);
 	}
+	end_topics(c, p, number);
 	tree_delete_all(p, number);
 	plan_delete(p, "/tenants/%u", number);
 	return CHANGE_OK;
@@ -511,7 +532,7 @@ void
 tenant_delete_init(struct tenant_delete *c)
 {
 	c->change.plan = tenant_delete_plan;
-	c->change.carry_out = NULL;
+	c->change.carry_out = tenant_delete_carry_out;
 }
 
 /* ---- the first user, and a lost password: without a running broker ---- */

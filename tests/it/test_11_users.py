@@ -145,6 +145,27 @@ def test_nothing_is_left_of_a_deleted_tenant(site):
     site.start()
 
 
+def test_a_tenant_is_purged_with_its_topics(site):
+    site.ctl("tenant", "create", "full", "--admin", "fritz", "--conf", site.dir / "fritz.conf")
+    for name in ("one", "two"):
+        site.ctl("topic", "create", name, "-p", "2", "-c", "file.delete.delay.ms=0", conf="fritz")
+    site.kcat("-P", "-t", "one", conf="fritz", stdin="a\n")
+    site.kcat("-G", "readers", "one", "-e", "-o", "beginning", conf="fritz")
+    refused = site.ctl("tenant", "delete", "full", check=False)
+    assert refused.returncode == 4 and "--purge" in refused.stderr
+    assert "one" in site.ctl("topic", "list", conf="fritz").stdout
+    before = {p.name for p in (site.dir / "data").iterdir()}
+    site.ctl("tenant", "delete", "full", "--purge")
+    assert site.ctl("topic", "list", conf="fritz", check=False).returncode == 3
+    left = {p.name for p in (site.dir / "data").iterdir()}
+    assert len([n for n in before - left if n.endswith(("one-0", "one-1", "two-0", "two-1"))]) == 4, (before, left)
+    site.ctl("tenant", "create", "full", "--admin", "fritz", "--password", "other", "--conf", site.dir / "fritz.conf")
+    assert "one" not in site.ctl("topic", "list", conf="fritz").stdout
+    site.restart()
+    assert "stray" not in site.log and "no topic knows" not in site.log
+    site.ctl("tenant", "delete", "full")
+
+
 def test_metadata_that_cannot_be_read_stops_the_start(site):
     """A deny rule that is left out would allow; so the broker names the node instead."""
     site.stop()
