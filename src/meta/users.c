@@ -193,55 +193,65 @@ lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 	return CHANGE_OK;
 }
 
-/* One node goes to the heir, or to nobody. */
+/* Nodes of a tenant that have an owner, or a team, get another, or none. */
+struct handover {
+	uint32_t tenant;
+	bool of_team;
+	struct str from, to;
+};
+
+static bool
+concerns(const struct handover *h, const struct acl_node *n)
+{
+	return n != NULL && str_eq(h->of_team ? n->team : n->owner, h->from);
+}
+
 static void
-give_node(struct plan *p, const struct user_change *x, enum acl_type type, struct str name,
+give_node(struct plan *p, const struct handover *h, enum acl_type type, struct str name,
     const struct acl_node *node)
 {
 	struct acl_node next = *node;
-	next.owner = x->chown_to.n > 0 ? x->chown_to : STR("");
-	tree_put_node(p, x->user.tenant, type, arena_str(plan_arena(p), name), &next);
+	*(h->of_team ? &next.team : &next.owner) = h->to.n > 0 ? h->to : STR("");
+	tree_put_node(p, h->tenant, type, arena_str(plan_arena(p), name), &next);
 }
 
 /* The tenant itself and its directories. */
 static bool
-give_directories(struct plan *p, struct user_change *x, bool write)
+give_directories(struct plan *p, const struct handover *h, bool write)
 {
 	static const enum acl_type types[] = { ACL_TENANT, ACL_TOPICS, ACL_GROUPS, ACL_TXNS };
 	bool any = false;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
+		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), h->tenant);
 		const struct acl_node *n = acl_tenant_node(t, types[i], STR(""));
-		if (n == NULL || !str_eq(n->owner, x->user.s))
+		if (!concerns(h, n))
 			continue;
 		any = true;
 		if (write)
-			give_node(p, x, types[i], STR(""), n);
+			give_node(p, h, types[i], STR(""), n);
 	}
 	return any;
 }
 
-/* Nodes that he owns: they are given to another, or to nobody; true if there are any. */
+/* All of them; true if there are any. */
 static bool
-give_nodes(struct plan *p, struct user_change *x, bool write)
+give_nodes(struct plan *p, const struct handover *h, bool write)
 {
-	static const struct { enum acl_type type; const char *dir; } kinds[] = {
-		{ ACL_TOPIC, "topics" }, { ACL_GROUP, "groups" }, { ACL_TXN, "txns" },
-	};
-	bool any = give_directories(p, x, write);
+	static const enum acl_type kinds[] = { ACL_TOPIC, ACL_GROUP, ACL_TXN };
+	bool any = give_directories(p, h, write);
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		struct str name = STR("");
-		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
-		const struct acl_node *n = acl_tenant_next_node(t, kinds[k].type, name, &name);
-		for (; n != NULL; n = acl_tenant_next_node(t, kinds[k].type, name, &name)) {
-			if (!str_eq(n->owner, x->user.s))
+		const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), h->tenant);
+		const struct acl_node *n = acl_tenant_next_node(t, kinds[k], name, &name);
+		for (; n != NULL; n = acl_tenant_next_node(t, kinds[k], name, &name)) {
+			if (!concerns(h, n))
 				continue;
 			any = true;
 			if (!write)
 				continue;
 			name = arena_str(plan_arena(p), name);
-			give_node(p, x, kinds[k].type, name, n);
-			t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
+			give_node(p, h, kinds[k], name, n);
+			t = acl_image_tenant(image_acl(plan_image(p)), h->tenant);
 		}
 	}
 	return any;
@@ -249,7 +259,6 @@ give_nodes(struct plan *p, struct user_change *x, bool write)
 
 struct rules_of {
 	struct plan *plan;
-	uint32_t tenant;
 	struct str principal;
 	ARRAY(struct acl_binding) found;
 };
@@ -269,27 +278,35 @@ find_rules(const struct acl_rule *rule, void *arg)
 	return 0;
 }
 
+/* Rules that name a principal, copied: they outlive the image. */
+static void
+rules_naming(struct plan *p, const struct acl_tenant *t, struct rules_of *r)
+{
+	r->plan = p;
+	(void)acl_tenant_rules(t, NULL, find_rules, r);
+}
+
 static enum change_result
 delete_user(struct plan *p, struct user_change *x, bool exists)
 {
+	const struct handover h = { x->user.tenant, false, x->user.s, x->chown_to };
 	if (!exists)
 		return CHANGE_RESOURCE_NOT_FOUND;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
-	struct rules_of r = { .plan = p, .tenant = x->user.tenant,
-		.principal = arena_printf(plan_arena(p), "User:%.*s", STR_ARG(x->user.s)) };
-	(void)acl_tenant_rules(t, NULL, find_rules, &r);
+	struct rules_of r = { .principal = arena_printf(plan_arena(p), "User:%.*s", STR_ARG(x->user.s)) };
+	rules_naming(p, t, &r);
 	if (x->chown_to.n > 0 && acl_tenant_user(t, x->chown_to) == NULL) {
 		why_set(&x->why, 0, "there is no user '%.*s' to give them to", STR_ARG(x->chown_to));
 		return CHANGE_RESOURCE_NOT_FOUND;
 	}
-	bool owns = give_nodes(p, x, false);
+	bool owns = give_nodes(p, &h, false);
 	if ((owns && !x->purge && x->chown_to.n == 0) || (r.found.n > 0 && !x->purge && x->chown_to.n == 0)) {
 		why_set(&x->why, 0, "'%.*s' %s: say --chown-to USER or --purge", STR_ARG(x->user.s),
 		    owns ? "owns something in the tree" : "stands in rules");
 		return CHANGE_POLICY;
 	}
 	if (owns)
-		give_nodes(p, x, true);
+		give_nodes(p, &h, true);
 	ARRAY_FOREACH(const struct acl_binding, b, r.found)
 		rules_delete_one(p, x->user.tenant, b);
 	struct str part = record_path_part(plan_arena(p), x->user.s);
@@ -364,9 +381,13 @@ team_member(struct plan *p, struct team_change *c, bool add)
 	return CHANGE_OK;
 }
 
+/* What belonged to it or named it goes too, or the next team of that name would inherit: nobody
+ * loses a right by that which he has not lost with the team. */
 static enum change_result
 team_delete(struct plan *p, struct team_change *c)
 {
+	const struct handover h = { c->tenant, true, c->team, STR("") };
+	struct rules_of r = { .principal = arena_printf(plan_arena(p), "Team:%.*s", STR_ARG(c->team)) };
 	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), c->tenant);
 	struct str user = STR("");
 	if (t == NULL || !acl_tenant_has_team(t, c->team))
@@ -376,11 +397,15 @@ team_delete(struct plan *p, struct team_change *c)
 		if (!acl_user_in(u, c->team))
 			continue;
 		c->user = user;
-		enum change_result r = team_member(p, c, false);
-		if (r != CHANGE_OK)
-			return r;
+		enum change_result left = team_member(p, c, false);
+		if (left != CHANGE_OK)
+			return left;
 		t = acl_image_tenant(image_acl(plan_image(p)), c->tenant);
 	}
+	rules_naming(p, t, &r);
+	ARRAY_FOREACH(const struct acl_binding, b, r.found)
+		rules_delete_one(p, c->tenant, b);
+	give_nodes(p, &h, true);
 	plan_delete(p, "/tenants/%u/teams/%.*s", c->tenant, STR_ARG(c->team));
 	return CHANGE_OK;
 }

@@ -145,6 +145,23 @@ def test_nothing_is_left_of_a_deleted_tenant(site):
     site.start()
 
 
+def test_the_next_team_of_a_name_inherits_nothing(site):
+    site.ctl("team", "create", "short")
+    site.ctl("topic", "create", "lent")
+    site.ctl("topic", "create", "ruled")
+    site.ctl("chgrp", "short", "/main/topics/lent")
+    site.ctl("setfacl", "-m", "team:short:r", "/main/topics/ruled")
+    site.user("tina", "--team", "short")
+    for topic in ("lent", "ruled"):
+        assert site.ctl("why", "tina", "read", f"/main/topics/{topic}", check=False).returncode == 0
+    site.ctl("team", "delete", "short")
+    site.ctl("team", "create", "short")
+    site.ctl("team", "add", "short", "tina")
+    site.restart()
+    for topic in ("lent", "ruled"):
+        assert site.ctl("why", "tina", "read", f"/main/topics/{topic}", check=False).returncode == 1, topic
+
+
 def test_a_tenant_is_purged_with_its_topics(site):
     site.ctl("tenant", "create", "full", "--admin", "fritz", "--conf", site.dir / "fritz.conf")
     for name in ("one", "two"):
