@@ -59,15 +59,16 @@ class Site:
         return self.conf("tickets", sasl_mechanisms="GSSAPI", sasl_kerberos_service_name="kafka",
                          sasl_kerberos_kinit_cmd="/bin/true")
 
-    def certificate(self, subject, days="2", ca=None):
-        """Key and certificate for a client, signed by the site's authority or by another."""
-        path = self.b.tmp / f"client{abs(hash((subject, days, ca)))}"
+    def certificate(self, subject, days="2", ca=None, usage=None):
+        """Key and certificate for a client, signed by the site's authority or by another; usage: its extendedKeyUsage."""
+        path = self.b.tmp / f"client{abs(hash((subject, days, ca, usage)))}"
         path.mkdir()
         authority = ca or self.b.dir / "tls"
         run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", path / "key.pem",
             "-out", path / "csr.pem", "-subj", subject)
+        (path / "ext").write_text(f"extendedKeyUsage={usage}\n" if usage else "")
         run("openssl", "x509", "-req", "-in", path / "csr.pem", "-CA", authority / "ca.pem", "-CAkey", authority / "ca.key",
-            "-CAcreateserial", "-days", days, "-out", path / "cert.pem")
+            "-CAcreateserial", "-days", days, "-extfile", path / "ext", "-out", path / "cert.pem")
         return self.conf("certificates", ssl_certificate_location=path / "cert.pem", ssl_key_location=path / "key.pem")
 
     def stranger(self):
@@ -164,6 +165,13 @@ def test_certificates_of_strangers(site):
 
 def test_an_expired_certificate(site):
     refused(site.certificate("/O=Works/CN=anna", days="-1"))
+
+
+def test_a_certificate_for_something_else(site):
+    """A server's certificate, or a mail signer's, is no client's; one for clients is, as is one for anything."""
+    for usage in ("serverAuth", "emailProtection"):
+        refused(site.certificate("/O=Works/CN=anna", usage=usage))
+    assert "anna" in works(site, site.certificate("/O=Works/CN=anna", usage="clientAuth,serverAuth"))
 
 
 def test_no_certificate(site):
