@@ -8,6 +8,10 @@
  * small buffers of the connection.
  *
  * Plain text is cut into full records of 16 KiB, small pieces joined.
+ *
+ * OpenSSL reads on by itself until it has plain text. A peer that sends none, only new
+ * keys or handshakes that are refused, would keep the thread for as long as it
+ * sends: such messages are counted, and a call receives only so much.
  */
 #include "security/tls.h"
 
@@ -26,7 +30,7 @@
 #define WRITE_MAX	(16 * RECORD)	/* of plain text in one call */
 #define KEEP_MAX	(4u << 20)
 #define RECORD_WIRE	(RECORD + 256u + 5u)	/* the largest record of TLS 1.3, with its head */
-#define KEY_UPDATES_MAX	64		/* a peer that asks for more only burns our time */
+#define FOR_NOTHING_MAX	64		/* a peer that sends more of it only burns our time */
 
 struct tls {
 	struct transport t;
@@ -36,9 +40,10 @@ struct tls {
 	const unsigned char *in;	/* received, not decrypted: in the scratch or in kept_in */
 	size_t in_n;
 	size_t in_max;			/* of the next receive: what is not asked for has to be kept */
+	size_t in_left;			/* that this call may still receive; then others have their turn */
 	size_t out_n;			/* encrypted, not sent: in the scratch */
 	struct buf kept_in, kept_out;
-	unsigned key_updates;
+	unsigned for_nothing;		/* messages that bring no data */
 	bool eof, broken;
 	char reason[160];
 	char cipher[96];
@@ -52,13 +57,28 @@ tls_of(const struct transport *t)
 
 /* ---- what OpenSSL reads from and writes to ---- */
 
+static ssize_t
+receive(struct tls *s)
+{
+	size_t max = s->in_max < s->in_left ? s->in_max : s->in_left;
+	if (max == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	ssize_t got = recv(s->t.fd, s->scratch->in, max, 0);
+	s->in_left -= got > 0 ? (size_t)got : 0;
+	return got;
+}
+
 static int
 bio_read(BIO *bio, char *p, int n)
 {
 	struct tls *s = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
+	if (s->for_nothing > FOR_NOTHING_MAX)
+		return -1;
 	if (s->in_n == 0) {
-		ssize_t got = recv(s->t.fd, s->scratch->in, s->in_max, 0);
+		ssize_t got = receive(s);
 		if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
 			BIO_set_retry_read(bio);
 			return -1;
@@ -133,6 +153,7 @@ borrow(struct tls *s)
 	s->in = s->kept_in.p;
 	s->in_n = s->kept_in.n;
 	s->in_max = s->scratch->size;
+	s->in_left = 2 * s->scratch->size;
 	s->out_n = 0;
 	ERR_clear_error();
 }
@@ -163,6 +184,8 @@ static const char *
 why_it_failed(struct tls *s, unsigned long code)
 {
 	int reason = ERR_GET_REASON(code);
+	if (s->for_nothing > FOR_NOTHING_MAX)
+		return "the peer changes keys, or asks for handshakes, without end";
 	if (s->eof && code == 0)
 		return "the peer closed the connection";
 	if (reason == SSL_R_HTTP_REQUEST)
@@ -227,8 +250,8 @@ tls_read(struct transport *t, void *p, size_t n, size_t *ret_n)
 			break;
 	}
 	int sent = give_back(s);
-	if (s->key_updates > KEY_UPDATES_MAX) {
-		snprintf(s->reason, sizeof(s->reason), "the peer changes keys without end");
+	if (s->for_nothing > FOR_NOTHING_MAX) {
+		snprintf(s->reason, sizeof(s->reason), "%s", why_it_failed(s, 0));
 		return ERR_CORRUPT;
 	}
 	if (got == 0)
@@ -336,15 +359,16 @@ tls_destroy(struct transport **t)
 static const struct transport_ops tls_ops = { tls_handshake, tls_read, tls_write, tls_flush,
 	tls_pending, tls_reason, tls_destroy };
 
-/* Counts what a peer may send for nothing. */
+/* New keys, and what we answer by an alert and otherwise ignore: a handshake anew under TLS 1.2. */
 static void
 count_messages(int write_p, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
 {
 	struct tls *s = arg;
 	(void)version;
 	(void)ssl;
-	if (!write_p && type == SSL3_RT_HANDSHAKE && n > 0 && *(const uint8_t *)p == SSL3_MT_KEY_UPDATE)
-		s->key_updates++;
+	if (write_p ? type == SSL3_RT_ALERT
+	    : type == SSL3_RT_HANDSHAKE && n > 0 && *(const uint8_t *)p == SSL3_MT_KEY_UPDATE)
+		s->for_nothing++;
 }
 
 struct transport *
