@@ -41,6 +41,11 @@ group_word_fits(struct str s)
 	return s.n == 0 || memchr(s.p, '\0', s.n) == NULL;
 }
 
+/* At most so many protocols, and so many bytes of their names and metadata, of one
+ * member; beyond, its join is an INVALID_REQUEST. */
+#define GROUP_PROTOCOLS_MAX	32
+#define GROUP_SUBSCRIPTION_MAX	((size_t)1 << 20)
+
 struct group_protocol {
 	struct str name;
 	struct bytes metadata;

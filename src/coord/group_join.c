@@ -44,6 +44,17 @@ supporters(const struct group *g, struct str protocol)
 	return n;
 }
 
+/* What a member says of itself is kept while it stays, written with every generation, and
+ * compared with what all others say. */
+static bool
+fits_in(const struct group_join *j)
+{
+	size_t bytes = 0;
+	ARRAY_FOREACH(const struct group_protocol, p, j->protocols)
+		bytes += p->name.n + p->metadata.n;
+	return j->protocols.n <= GROUP_PROTOCOLS_MAX && bytes <= GROUP_SUBSCRIPTION_MAX;
+}
+
 static bool
 words_fit(const struct group_join *j)
 {
@@ -170,31 +181,36 @@ group_rebalance(struct group *g)
 		prepare(g);
 }
 
+/* Which of the candidates the member would like best: -1, none. */
+static int
+vote(const struct member *m, const struct str *candidates, int n)
+{
+	for (int k = 0; k < m->protocols_n; k++)
+		for (int i = 0; i < n; i++)
+			if (str_eq(m->protocols[k].name, candidates[i]))
+				return i;
+	return -1;
+}
+
 /* Each member votes for the first of its protocols that all know. */
 static struct str
 elect_protocol(const struct group *g)
 {
 	const struct member *first = CONTAINER_OF(g->members.next, struct member, hook);
-	struct str best = STR_NULL;
-	int best_votes = -1;
-	for (int i = 0; i < first->protocols_n; i++) {
-		struct str candidate = first->protocols[i].name;
-		int votes = 0;
-		if (supporters(g, candidate) != g->members_n)
-			continue;
-		LIST_FOREACH(hook, &g->members) {
-			const struct member *m = CONTAINER_OF(hook, struct member, hook);
-			int k = 0;
-			while (supporters(g, m->protocols[k].name) != g->members_n)
-				k++;
-			votes += str_eq(m->protocols[k].name, candidate);
-		}
-		if (votes > best_votes) {
-			best = candidate;
-			best_votes = votes;
-		}
+	struct str candidates[GROUP_PROTOCOLS_MAX];
+	int votes[GROUP_PROTOCOLS_MAX] = { 0 }, n = 0, best = 0;
+	for (int i = 0; i < first->protocols_n && n < GROUP_PROTOCOLS_MAX; i++)
+		if (supporters(g, first->protocols[i].name) == g->members_n)
+			candidates[n++] = first->protocols[i].name;
+	LIST_FOREACH(hook, &g->members) {
+		int i = vote(CONTAINER_OF(hook, struct member, hook), candidates, n);
+		if (i >= 0)
+			votes[i]++;
 	}
-	return best;
+	for (int i = 1; i < n; i++)
+		if (votes[i] > votes[best])
+			best = i;
+	return n == 0 ? STR_NULL : candidates[best];
 }
 
 /* Every member with its metadata, for the leader; free with mem_free(). */
@@ -408,7 +424,7 @@ check_join(const struct group *g, const struct group_join *j)
 		return KERR_INVALID_SESSION_TIMEOUT;
 	if (g->state == GROUP_DEAD)
 		return KERR_COORDINATOR_NOT_AVAILABLE;
-	if (!group_word_fits(j->instance_id))
+	if (!group_word_fits(j->instance_id) || !fits_in(j))
 		return KERR_INVALID_REQUEST;
 	if (!protocols_fit(g, j))
 		return KERR_INCONSISTENT_GROUP_PROTOCOL;
