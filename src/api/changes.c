@@ -44,6 +44,8 @@ by_name(const void *va, const void *vb)
 {
 	const struct name *a = *(const struct name *const *)va, *b = *(const struct name *const *)vb;
 	int order = str_cmp(a->s, b->s);
+	if (order == 0)
+		order = a->tenant < b->tenant ? -1 : a->tenant > b->tenant;
 	if (order != 0)
 		return order;
 	return a < b ? -1 : a > b;

@@ -55,7 +55,10 @@ api_describe_groups(struct request *rq, const void *vin, void *vout)
 {
 	const struct describe_groups_req *in = vin;
 	struct describe_groups_rsp *out = vout;
+	const uint8_t *repeated = names_repeated(rq->arena, in->groups.v, in->groups.n);
 	ARRAY_FOREACH(const struct name, name, in->groups) {
+		if (repeated[name - in->groups.v] == 2)
+			continue; /* all of its members once are enough */
 		struct describe_groups_rsp_group *g = WIRE_ADD(rq->arena, out->groups, describe_groups_rsp_group);
 		struct describing d = { rq, g };
 		g->group_id = *name;
@@ -78,9 +81,9 @@ api_describe_groups(struct request *rq, const void *vin, void *vout)
 
 struct listing {
 	struct request *rq;
-	const struct list_groups_req *in;
 	struct list_groups_rsp *out;
 	bool all;			/* the caller may see every group */
+	bool states[GROUP_STATES], type;	/* what the filters let through */
 };
 
 /* Whether a filter is empty or names the word, in any case. */
@@ -97,8 +100,7 @@ static void
 list_one(const struct group *g, const struct group_owner *owner, void *arg)
 {
 	struct listing *l = arg;
-	if (!named(l->in->states_filter.v, l->in->states_filter.n, group_state_name(g->state)) ||
-	    !named(l->in->types_filter.v, l->in->types_filter.n, "classic"))
+	if (!l->states[g->state] || !l->type)
 		return;
 	if (!l->all && !may_group_owned(l->rq, g->name, owner))
 		return;
@@ -112,7 +114,12 @@ list_one(const struct group *g, const struct group_owner *owner, void *arg)
 enum api_turn
 api_list_groups(struct request *rq, const void *vin, void *vout)
 {
-	struct listing l = { rq, vin, vout, may_cluster_quietly(rq) };
+	const struct list_groups_req *in = vin;
+	struct listing l = { .rq = rq, .out = vout, .all = may_cluster_quietly(rq) };
+	/* Filters may be long; they are read once, not for each group. */
+	for (int i = 0; i < GROUP_STATES; i++)
+		l.states[i] = named(in->states_filter.v, in->states_filter.n, group_state_name((enum group_state)i));
+	l.type = named(in->types_filter.v, in->types_filter.n, "classic");
 	l.out->error_code = (int16_t)coord_list(rq->core->coord, request_tenant(rq), list_one, &l);
 	return API_ANSWER;
 }

@@ -5,6 +5,7 @@
  * a partition has no offset is no error: it is -1.
  */
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/groups.h"
 #include "api/session.h"
 #include "api/topics.h"
@@ -230,6 +231,26 @@ to_old_form(struct request *rq, const struct offset_fetch_req *in,
 	}
 }
 
+/* Which groups are asked for all that they have, and were so before: some bytes each. */
+static const uint8_t *
+repeated_groups(struct request *rq, const struct offset_fetch_req *in)
+{
+	size_t most = in->groups.n > 0 ? (size_t)in->groups.n : 0, n = 0;
+	struct name *names = arena_zalloc(rq->arena, (most + 1) * sizeof(*names));
+	size_t *at = arena_zalloc(rq->arena, (most + 1) * sizeof(*at));
+	uint8_t *out = arena_zalloc(rq->arena, most + 1);
+	for (size_t i = 0; i < most; i++) {
+		if (in->groups.v[i].topics.n >= 0)
+			continue;
+		names[n] = in->groups.v[i].group_id;
+		at[n++] = i;
+	}
+	const uint8_t *repeated = names_repeated(rq->arena, names, (int32_t)n);
+	for (size_t k = 0; k < n; k++)
+		out[at[k]] = repeated[k];
+	return out;
+}
+
 enum api_turn
 api_offset_fetch(struct request *rq, const void *vin, void *vout)
 {
@@ -237,8 +258,10 @@ api_offset_fetch(struct request *rq, const void *vin, void *vout)
 	struct offset_fetch_rsp *out = vout;
 	struct group_barriers *need = arena_zalloc(rq->arena, sizeof(*need));
 	if (request_flag(rq, FLAG_offset_fetch_many_groups)) {
+		const uint8_t *repeated = repeated_groups(rq, in);
 		ARRAY_FOREACH(const struct offset_fetch_req_group, g, in->groups)
-			fetch_group(rq, g, WIRE_ADD(rq->arena, out->groups, offset_fetch_rsp_group), need);
+			if (repeated[g - in->groups.v] != 2)
+				fetch_group(rq, g, WIRE_ADD(rq->arena, out->groups, offset_fetch_rsp_group), need);
 		return groups_answer_all(rq, need, fetch_failed);
 	}
 	struct offset_fetch_req_group one = { .group_id = in->group_id, .topics = { NULL, in->topics.n < 0 ? -1 : 0 } };

@@ -9,6 +9,7 @@
  * than an error that asks the client to come again.
  */
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/request.h"
 #include "api/session.h"
 #include "api/topics.h"
@@ -139,6 +140,22 @@ one_topic(struct request *rq, const struct metadata_req *in, const struct metada
 	a->name = by_id ? NAME(request_tenant(rq), STR_NULL) : ask->name;
 }
 
+/* Each topic once, as Kafka does: a topic's answer is a thousand times its question. */
+static void
+asked_topics(struct request *rq, const struct metadata_req *in, struct metadata_rsp *out, bool may_wait)
+{
+	struct name *names = arena_zalloc(rq->arena, ((size_t)in->topics.n + 1) * sizeof(*names));
+	for (int32_t i = 0; i < in->topics.n; i++) {
+		const struct metadata_req_topic *t = &in->topics.v[i];
+		names[i] = uuid_is_zero(&t->topic_id) ? t->name
+		    : NAME(UINT32_MAX, ((struct str){ (const char *)t->topic_id.b, sizeof(t->topic_id.b) }));
+	}
+	const uint8_t *repeated = names_repeated(rq->arena, names, in->topics.n);
+	for (int32_t i = 0; i < in->topics.n; i++)
+		if (repeated[i] != 2)
+			one_topic(rq, in, &in->topics.v[i], out, may_wait);
+}
+
 static void
 fill(struct request *rq, const struct metadata_req *in, struct metadata_rsp *out, bool may_wait)
 {
@@ -154,8 +171,7 @@ fill(struct request *rq, const struct metadata_req *in, struct metadata_rsp *out
 	if (all)
 		all_topics(rq, in, out);
 	else
-		ARRAY_FOREACH(const struct metadata_req_topic, t, in->topics)
-			one_topic(rq, in, t, out, may_wait);
+		asked_topics(rq, in, out, may_wait);
 }
 
 static enum api_turn
