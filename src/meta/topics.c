@@ -83,25 +83,36 @@ take_setting(struct plan *p, struct str name, struct str value, const struct lim
 
 /* ---- making ---- */
 
-static enum change_result
-check_assignment(const struct plan *p, struct topic_new *t)
+/* Each partition from 0 to n - 1 once, on this broker alone. */
+static bool
+assignment_fits(struct plan *p, const struct topic_new *t)
 {
-	int32_t node = plan_config(p)->node_id;
+	if (t->assignments.n > PARTITIONS_MAX)
+		return false;
+	bool *seen = arena_zalloc(plan_arena(p), (size_t)t->assignments.n * sizeof(*seen));
+	for (int32_t i = 0; i < t->assignments.n; i++) {
+		const struct topic_assignment *a = &t->assignments.v[i];
+		if (a->partition < 0 || a->partition >= t->assignments.n || seen[a->partition] ||
+		    a->brokers_n != 1 || a->brokers[0] != plan_config(p)->node_id)
+			return false;
+		seen[a->partition] = true;
+	}
+	return true;
+}
+
+static enum change_result
+check_assignment(struct plan *p, struct topic_new *t)
+{
 	if (t->assignments.n <= 0)
 		return CHANGE_OK;
 	if (t->partitions != -1 || t->replication != -1) {
 		why_set(&t->why, 0, "give either the assignment or the numbers of partitions and replicas");
 		return CHANGE_BAD_REQUEST;
 	}
-	for (int32_t i = 0; i < t->assignments.n; i++) {
-		bool named = false;
-		const struct topic_assignment *a = &t->assignments.v[i];
-		for (int32_t k = 0; k < t->assignments.n; k++)
-			named = named || t->assignments.v[k].partition == i;
-		if (!named || a->brokers_n != 1 || a->brokers[0] != node) {
-			why_set(&t->why, 0, "partitions go from 0 without a gap, each on broker %d alone", node);
-			return CHANGE_BAD_ASSIGNMENT;
-		}
+	if (!assignment_fits(p, t)) {
+		why_set(&t->why, 0, "partitions go from 0 without a gap, each on broker %d alone",
+		    plan_config(p)->node_id);
+		return CHANGE_BAD_ASSIGNMENT;
 	}
 	t->partitions = t->assignments.n;
 	t->replication = 1;
@@ -296,12 +307,12 @@ plan_grow(struct plan *p, const struct topics_grow *c, struct topic_grow *g)
 	const struct image_topic *t = image_topic(plan_image(p), g->name);
 	if (t == NULL)
 		return CHANGE_NOT_FOUND;
-	int32_t more = g->count - t->partitions;
-	if (g->count > PARTITIONS_MAX || more <= 0) {
-		why_set(&g->why, 0, more <= 0 ? "the topic has %d partitions; their number can only rise"
+	if (g->count > PARTITIONS_MAX || g->count <= t->partitions) {
+		why_set(&g->why, 0, g->count <= t->partitions ? "the topic has %d partitions; their number can only rise"
 		    : "too many partitions (it has %d)", t->partitions);
 		return CHANGE_BAD_PARTITIONS;
 	}
+	int32_t more = g->count - t->partitions;
 	if (g->assignments.n >= 0 && g->assignments.n != more) {
 		why_set(&g->why, 0, "%d partitions are new, %d are assigned", more, g->assignments.n);
 		return CHANGE_BAD_ASSIGNMENT;

@@ -91,12 +91,16 @@ def test_creation_can_be_tried(admin):
     assert "tried" not in admin.list_topics(timeout=20).topics
 
 
-def test_partitions_only_become_more(admin):
+def test_partitions_only_become_more(admin, wire):
     admin.create_topics([NewTopic("grow", 2, 1)])["grow"].result(20)
     assert code(admin.create_partitions([NewPartitions("grow", 4)])["grow"]) == 0
     assert len(admin.list_topics(timeout=20).topics["grow"].partitions) == 4
     assert code(admin.create_partitions([NewPartitions("grow", 3)])["grow"]) == 37
     assert code(admin.create_partitions([NewPartitions("grow-none", 3)])["grow-none"]) == 3
+    for count in (-2 ** 31, -1, 0, 4, 100001, 2 ** 31 - 1):
+        answer = wire.call("create_partitions", 3, timeout_ms=1000, validate_only=False, topics=[
+            {"name": "grow", "count": count, "assignments": None}])
+        assert answer["results"][0]["error_code"] == 37, count
 
 
 def test_strangers_learn_nothing_of_topics(admin, anna):
