@@ -3,9 +3,10 @@
  * From what a client sent to what the log takes. The fault of a batch becomes
  * the code that Kafka has for it; where records are at fault they are named.
  *
- * Every batch is first checked on the loop with a small bound of output. What
- * proves larger is checked again, from the start, by a worker: that costs it at most
- * a bound's worth of work twice, and needs no state between the two.
+ * Every batch is first checked on the loop with a small bound of output, until what the
+ * loop may unpack for one request is used up. What proves larger is checked again, from the
+ * start, by a worker: that costs it at most a bound's worth of work twice, and needs
+ * no state between the two.
  */
 #include "api/batches.h"
 
@@ -81,6 +82,21 @@ look(struct intake *in)
 	in->fault = batch_check(in->batch, in->n, &in->rules, &in->info);
 }
 
+/* On the loop. A compressed batch that there is no room for is taken for a large one. */
+static void
+look_at_once(struct intake *in)
+{
+	bool packed = in->n >= BATCH_HEAD && batch_codec_of(in->batch) != BATCH_NONE;
+	if (packed && *in->at_once == 0) {
+		in->fault = BATCH_FAULT_BOMB;
+		return;
+	}
+	if (packed && *in->at_once < AT_ONCE)
+		in->rules.decompressed_max = *in->at_once;
+	look(in);
+	*in->at_once -= in->info.unpacked < *in->at_once ? in->info.unpacked : *in->at_once;
+}
+
 /* The batch as it goes into the log; err is set. */
 static void
 finish(struct request *rq, struct intake *in, struct produce_rsp_partition *answer)
@@ -122,7 +138,7 @@ intake_begin(struct request *rq, const struct image_topic *topic, const struct p
 		.before_max_ms = c->append_time ? -1 : c->timestamp_before_max_ms,
 		.after_max_ms = c->append_time ? -1 : c->timestamp_after_max_ms,
 		.decompressed_max = AT_ONCE, .bad_max = INTAKE_NAMEABLE };
-	look(in);
+	look_at_once(in);
 	if (in->info.bad != NULL)
 		arena_link(rq->arena, drop_buffers, in);
 	bool large = in->fault == BATCH_FAULT_BOMB;

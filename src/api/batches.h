@@ -20,6 +20,7 @@ struct intake {
 
 	void *owner;			/* of done() */
 	int32_t *nameable;		/* how many more bad records the answer may name */
+	size_t *at_once;		/* bytes that the loop may still unpack for the request */
 
 	/* Private. */
 	struct job job;
@@ -37,8 +38,12 @@ struct intake {
  * its error ten times as much. Each batch names its first, whatever is left. */
 #define INTAKE_NAMEABLE	1000
 
+/* What the loop unpacks for one request. A batch of 100 bytes may unpack to more than the
+ * loop may stay for; there is room for a million of those in a request. */
+#define INTAKE_AT_ONCE	((size_t)4 << 20)
+
 /* True: it is decided, err says how, and answer has the sentence and the records at
- * fault. False: intake_submit() is to follow. nameable is the caller's, set before. */
+ * fault. False: intake_submit() is to follow. nameable and at_once are the caller's, set before. */
 bool intake_begin(struct request *rq, const struct image_topic *topic, const struct pieces *records,
     struct intake *intake, struct produce_rsp_partition *answer);
 /* The batch lies in the frame until then; from here on in the arena. */

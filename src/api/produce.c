@@ -4,7 +4,7 @@
  * them are durable.
  *
  * A batch is validated before any lock is taken, a large compressed one by a
- * worker; then nothing of the request is appended before all of it has been
+ * worker, of one request a few at a time: others' work comes in between. Nothing of the request is appended before all of it has been
  * checked, so that its order is kept. Appending returns at once;
  * what follows is waiting: first, where too much is unwritten, for room (the
  * connection reads nothing meanwhile: that is the back-pressure), then for
@@ -20,9 +20,12 @@
 #include "base/mem.h"
 #include "wire/batch.h"
 
+#define CHECKS_AT_A_TIME	2	/* that one request has workers do */
+
 enum stage {
 	STAGE_DONE,		/* answered, well or badly */
-	STAGE_CHECK,		/* a worker looks at it */
+	STAGE_CHECK,		/* a worker is to look at it */
+	STAGE_LOOK,		/* a worker does */
 	STAGE_ROOM,		/* to be appended, once there is room */
 	STAGE_DURABLE,		/* appended, waits for the disk */
 };
@@ -46,6 +49,8 @@ struct produce {
 	uint64_t deadline;
 	bool failed;
 	int32_t nameable;		/* of all its intakes */
+	size_t at_once;
+	int32_t first, next;		/* the items that workers have been given last end before next */
 };
 
 static void
@@ -221,6 +226,7 @@ add_item(struct request *rq, struct produce *s, const struct image_topic *topic,
 	it.in = arena_zalloc(rq->arena, sizeof(*it.in));
 	it.in->owner = s;
 	it.in->nameable = &s->nameable;
+	it.in->at_once = &s->at_once;
 	if (!intake_begin(rq, topic, &in->records, it.in, out))
 		it.stage = STAGE_CHECK;
 	else if (it.in->err != KERR_NONE)
@@ -259,19 +265,22 @@ append_all(struct request *rq, struct produce *s)
 
 /* ---- what workers check ---- */
 
+static enum api_turn check_some(struct request *rq, struct produce *s);
+
 static enum api_turn
-all_checked(struct request *rq)
+some_checked(struct request *rq)
 {
 	struct produce *s = rq->state;
-	ARRAY_FOREACH(struct item, it, s->items) {
-		if (it->stage != STAGE_CHECK)
+	for (int32_t i = s->first; i < s->next; i++) {
+		struct item *it = &s->items.v[i];
+		if (it->stage != STAGE_LOOK)
 			continue;
 		it->stage = STAGE_ROOM;
 		intake_end(rq, it->in, it->answer);
 		if (it->in->err != KERR_NONE)
 			fail(s, it, it->in->err);
 	}
-	return append_all(rq, s);
+	return check_some(rq, s);
 }
 
 static void
@@ -282,24 +291,38 @@ checked(struct intake *in)
 		request_wake(s->rq);
 }
 
-/* A worker cannot be called back, so the request outlives its connection until
- * all are done. */
+/* The next ones. A worker cannot be called back, so the request outlives its connection
+ * until they are done. */
 static enum api_turn
-check_rest(struct request *rq, struct produce *s)
+check_some(struct request *rq, struct produce *s)
 {
+	int submitted = 0;
 	atomic_store(&s->waiting, 1);
-	ARRAY_FOREACH(struct item, it, s->items)
-		if (it->stage == STAGE_CHECK || it->stage == STAGE_ROOM)
-			intake_keep(rq, it->in);
-	ARRAY_FOREACH(struct item, it, s->items) {
+	s->first = s->next;
+	for (; s->next < s->items.n && submitted < CHECKS_AT_A_TIME; s->next++) {
+		struct item *it = &s->items.v[s->next];
 		if (it->stage != STAGE_CHECK)
 			continue;
+		it->stage = STAGE_LOOK;
+		submitted++;
 		atomic_fetch_add(&s->waiting, 1);
 		intake_submit(rq, it->in, checked);
 	}
+	if (submitted == 0)
+		return append_all(rq, s);
 	if (atomic_fetch_sub(&s->waiting, 1) == 1)
 		request_wake(rq);
-	return request_park(rq, all_checked, NULL, UINT64_MAX, false);
+	return request_park(rq, some_checked, NULL, UINT64_MAX, false);
+}
+
+/* The frame goes when the handler returns: what is still needed of it is copied. */
+static enum api_turn
+check_rest(struct request *rq, struct produce *s)
+{
+	ARRAY_FOREACH(struct item, it, s->items)
+		if (it->stage == STAGE_CHECK || it->stage == STAGE_ROOM)
+			intake_keep(rq, it->in);
+	return check_some(rq, s);
 }
 
 /* An error of the whole request, which the response has no field for. */
@@ -331,6 +354,7 @@ api_produce(struct request *rq, const void *vin, void *vout)
 	s->rq = rq;
 	s->acks = in->acks;
 	s->nameable = INTAKE_NAMEABLE;
+	s->at_once = INTAKE_AT_ONCE;
 	s->deadline = request_now(rq) + (uint64_t)(in->timeout_ms < 0 ? 0 : in->timeout_ms) * NS_PER_MS;
 	if (request_flag(rq, FLAG_produce_too_old))
 		err = KERR_UNSUPPORTED_VERSION;

@@ -230,6 +230,7 @@ check_records(const uint8_t *p, size_t n, const struct batch_rules *rules, struc
 	struct buf out;
 	buf_init(&out, rules->decompressed_max);
 	int err = decompress(info->codec, body, body_n, &out);
+	info->unpacked = out.n;
 	enum batch_fault fault = err == ERR_LIMIT ? BATCH_FAULT_BOMB : err != 0 ? BATCH_FAULT_COMPRESSED
 	    : (size_t)info->count > out.n / RECORD_MIN ? BATCH_FAULT_COUNT : walk(p, out.p, out.n, rules, info);
 	buf_free(&out);

@@ -56,6 +56,7 @@ struct batch_info {
 	struct batch_bad *bad;		/* in their order; mem_free(). NULL where none is listed */
 	int32_t bad_n;
 	bool idempotent, transactional;
+	size_t unpacked;		/* bytes of the records, where they were compressed */
 	int64_t max_timestamp;		/* of the records, as walked; the head may say another */
 };
 

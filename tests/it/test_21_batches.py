@@ -127,8 +127,12 @@ def keyed_by(keys, codec=0):
     for i, key in enumerate(keys):
         body = b"\0\0" + zigzag(i) + (zigzag(-1) if key is None else zigzag(len(key)) + key) + zigzag(1) + b"v\0"
         records += zigzag(len(body)) + body
-    records = zlib.compress(records, wbits=31) if codec else records
-    after = struct.pack(">hiqqqhii", codec, len(keys) - 1, 0, 0, -1, -1, -1, len(keys)) + records
+    return batch_of(zlib.compress(records, wbits=31) if codec else records, codec, len(keys))
+
+
+def batch_of(records, codec, count=1):
+    """A batch with the bytes of its records as they are."""
+    after = struct.pack(">hiqqqhii", codec, count - 1, 0, 0, -1, -1, -1, count) + records
     return struct.pack(">qiibI", 0, 9 + len(after), -1, 2, crc32c(after)) + after
 
 
