@@ -39,8 +39,8 @@ plain(struct str s)
 		return 0;
 	if (c < 0x80)
 		return 1;
-	if (c == 0xc2 && s.n > 1 && (unsigned char)s.p[1] < 0xa0)
-		return 0;	/* C1 controls */
+	if (str_moves_text(s))
+		return 0;
 	for (size_t n = 2; n <= 4 && n <= s.n; n++)
 		if (str_is_utf8((struct str){ s.p, n }))
 			return n;

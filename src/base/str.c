@@ -123,6 +123,18 @@ str_is_utf8(struct str s)
 	return true;
 }
 
+bool
+str_moves_text(struct str s)
+{
+	const uint8_t *p = (const uint8_t *)s.p;
+	if (s.n >= 2 && p[0] == 0xc2)
+		return p[1] >= 0x80 && p[1] < 0xa0;
+	if (s.n < 3 || p[0] != 0xe2)
+		return false;
+	return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+	    (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+}
+
 char *
 str_escape(struct str s, char *out, size_t size)
 {
@@ -130,7 +142,7 @@ str_escape(struct str s, char *out, size_t size)
 	size_t o = 0;
 	for (size_t i = 0; i < s.n;) {
 		size_t n = utf8_len(p + i, s.n - i);
-		bool plain = n > 1 || (n == 1 && p[i] >= 0x20 && p[i] != 0x7f && p[i] != '\\');
+		bool plain = n > 1 ? !str_moves_text((struct str){ s.p + i, n }) : (n == 1 && p[i] >= 0x20 && p[i] != 0x7f && p[i] != '\\');
 		size_t need = plain ? n : 4;
 		if (o + need + 4 > size) {
 			if (size >= o + 4)

@@ -79,7 +79,12 @@ int str_to_i64(struct str s, int64_t min, int64_t max, int64_t *ret);
 /* Whether s is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
 
+/* Whether s begins with a character that is UTF-8 and yet moves what a terminal or a reader of
+ * lines shows: the second set of controls (U+0080-9F, one of them begins an escape),
+ * separators of lines (U+2028, 2029), marks and changes of direction (U+200E, 200F, 202A-E, 2066-9). */
+bool str_moves_text(struct str s);
+
 /* Writes s into out as one printable, terminated token: control bytes, DEL,
- * the backslash, and bytes that are no UTF-8 become \xNN. Truncates with "...".
+ * the backslash, what moves text, and bytes that are no UTF-8 become \xNN. Truncates with "...".
  * For log lines: what a client chose must not forge a second line. */
 char *str_escape(struct str s, char *out, size_t size);

@@ -58,6 +58,11 @@ escape_leaves_one_line(void **state)
 	char out[32];
 	assert_string_equal(str_escape(STR("a\nb\\\x1b\xc3\xbc"), out, sizeof(out)),
 	    "a\\x0ab\\x5c\\x1b\xc3\xbc");
+	assert_string_equal(str_escape(STR("\xc2\x9b" "1\xe2\x80\xae\xe2\x80\xa9" "2"), out, sizeof(out)),
+	    "\\xc2\\x9b1\\xe2\\x80\\xae\\xe2...");
+	assert_true(str_moves_text(STR("\xc2\x80")) && str_moves_text(STR("\xe2\x81\xa9 and on")));
+	assert_false(str_moves_text(STR("\xc2\xa0")) || str_moves_text(STR("\xe2\x80\x90")) ||
+	    str_moves_text(STR("\xe2\x80")) || str_moves_text(STR("")));
 	char small[12];
 	assert_string_equal(str_escape(STR("0123456789abcdef"), small, sizeof(small)),
 	    "01234567...");
