@@ -27,12 +27,19 @@ fail_all(struct coord_commit *items, int n, enum kerr err)
 			items[i].err = err;
 }
 
+/* Never is far enough. */
+static int64_t
+expiry(int64_t wall_ms, int64_t retention_ms)
+{
+	return retention_ms < 0 ? -1 : retention_ms > INT64_MAX - wall_ms ? INT64_MAX : wall_ms + retention_ms;
+}
+
 static struct offset
 offset_of(const struct coord_commit *c, struct coord_time t, int64_t retention_ms)
 {
 	return (struct offset){ .topic = c->topic, .partition = c->partition, .offset = c->offset,
 		.leader_epoch = c->leader_epoch, .metadata = c->metadata, .commit_ms = t.wall_ms,
-		.expire_ms = retention_ms < 0 ? -1 : t.wall_ms + retention_ms };
+		.expire_ms = expiry(t.wall_ms, retention_ms) };
 }
 
 static enum kerr
