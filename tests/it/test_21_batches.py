@@ -84,10 +84,10 @@ def test_bombs_are_refused_while_others_work(shared):
     shared.ctl("topic", "create", "target")
     shared.ctl("topic", "create", "bystander")
     bomb = bytes(80_000_000)
-    for codec in ("gzip", "zstd"):
+    for codec in ("gzip", "snappy", "lz4", "zstd"):
         assert produce(shared, "target", [bomb], **{"compression.codec": codec}) == [10]
         assert produce(shared, "bystander", [b"fine"]) == [0]
-    assert consume(shared, "bystander", 2) == [b"fine"] * 2
+    assert consume(shared, "bystander", 4) == [b"fine"] * 4
 
 
 def test_a_client_that_goes_while_its_batch_is_checked(shared):
