@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hostile
 import libssl
 import pytest
-from harness import free_port
+from harness import free_port, run
 from hostile import API_VERSIONS, SASL_AUTHENTICATE, closed, eventually, frame, header, send_and_see
 
 MIB = 1 << 20
@@ -49,8 +49,10 @@ def site(everyone):
 def test_what_is_no_tls_is_closed(site, bytes_):
     with site.tcp() as s:
         s.sendall(bytes_)
+        why = f"peer={s.getsockname()[0]}:{s.getsockname()[1]} closed: "
         s.shutdown(socket.SHUT_WR)
         assert closed(s)
+    eventually(lambda: why in site.broker.log)
 
 
 def test_tls_where_none_is_spoken_is_closed(site):
@@ -317,6 +319,67 @@ def test_a_flood_of_key_updates_is_cut_off(site, kind):
             assert time.monotonic() < end, "it takes new keys without end"
     eventually(lambda: site.broker.log.count(why) == seen + 1)
     eventually(lambda: site.connections() <= 4)
+
+
+def test_records_of_one_byte(site):
+    """Each is 23 bytes on the wire and work for the cipher: they are read on, but not without a pause for others."""
+    raw = frame(header(API_VERSIONS, 3, tags=b"\0") + b"\x02a\x02a\x01\x00\xa0\x9c\x01" + bytes(20000))
+    for version in (libssl.TLS12, libssl.TLS13):
+        with libssl.client(site, version) as c:
+            for byte in raw:
+                c.sock.sendall(bytes([byte]))
+            site.undisturbed()
+            assert struct.unpack_from(">ih", c.read_frame()) == (7, 0)
+
+
+def test_no_session_is_taken_up_again(site):
+    """No ticket is given, so there is nothing to begin early with."""
+    with site.client() as c:
+        assert c.call("metadata", 9, topics=None)["controller_id"] == 1
+        assert c.sock.session is None or not c.sock.session.has_ticket
+    for version in ("-tls1_2", "-tls1_3"):
+        p = openssl(site, version, "-reconnect", stdin=b"")
+        assert b"Reused" not in p.stdout and b"session ticket" not in p.stdout.lower()
+
+
+def test_an_end_without_notice(site):
+    """The stream is cut off, not ended: what was asked whole is done, the half is not."""
+    for version in (libssl.TLS12, libssl.TLS13):
+        c = libssl.client(site, version)
+        c.send("create_topics", 5, {"timeout_ms": 10000, "topics": [
+            {"name": f"last-wish-{version}", "num_partitions": 1, "replication_factor": 1}]})
+        c.sock.sendall(struct.pack(">i", 1000) + bytes(500))
+        c.sock.sock.shutdown(socket.SHUT_WR)
+        while c.sock.recv(65536):
+            pass
+        c.close()
+        eventually(lambda v=version: f"last-wish-{v}" in site.broker.ctl("topic", "list").stdout)
+    with libssl.client(site) as c:
+        assert c.sock.notify() and c.sock.recv(1) == b""
+
+
+def test_a_chain_of_certificates_without_end(tmp_path):
+    """Three hundred of them are no chain of a client's."""
+    s = hostile.Site()
+    try:
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key.pem", "-out",
+            tmp_path / "cert.pem", "-subj", "/CN=somebody", "-days", "2")
+        (tmp_path / "chain.pem").write_text((tmp_path / "cert.pem").read_text() * 300)
+        port = free_port()
+        s.broker.stop()
+        s.broker.configure(f"ssl.truststore.location: {s.broker.dir}/tls/ca.pem")
+        s.broker.add_listener("CERTS", f"address: 127.0.0.1:{port}\nprotocol: SSL\nclient.auth: required")
+        s.broker.start(env=hostile.LEAN)
+        before = s.resident()
+        for _ in range(20):
+            p = run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", "-cert", tmp_path / "cert.pem", "-key",
+                    tmp_path / "key.pem", "-cert_chain", tmp_path / "chain.pem", check=False, stdin="")
+            assert p.returncode != 0
+        assert s.broker.log.count("excessive message size") == 20
+        assert s.resident() - before < 50 * MIB
+        s.undisturbed()
+    finally:
+        s.remove()
 
 
 # ---- frames after it ----
