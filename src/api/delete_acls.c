@@ -4,6 +4,9 @@
  * Who does not administer the tenant must name one node, literally, whose rules
  * are his to change. A filter that names in full what stands for a mode is
  * answered with the command that would change the mode.
+ *
+ * A filter is compared with every rule of the tenant, on the loop. What the filters of one
+ * request may cost is bounded; those beyond are refused, and can be sent again by themselves.
  */
 #include "acl/change.h"
 #include "acl/describe.h"
@@ -12,8 +15,12 @@
 #include "api/changes.h"
 #include "meta/tree.h"
 
+#define STEPS_MAX	5000000u	/* comparisons of a filter with a rule, in one request */
+#define STEPS_A_MATCH	100u		/* that a rule found costs, for it is copied and answered */
+
 struct deleting {
 	struct request *rq;
+	size_t steps;
 	struct rules_delete change;
 	struct { struct acl_binding *v; int32_t n; } rules;
 	struct delete_acls_rsp_filter_result *answer;	/* of the filter at hand */
@@ -34,6 +41,7 @@ note(const struct acl_rule *rule, void *arg)
 	m->operation = b.op;
 	m->permission_type = b.permission;
 	*ARRAY_ADD(arena, d->rules) = b;
+	d->steps += STEPS_A_MATCH;
 	return 0;
 }
 
@@ -73,6 +81,11 @@ one(struct deleting *d, const struct acl_tenant *t, const struct delete_acls_req
 		fail(d, KERR_CLUSTER_AUTHORIZATION_FAILED, "not allowed to change these rules");
 		return;
 	}
+	if (d->steps > STEPS_MAX) {
+		fail(d, KERR_INVALID_REQUEST, "too many filters for so many rules: send them in several requests");
+		return;
+	}
+	d->steps += 1 + acl_tenant_rule_count(t);
 	(void)acl_tenant_rules(t, &f, note, d);
 	const struct acl_node *by_use = f.type == ACL_GROUP && f.name.p != NULL
 	    ? group_node(d->rq, NAME(request_tenant(d->rq), f.name)) : NULL;
