@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DeleteRecords: the start of a partition moves up. A checkpoint is synced for
- * each, so all of a request are done by one job off the loop.
+ * DeleteRecords: the start of a partition moves up. One checkpoint keeps all of a
+ * request; it is synced, so they are done by one job off the loop.
  */
 #include "api/request.h"
 #include "api/topics.h"
@@ -24,10 +24,19 @@ static void
 run(struct job *job)
 {
 	struct cuts *c = CONTAINER_OF(job, struct cuts, job);
+	struct partition *moved = NULL;
 	ARRAY_FOREACH(struct cut, cut, c->list) {
 		int64_t start = -1;
-		int err = partition_delete_records(cut->p, cut->offset, &start);
-		cut->answer->low_watermark = err == 0 ? start : -1;
+		int err = partition_move_start(cut->p, cut->offset, &start);
+		cut->answer->low_watermark = start;
+		cut->answer->error_code = (int16_t)kerr_of_log(err);
+		moved = err == 0 ? cut->p : moved;
+	}
+	int err = moved == NULL ? 0 : partition_keep_starts(moved);
+	ARRAY_FOREACH(struct cut, cut, c->list) {
+		if (err == 0 || cut->answer->error_code != KERR_NONE)
+			continue;
+		cut->answer->low_watermark = -1;
 		cut->answer->error_code = (int16_t)kerr_of_log(err);
 	}
 	request_wake(c->rq);

@@ -21,7 +21,7 @@
 #include "log/sequence.h"
 
 int
-partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_log_start)
+partition_move_start(struct partition *p, int64_t offset, int64_t *ret_log_start)
 {
 	int err = 0;
 	lock_take(&p->lock);
@@ -35,10 +35,25 @@ partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_log_s
 		p->log_start = offset;
 		partition_wake_readers(p);
 	}
-	int64_t start = p->log_start;
-	lock_drop(&p->lock);
 	if (err == 0)
-		err = store_write_checkpoint(p->store);
+		*ret_log_start = p->log_start;
+	lock_drop(&p->lock);
+	return err;
+}
+
+int
+partition_keep_starts(struct partition *p)
+{
+	return store_write_checkpoint(p->store);
+}
+
+int
+partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_log_start)
+{
+	int64_t start;
+	int err = partition_move_start(p, offset, &start);
+	if (err == 0)
+		err = partition_keep_starts(p);
 	if (err == 0)
 		*ret_log_start = start;
 	return err;

@@ -163,6 +163,10 @@ int32_t partition_epoch_at(struct partition *p, int64_t offset);
  * offset -1: the high watermark. ERR_NOTFOUND above the high watermark. Sets
  * *ret_log_start. May block (a checkpoint is synced). */
 int partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_log_start);
+/* Its two halves, for many partitions at once: each moves its start in memory, then one
+ * write, through any of them, keeps those of the whole store. */
+int partition_move_start(struct partition *p, int64_t offset, int64_t *ret_log_start);
+int partition_keep_starts(struct partition *p);
 
 /* `schlossctl topic recover`: reads the tail again past the page cache, cuts what
  * is not whole, and makes an OFFLINE or CORRUPT partition ONLINE. Cutting below

@@ -138,6 +138,15 @@ def test_filters_times_rules(site):
                principal_filter="User:u", host_filter=None, operation=1, permission_type=1)[0]["resources"] == []
 
 
+def test_records_deleted_of_many_partitions(site):
+    """One write keeps where they all begin now, not one each; by and by that was a worker for a minute."""
+    cuts = [{"partition_index": i % 1001, "offset": 0} for i in range(200000)]
+    told = ask(site, "delete_records", 2, timeout_ms=1000, topics=[{"name": "wide", "partitions": cuts}])[0]
+    told = told["topics"][0]["partitions"]
+    assert {p["error_code"] for p in told if p["partition_index"] < 1000} == {0}
+    assert {(p["error_code"], p["low_watermark"]) for p in told if p["partition_index"] == 1000} == {(3, -1)}
+
+
 def zeros_by_zstd(size):
     """A frame with a window of 8 MiB and blocks of 128 KiB, each one byte that is repeated (RFC 8878)."""
     blocks = size >> 17
