@@ -15,6 +15,9 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "wire/table.h"
+
+#define CHANGES_MAX	20000	/* things that one request may change */
 
 /* ---- the steps ---- */
 
@@ -77,6 +80,26 @@ find_buckets(struct request *rq)
 	return API_NEXT;
 }
 
+/* Requests that change metadata, whose items take a hundred times the room that they take on
+ * the wire: each has a place for its result and for a sentence about it. */
+static bool
+too_many_changes(const struct request *rq)
+{
+	static const int16_t keys[] = { WIRE_KEY_CREATE_TOPICS, WIRE_KEY_CREATE_PARTITIONS,
+		WIRE_KEY_ALTER_CONFIGS, WIRE_KEY_INCREMENTAL_ALTER_CONFIGS, WIRE_KEY_CREATE_ACLS,
+		WIRE_KEY_ALTER_CLIENT_QUOTAS, WIRE_KEY_ALTER_USER_SCRAM_CREDENTIALS, WIRE_KEY_USER_ALTER,
+		WIRE_KEY_TEAM_ALTER };
+	const struct wire_type *t = rq->header.api->req->type;
+	bool changes = false, many = false;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		changes = changes || keys[i] == rq->header.key;
+	for (uint16_t i = 0; changes && i < t->n; i++) {
+		const struct wire_array *a = (const void *)((const char *)rq->in + t->fields[i].off);
+		many = many || ((t->fields[i].flags & WIRE_F_ARRAY) != 0 && a->n > CHANGES_MAX);
+	}
+	return many;
+}
+
 /* Bytes behind the message are ignored, as Kafka does: librdkafka 2.15 sends
  * three in the Metadata request for all topics. */
 static enum api_turn
@@ -89,6 +112,10 @@ decode(struct request *rq)
 	if (err != 0) {
 		ev_info(conn_event(rq->session->conn), "%s version %d: %s", api->name,
 		    rq->header.version, err_text(err));
+		return API_CLOSE;
+	}
+	if (too_many_changes(rq)) {
+		ev_info(conn_event(rq->session->conn), "%s of more than %d things", api->name, CHANGES_MAX);
 		return API_CLOSE;
 	}
 	rq->out = arena_zalloc(rq->arena, api->rsp->type->size);

@@ -138,6 +138,23 @@ def test_filters_times_rules(site):
                principal_filter="User:u", host_filter=None, operation=1, permission_type=1)[0]["resources"] == []
 
 
+@pytest.mark.parametrize("api, field, one", [
+    ("create_topics", "topics", {"name": "t", "num_partitions": 1, "replication_factor": 1}),
+    ("create_partitions", "topics", {"name": "t", "count": 2}),
+    ("alter_configs", "resources", {"resource_type": 2}), ("incremental_alter_configs", "resources", {"resource_type": 2}),
+    ("create_acls", "creations", {}), ("alter_client_quotas", "entries", {}),
+    ("alter_user_scram_credentials", "deletions", {}), ("alter_user_scram_credentials", "upsertions", {}),
+    ("user_alter", "changes", {}), ("team_alter", "changes", {})])
+def test_more_changes_than_are_taken(site, api, field, one):
+    """Four bytes of a change take two kilobytes until it is refused."""
+    version, said = site.schema[api].hi, site.broker.log.count("of more than 20000 things")
+    with site.client() as c, Peak(site) as held:
+        assert send_and_see(c, frame(site.schema[api].encode_request(version, {field: [one] * 20001}, 7))) is None
+    assert held.bytes < 100 * MIB, held.bytes
+    assert site.broker.log.count("of more than 20000 things") == said + 1
+    ask(site, api, version, **{field: [one] * 20000})
+
+
 def test_records_deleted_of_many_partitions(site):
     """One write keeps where they all begin now, not one each; by and by that was a worker for a minute."""
     cuts = [{"partition_index": i % 1001, "offset": 0} for i in range(200000)]

@@ -269,7 +269,7 @@ def test_what_waits_for_ever_is_gone_with_its_client(site):
         c = site.client()
         c.send("fetch", 11, fetch(max_wait_ms=I32, min_bytes=I32, max_bytes=I32))
         late = site.client()
-        late.send("join_group", 4, {k: v for k, v in join(group_id=f"wait-{i // 2}", rebalance_timeout_ms=I32).items()
+        late.send("join_group", 3, {k: v for k, v in join(group_id=f"wait-{i // 2}", rebalance_timeout_ms=I32).items()
                                     if k != "group_instance_id"})
         for one in (c, late):
             one.close()
