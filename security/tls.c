@@ -11,7 +11,8 @@
  *
  * OpenSSL reads on by itself until it has plain text. A peer that sends none, only new
  * keys or handshakes that are refused, would keep the thread for as long as it
- * sends: such messages are counted, and a call receives only so much.
+ * sends: such messages are counted against the data that comes between them, and a call
+ * receives only so much. Clients that renew keys do so once in many GB.
  */
 #include "security/tls.h"
 
@@ -31,6 +32,7 @@
 #define KEEP_MAX	(4u << 20)
 #define RECORD_WIRE	(RECORD + 256u + 5u)	/* the largest record of TLS 1.3, with its head */
 #define FOR_NOTHING_MAX	64		/* a peer that sends more of it only burns our time */
+#define FORGIVEN_FOR	65536u		/* bytes of data that make good for one of them */
 
 struct tls {
 	struct transport t;
@@ -43,7 +45,8 @@ struct tls {
 	size_t in_left;			/* that this call may still receive; then others have their turn */
 	size_t out_n;			/* encrypted, not sent: in the scratch */
 	struct buf kept_in, kept_out;
-	unsigned for_nothing;		/* messages that bring no data */
+	unsigned for_nothing;		/* messages that brought no data, less those made good */
+	size_t good;			/* bytes towards the next that is */
 	bool eof, broken;
 	char reason[160];
 	char cipher[96];
@@ -228,6 +231,14 @@ tls_handshake(struct transport *t)
 	return err == 0 || err == ERR_AGAIN ? (sent != 0 ? sent : err) : ERR_DENIED;
 }
 
+static void
+make_good(struct tls *s, size_t n)
+{
+	size_t enough = (s->good + n) / FORGIVEN_FOR;
+	s->good = (s->good + n) % FORGIVEN_FOR;
+	s->for_nothing -= enough < s->for_nothing ? (unsigned)enough : s->for_nothing;
+}
+
 static int
 tls_read(struct transport *t, void *p, size_t n, size_t *ret_n)
 {
@@ -256,6 +267,7 @@ tls_read(struct transport *t, void *p, size_t n, size_t *ret_n)
 	}
 	if (got == 0)
 		return err != 0 ? err : sent != 0 ? sent : ERR_AGAIN;
+	make_good(s, got);
 	*ret_n = got;
 	return 0;
 }

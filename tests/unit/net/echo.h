@@ -7,6 +7,7 @@
  * has no answer; "big" is answered by 1 MiB, what begins with "sink" by "sunk", "bill" by
  * "paid" where reading and writing took time since the last. */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +195,9 @@ echo_connect_from(struct echo *e, unsigned host)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) != 0)
 		abort();
+	int one = 1;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) != 0)
 		abort();
 	return fd;

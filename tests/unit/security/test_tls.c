@@ -334,6 +334,23 @@ endless_key_updates_end(void **state)
 }
 
 static void
+keys_changed_between_much_data_are_fine(void **state)
+{
+	static uint8_t big[60000];
+	(void)state;
+	start(TLS_CERT_NONE);
+	struct peer p;
+	assert_true(try_connect(&p, TLS1_3_VERSION, NULL));
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(SSL_key_update(p.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_true(exchange(&p, big, sizeof(big)));
+		assert_true(exchange(&p, big, sizeof(big)));
+	}
+	hang_up(&p);
+	stop();
+}
+
+static void
 reload_serves_the_new_certificate(void **state)
 {
 	(void)state;
@@ -438,7 +455,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { T(both_versions_echo), T(large_answers_are_whole), T(bursts_are_read_to_their_end),
 		T(client_certificates), T(garbage_is_closed), T(renegotiation_is_refused),
-		T(endless_key_updates_end), T(reload_serves_the_new_certificate),
+		T(endless_key_updates_end), T(keys_changed_between_much_data_are_fine),
+		T(reload_serves_the_new_certificate),
 		T(bad_files_have_reasons), T(subjects_are_written_as_java_does) };
 	if (mkdtemp(dir) == NULL)
 		return 1;
