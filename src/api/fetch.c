@@ -208,7 +208,9 @@ wait_for_data(struct request *rq, struct fetch *s, uint32_t missing)
 		if (!pl->queued)
 			request_wake(rq); /* it came just now */
 	}
-	return request_park(rq, woken, unqueue, s->deadline, false);
+	enum api_turn turn = request_park(rq, woken, unqueue, s->deadline, false);
+	rq->for_others = true;
+	return turn;
 }
 
 static enum api_turn
@@ -240,7 +242,8 @@ pass(struct request *rq)
 	if (s->cold)
 		return reads_done(rq);
 	rq->bytes_out = s->bytes;
-	if (s->failed || s->bytes >= min || s->n == 0 || request_now(rq) >= s->deadline)
+	if (s->failed || s->bytes >= min || s->n == 0 || request_now(rq) >= s->deadline ||
+	    rq->session->stopping)
 		return API_ANSWER;
 	return wait_for_data(rq, s, (uint32_t)(min - s->bytes));
 }

@@ -275,6 +275,13 @@ groups_quiet(struct groups *g)
 }
 
 void
+groups_leave(struct groups *g)
+{
+	for (int32_t i = 0; i < g->config.coord.shards; i++)
+		coord_unload(g->coord, i);
+}
+
+void
 groups_stop(struct groups **groups)
 {
 	struct groups *g = *groups;

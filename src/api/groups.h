@@ -25,6 +25,9 @@ struct groups_config {
 int groups_start(const struct groups_config *config, struct groups **ret, struct why *why);
 /* Ends what runs on threads of its own, before the loops stop. */
 void groups_quiet(struct groups *groups);
+/* The broker stops: whoever waits for the rest of a group is sent to look for its
+ * coordinator. Any thread. */
+void groups_leave(struct groups *groups);
 /* After the loops: they hold its timers. */
 void groups_stop(struct groups **groups);
 /* Loads the shard anew, whose log may hold something else than it did: after a

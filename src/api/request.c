@@ -37,7 +37,7 @@ request_park(struct request *rq, enum api_turn (*resume)(struct request *),
 	rq->abandon = abandon;
 	rq->overtake = overtake;
 	rq->outlives = abandon == NULL;
-	rq->by_deadline = false;
+	rq->by_deadline = rq->for_others = false;
 	rq->deadline.fire = deadline_due;
 	if (deadline_ns != UINT64_MAX)
 		timer_set(loop_timers(rq->loop), &rq->deadline, deadline_ns);

@@ -42,6 +42,7 @@ struct request {
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */
 	bool parked, overtake, by_deadline, ended;
 	bool outlives;			/* parked without abandon: lives until it is woken */
+	bool for_others;		/* parked for what may never come: session_stop() wakes it */
 
 	/* While parked. */
 	enum api_turn (*resume)(struct request *rq);

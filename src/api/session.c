@@ -183,6 +183,23 @@ session_closed(struct conn *conn, void *arg)
 }
 
 void
+session_stop(struct conn *conn)
+{
+	struct session *s = conn_session(conn);
+	if (s == NULL || (s->phase != SESSION_READY && s->phase != SESSION_RENEW)) {
+		conn_close(conn, NULL);
+		return;
+	}
+	s->stopping = true;
+	conn_drain(conn);
+	LIST_FOREACH(hook, &s->requests) {
+		struct request *rq = CONTAINER_OF(hook, struct request, hook);
+		if (rq->parked && rq->for_others)
+			request_wake(rq);
+	}
+}
+
+void
 session_close(struct session *s)
 {
 	conn_close(s->conn, NULL);

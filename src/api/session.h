@@ -38,6 +38,7 @@ struct session {
 	struct list requests;		/* all that are not finished */
 	unsigned login_requests;	/* before READY: bounded */
 	bool closing;
+	bool stopping;			/* nothing waits for what others may bring */
 };
 
 /* conn_ops of net/conn.h, for every listener. */
@@ -47,6 +48,9 @@ extern const struct conn_ops session_ops;
 bool session_may_login(const struct session *s);
 bool session_may_work(const struct session *s);
 
+/* The broker stops: no more requests; those under way are answered, a Fetch with what
+ * there is. Who has not logged in is not waited for. On the connection's loop. */
+void session_stop(struct conn *conn);
 /* Closes the connection; the session is gone when it returns. */
 void session_close(struct session *s);
 

@@ -396,10 +396,10 @@ sweep_run(struct post *post)
 }
 
 static void
-drain_one(struct conn *conn, void *arg)
+stop_one(struct conn *conn, void *arg)
 {
 	(void)arg;
-	conn_drain(conn);
+	session_stop(conn);
 }
 
 static void
@@ -437,7 +437,8 @@ part_doors_stop(struct broker *b)
 {
 	for (size_t i = 0; i < b->doors_n; i++)
 		listener_destroy(&b->doors[i].listener);
-	sweep_and_wait(b, drain_one);
+	sweep_and_wait(b, stop_one);
+	groups_leave(b->groups); /* after the sweep: nobody joins any more */
 	wait_until_gone(b, DRAIN_NS);
 	atomic_store(&b->doors_open, false); /* each loop sees it before the next sweep ends */
 	sweep_and_wait(b, close_one);

@@ -2,9 +2,11 @@
 """What an administrator does: init, check, certificates, lost passwords, reload, locks."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
+import hostile
 import pytest
 from harness import SCHLOSSCTL, SCHLOSSD, Broker, Failed, run
 
@@ -106,7 +108,6 @@ def test_two_brokers_on_one_directory(broker):
 
 
 def test_notifies_the_service_manager(tmp_path):
-    import socket
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(str(path))
@@ -122,6 +123,31 @@ def test_notifies_the_service_manager(tmp_path):
             assert s.recv(100) == b"STOPPING=1"
         finally:
             b.remove()
+
+
+def test_a_stop_waits_for_nobody_who_has_nothing_to_bring():
+    """Silent connections, a Fetch for data that does not come, a member who waits for others."""
+    s = hostile.Site("group.initial.rebalance.delay.ms: 300000")
+    try:
+        silent = [s.tcp(), s.tls()]
+        reader, member = s.client(), s.client()
+        reader.send("fetch", 11, dict(
+            replica_id=-1, max_wait_ms=300000, min_bytes=1, max_bytes=1000, isolation_level=0, rack_id="",
+            session_id=0, session_epoch=-1, topics=[{"topic": "calm", "partitions": [
+                {"partition": 0, "fetch_offset": s.n, "partition_max_bytes": 1000}]}]))
+        member.send("join_group", 3, dict(
+            group_id="wait", session_timeout_ms=30000, rebalance_timeout_ms=300000, member_id="",
+            protocol_type="consumer", protocols=[{"name": "range", "metadata": b""}]))
+        hostile.eventually(lambda: "PreparingRebalance" in s.broker.ctl("group", "describe", "wait").stdout)
+        began = time.monotonic()
+        s.broker.stop()
+        assert time.monotonic() - began < 4.5
+        got = reader.answer("fetch", 11)[1]["responses"][0]["partitions"][0]
+        assert (got["error_code"], got["records"] or b"") == (0, b"")
+        assert member.answer("join_group", 3)[1]["error_code"] == 16  # NOT_COORDINATOR: it looks for another
+        assert all(hostile.closed(c if isinstance(c, socket.socket) else c.sock) for c in silent)
+    finally:
+        s.remove()
 
 
 def test_moved_directory(broker):
