@@ -5,6 +5,7 @@
  * is the authenticated one and never the one asked for, output of a failed step
  * is not looked at, and a connection is disposed of after its last step.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -91,6 +92,26 @@ check_password(sasl_conn_t *conn, void *context, const char *user, const char *p
 	return l->claim.doom == NULL ? SASL_OK : SASL_BADAUTH;
 }
 
+/*
+ * A wrong clock, an old ticket and a key that the keytab lacks are one refusal to the
+ * client; the administrator is told them apart by Kerberos' own words, which come this
+ * way only. The first line is the cause, what follows it is libsasl2's.
+ */
+static int
+log_line(void *context, int level, const char *message)
+{
+	struct sasl_login *l = context;
+	struct event line;
+	/* TRACE and PASS would show tokens and passwords. */
+	if (message == NULL || level == SASL_LOG_NONE || level >= SASL_LOG_TRACE)
+		return SASL_OK;
+	if (l->mech == MECH_GSSAPI && level <= SASL_LOG_FAIL && l->detail[0] == '\0')
+		snprintf(l->detail, sizeof(l->detail), "%s", message);
+	event_child(&line, &l->ev, "text", str_from(message));
+	ev_debug(&line, "libsasl2 says");
+	return SASL_OK;
+}
+
 int
 sasl_conn_open(struct sasl_login *l)
 {
@@ -101,6 +122,7 @@ sasl_conn_open(struct sasl_login *l)
 	*c++ = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(proxy_policy), l };
 	*c++ = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), l };
 	*c++ = (sasl_callback_t){ SASL_CB_LOGIN, NULL, l };
+	*c++ = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_line), l };
 	*c = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	/* A name, so that none is looked up; no realm, which would be a tenant
 	 * that clients could choose. */

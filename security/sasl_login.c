@@ -116,7 +116,7 @@ refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn 
 {
 	static const struct str nobody = { "", 0 };
 	struct name who = l->claimed ? l->claim.user : NAME(UINT32_MAX, nobody);
-	struct event user, mech;
+	struct event user, mech, detail;
 	uint32_t count = 0;
 
 	if (l->state != LOGIN_FAILED && l->state != LOGIN_DONE)
@@ -128,9 +128,11 @@ refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn 
 	    l->mech == MECH_GSSAPI ? str_from(l->principal_text) :
 	    (struct str){ l->login, l->login_n });
 	event_child(&mech, &user, "mechanism", str_from(mech_name(l->mech)));
+	event_child(&detail, &mech, "detail", str_from(l->detail));
 	/* Of a row of failures the first, second, fourth, eighth ... is told. */
 	if ((count & (count - 1)) == 0)
-		ev_notice(&mech, "login refused: %s (failure %u in a row)", reason, count);
+		ev_notice(l->detail[0] == '\0' ? &mech : &detail,
+		    "login refused: %s (failure %u in a row)", reason, count);
 }
 
 /* The ticket's name, with the realm that libsasl2 cut off, mapped by the rules. */

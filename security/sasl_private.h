@@ -22,6 +22,7 @@
 #define LOGIN_STEPS_MAX 8
 #define PLAIN_TOKEN_MAX (2 * LOGIN_TEXT_MAX + PASSWORD_MAX + 2)
 #define GSSAPI_TOKEN_MAX 65536
+#define DETAIL_MAX 256
 #define PRINCIPAL_MAX 1024		/* of a Kerberos name or a subject */
 
 enum login_state {
@@ -72,6 +73,7 @@ struct sasl_login {
 	struct scram scram;
 	bool scram_used;
 	char principal_text[PRINCIPAL_MAX + 1]; /* GSSAPI's own */
+	char detail[DETAIL_MAX];	/* Kerberos' own words for what is wrong, or "" */
 	struct buf in, out;
 	int rc;				/* libsasl2's answer to the last token */
 	struct principal principal;

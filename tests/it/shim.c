@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into a broker by test_61_faults.py: disks that fail and clocks that jump.
+ * Preloaded into a broker by test_61_faults.py and test_55_login_edges.py: disks that fail and clocks that jump.
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
  * there. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
  */
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,4 +109,15 @@ time(time_t *ret)
 	if (ret != NULL)
 		*ret = ts.tv_sec;
 	return ts.tv_sec;
+}
+
+int
+gettimeofday(struct timeval *restrict ret, void *restrict zone)
+{
+	struct timespec ts;
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ret->tv_sec = ts.tv_sec;
+	ret->tv_usec = ts.tv_nsec / 1000;
+	return 0;
 }
