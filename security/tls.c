@@ -183,6 +183,24 @@ give_back(struct tls *s)
 	return err != 0 || s->broken ? ERR_CLOSED : 0;
 }
 
+static const struct {
+	int reason;		/* OpenSSL's */
+	const char *words;
+} in_words[] = {
+	{ SSL_R_HTTP_REQUEST, "the peer speaks HTTP" },
+	{ SSL_R_WRONG_VERSION_NUMBER, "the peer does not speak TLS (is the client set to PLAINTEXT?)" },
+	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE,
+	    "the peer gave no certificate, and this listener requires one" },
+	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+	    "the client does not know the authority of our certificate (is ca.pem its ssl.ca.location?)" },
+	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
+	    "the client does not trust our certificate (is it for the name that the client uses?)" },
+	{ SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
+	    "the client does not trust our certificate (is ca.pem its ssl.ca.location?)" },
+	{ SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,
+	    "our certificate has expired by the client's clock (schlossd cert makes a new one)" },
+};
+
 static const char *
 why_it_failed(struct tls *s, unsigned long code)
 {
@@ -191,12 +209,9 @@ why_it_failed(struct tls *s, unsigned long code)
 		return "the peer changes keys, or asks for handshakes, without end";
 	if (s->eof && code == 0)
 		return "the peer closed the connection";
-	if (reason == SSL_R_HTTP_REQUEST)
-		return "the peer speaks HTTP";
-	if (reason == SSL_R_WRONG_VERSION_NUMBER)
-		return "the peer does not speak TLS (is the client set to PLAINTEXT?)";
-	if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
-		return "the peer gave no certificate, and this listener requires one";
+	for (size_t i = 0; i < sizeof(in_words) / sizeof(in_words[0]); i++)
+		if (ERR_GET_LIB(code) == ERR_LIB_SSL && in_words[i].reason == reason)
+			return in_words[i].words;
 	if (code == 0)
 		return "the TLS connection broke";
 	return ERR_reason_error_string(code) == NULL ? "TLS error" : ERR_reason_error_string(code);

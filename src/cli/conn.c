@@ -78,6 +78,22 @@ conn_host(const struct conn *conn)
 	return conn->host;
 }
 
+/* What to do about a certificate that is not trusted. */
+static const char *
+advice_for(long verify)
+{
+	switch (verify) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return "bootstrap.servers there should name the broker as its certificate does (schlossd cert --name adds a name)";
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return "look at the clocks of both machines; schlossd cert makes a new one";
+	default:
+		return "ssl.ca.location there should name the file of its authority (ca.pem)";
+	}
+}
+
 static int
 tls_failed(struct conn *conn, const char *what, struct why *why)
 {
@@ -85,9 +101,8 @@ tls_failed(struct conn *conn, const char *what, struct why *why)
 	long verify = conn->ssl != NULL ? SSL_get_verify_result(conn->ssl) : X509_V_OK;
 	unsigned long code = ERR_get_error();
 	if (verify != X509_V_OK)
-		return why_set(why, ERR_DENIED, "the certificate of %s is not trusted: %s; ssl.ca.location in %s "
-		    "should name the file of its authority (ca.pem)", conn->host,
-		    X509_verify_cert_error_string(verify), conn->props->file);
+		return why_set(why, ERR_DENIED, "%s: the certificate of %s is not trusted: %s; %s", conn->props->file,
+		    conn->host, X509_verify_cert_error_string(verify), advice_for(verify));
 	if (code != 0)
 		ERR_error_string_n(code, text, sizeof(text));
 	ERR_clear_error();
@@ -241,20 +256,31 @@ ask_versions(struct conn *conn, struct why *why)
 }
 
 static int
+cannot_load(struct conn *conn, const char *option, const char *file, struct why *why)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_error()); /* the first is the cause */
+	if (access(file, R_OK) != 0)
+		reason = strerror(errno);
+	ERR_clear_error();
+	return why_set(why, ERR_IO, "%s: %s=%s: %s", conn->props->file, option, file,
+	    reason != NULL ? reason : "this is no PEM file");
+}
+
+static int
 load_certificates(struct conn *conn, struct why *why)
 {
 	const struct props *p = conn->props;
 	if (p->ca != NULL && SSL_CTX_load_verify_locations(conn->ctx, p->ca, NULL) != 1)
-		return tls_failed(conn, "ssl.ca.location cannot be read", why);
+		return cannot_load(conn, "ssl.ca.location", p->ca, why);
 	if (p->ca == NULL)
 		SSL_CTX_set_default_verify_paths(conn->ctx);
 	if (p->key_password != NULL)
 		SSL_CTX_set_default_passwd_cb_userdata(conn->ctx, (void *)(uintptr_t)p->key_password);
 	if (p->cert != NULL && SSL_CTX_use_certificate_chain_file(conn->ctx, p->cert) != 1)
-		return tls_failed(conn, "ssl.certificate.location cannot be read", why);
+		return cannot_load(conn, "ssl.certificate.location", p->cert, why);
 	const char *key = p->key != NULL ? p->key : p->cert;
 	if (key != NULL && SSL_CTX_use_PrivateKey_file(conn->ctx, key, SSL_FILETYPE_PEM) != 1)
-		return tls_failed(conn, "ssl.key.location cannot be read", why);
+		return cannot_load(conn, "ssl.key.location", key, why);
 	return 0;
 }
 
