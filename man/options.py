@@ -7,6 +7,7 @@ usage: man/options.py [--check]      --check changes nothing and exits 1 if the 
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TABLE = ROOT / "src/broker/options.def"
@@ -55,7 +56,8 @@ def item(args):
     out.append(escape(help_text))
     if "LIVE" in flags:
         out.append("A reload takes it.")
-    return out
+    return [part for line in "\n".join(out).split("\n") for part in
+            textwrap.wrap(line, 78, break_long_words=False, break_on_hyphens=False)]
 
 
 def generate(macro):

@@ -188,6 +188,12 @@ def rule_manual():
                            capture_output=True, text=True)
     if check.returncode != 0:
         say(ROOT / "doc/PROTOCOL.md", 1, check.stdout.strip() or check.stderr.strip())
+    for path in sorted(ROOT.glob("man/*.[1-8]")):
+        literal = False
+        for i, line in enumerate(path.read_text().split("\n"), 1):
+            literal = line.startswith(".Bd -literal") or literal and line != ".Ed"
+            if not literal and line[:1] != "." and len(line.encode()) > 80:
+                say(path, i, "a line of more than 80 bytes")
     page = (ROOT / "man/schlossctl.1").read_text()
     for path in sorted((ROOT / "src/cli").glob("*.c")):
         for noun, verb in re.findall(r'\{ (?:NULL|"(\w+)"), "(\w+)", \w+_\w+,', path.read_text()):
