@@ -32,7 +32,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(x) do { if (!(x)) { fprintf(stderr, "line %d: %s\n", __LINE__, #x); abort(); } } while (0)
+#define MUST(x) do { if (!(x)) { fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #x, \
+	strerror(errno)); abort(); } } while (0)
 
 enum { FRAME_MAX = 8 << 20, CALLS_MAX = 60, FENCE = 0x70000000, PATIENCE_MS = 30, HANG_MS = 60000,
 	RUNS_MAX = 400 };
@@ -240,7 +241,15 @@ dial(struct client *c)
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	MUST(c->fd >= 0);
 	from_another_address(c->fd);
-	MUST(connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	if (connect(c->fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+		/* libFuzzer's clock interrupts it: it goes on by itself. */
+		struct pollfd p = { c->fd, POLLOUT, 0 };
+		socklen_t n = sizeof(errno);
+		MUST(errno == EINTR);
+		while (poll(&p, 1, HANG_MS) < 0 && errno == EINTR)
+			;
+		MUST(getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &errno, &n) == 0 && errno == 0);
+	}
 	MUST(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0);
 }
 
