@@ -71,17 +71,17 @@ epochs_at(const struct epochs *e, int64_t offset)
 }
 
 bool
-epochs_end(const struct epochs *e, int32_t epoch, int64_t log_end, int32_t *ret_epoch,
-    int64_t *ret_end)
+epochs_end(const struct epochs *e, int32_t epoch, int32_t current, int64_t log_end,
+    int32_t *ret_epoch, int64_t *ret_end)
 {
-	for (size_t i = e->n; i-- > 0;) {
-		if (e->v[i].epoch > epoch)
-			continue;
-		*ret_epoch = e->v[i].epoch;
-		*ret_end = i + 1 < e->n ? e->v[i + 1].start : log_end;
-		return true;
-	}
-	return false;
+	size_t above = 0;
+	if (epoch < 0 || epoch > current)
+		return false;
+	while (above < e->n && e->v[above].epoch <= epoch)
+		above++;
+	*ret_epoch = epoch == current || above == 0 ? epoch : e->v[above - 1].epoch;
+	*ret_end = above < e->n ? e->v[above].start : log_end;
+	return true;
 }
 
 void

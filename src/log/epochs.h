@@ -30,10 +30,12 @@ void epochs_cut_start(struct epochs *e, int64_t start);
 int32_t epochs_newest(const struct epochs *e);
 /* The epoch of the batch at offset, -1 where it is not known. */
 int32_t epochs_at(const struct epochs *e, int64_t offset);
-/* The greatest epoch <= epoch and where it ends (log_end for the newest); false where
- * there is none. */
-bool epochs_end(const struct epochs *e, int32_t epoch, int64_t log_end, int32_t *ret_epoch,
-    int64_t *ret_end);
+/* Where the records of epoch and of those before it end, and the greatest epoch in the log
+ * that is not above it (KIP-320). The current one has begun, whether or not it has
+ * records; one from before the log's first ended where that began. False where epoch is
+ * above the current one, or none. */
+bool epochs_end(const struct epochs *e, int32_t epoch, int32_t current, int64_t log_end,
+    int32_t *ret_epoch, int64_t *ret_end);
 
 /* Kafka's leader-epoch-checkpoint (version 0). */
 void epochs_encode(const struct epochs *e, struct buf *out);

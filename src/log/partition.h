@@ -152,8 +152,8 @@ struct log_lookup_job {
 };
 int partition_lookup(struct log_lookup_job *job);
 
-/* The last epoch <= epoch in the log and its end offset (KIP-320): -1, -1 where
- * there is none. The newest epoch ends at the log's end. */
+/* The last epoch <= epoch and its end offset (KIP-320): -1, -1 where epoch is above the
+ * current one. The current one ends at the log's end, also where it has no records. */
 void partition_epoch_end(struct partition *p, int32_t epoch, int32_t *ret_epoch, int64_t *ret_end);
 
 /* The epoch of the batch at offset; -1 where it is not known. */

@@ -227,7 +227,7 @@ partition_epoch_end(struct partition *p, int32_t epoch, int32_t *ret_epoch, int6
 	lock_take(&p->lock);
 	*ret_epoch = -1;
 	*ret_end = -1;
-	epochs_end(&p->epochs, epoch, p->end.offset, ret_epoch, ret_end);
+	epochs_end(&p->epochs, epoch, p->epoch, p->end.offset, ret_epoch, ret_end);
 	lock_drop(&p->lock);
 }
 

@@ -112,20 +112,34 @@ static void
 epochs_answer_where_they_end(void **state)
 {
 	(void)state;
+	/* Kafka 4.3.1's LeaderEpochFileCache.endOffsetFor() answers the same. */
+	static const struct {
+		int32_t epoch, current, is;
+		int64_t end;
+	} asked[] = {
+		{ 0, 5, 0, 10 }, { 1, 5, 0, 10 }, { 2, 5, 2, 20 }, { 4, 5, 2, 20 }, { 5, 5, 5, 30 },
+		{ 9, 5, -1, -1 }, { -1, 5, -1, -1 },
+		{ 5, 7, 5, 30 }, { 6, 7, 5, 30 }, { 7, 7, 7, 30 }, { 8, 7, -1, -1 },
+	};
 	struct epochs e = { NULL, 0, 0, false }, again = { NULL, 0, 0, false };
 	struct buf b;
 	int32_t epoch;
 	int64_t end;
+	assert_true(epochs_end(&e, 0, 0, 0, &epoch, &end));
+	assert_int_equal(epoch, 0);
+	assert_int_equal(end, 0);
 	epochs_note(&e, 0, 0);
 	epochs_note(&e, 0, 5);
 	epochs_note(&e, 2, 10);
 	epochs_note(&e, 5, 20);
-	assert_true(epochs_end(&e, 1, 30, &epoch, &end));
-	assert_int_equal(epoch, 0);
-	assert_int_equal(end, 10);
-	assert_true(epochs_end(&e, 9, 30, &epoch, &end));
-	assert_int_equal(epoch, 5);
-	assert_int_equal(end, 30);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		epoch = -1;
+		end = -1;
+		assert_int_equal(epochs_end(&e, asked[i].epoch, asked[i].current, 30, &epoch, &end),
+		    asked[i].is >= 0);
+		assert_int_equal(epoch, asked[i].is);
+		assert_int_equal(end, asked[i].end);
+	}
 	assert_int_equal(epochs_at(&e, 19), 2);
 	buf_init(&b, 1000);
 	epochs_encode(&e, &b);
@@ -141,7 +155,9 @@ epochs_answer_where_they_end(void **state)
 	assert_int_equal(e.v[0].start, 12);
 	epochs_cut_end(&e, 20);
 	assert_int_equal(epochs_newest(&e), 2);
-	assert_false(epochs_end(&e, 1, 20, &epoch, &end));
+	assert_true(epochs_end(&e, 1, 5, 20, &epoch, &end));
+	assert_int_equal(epoch, 1);
+	assert_int_equal(end, 12);
 	epochs_free(&e);
 	buf_free(&b);
 }
