@@ -68,7 +68,7 @@ check_option(const struct topic_alteration *a, struct why *why)
 		why_set(why, 0, "options of the broker are set or deleted");
 		return KERR_INVALID_CONFIG;
 	}
-	if (a->op == TOPIC_SET && (a->value.p == NULL || topic_value_check(key, a->value, why) != 0)) {
+	if (a->op == TOPIC_SET && (a->value.p == NULL || topic_value_check(key, str_trim(a->value), why) != 0)) {
 		if (a->value.p == NULL)
 			why_set(why, 0, "%.*s needs a value", STR_ARG(a->name));
 		return KERR_INVALID_CONFIG;
@@ -106,7 +106,7 @@ note_options(struct request *rq, struct altering *s, struct resource *r)
 			*ARRAY_ADD(rq->arena, s->sets) = (struct option_set){ arena_str(rq->arena, name), STR_NULL };
 	ARRAY_FOREACH(const struct topic_alteration, a, r->alter.settings)
 		*ARRAY_ADD(rq->arena, s->sets) = (struct option_set){ a->name,
-			a->op == TOPIC_SET ? a->value : STR_NULL };
+			a->op == TOPIC_SET ? str_trim(a->value) : STR_NULL };
 }
 
 /* ---- the way of both ---- */

@@ -73,6 +73,13 @@ may_group(struct request *rq, struct name group)
 }
 
 enum kerr
+may_member(struct request *rq, struct name group)
+{
+	enum kerr err = may_group(rq, group);
+	return err == KERR_NONE && group.s.n == 0 ? KERR_INVALID_GROUP_ID : err;
+}
+
+enum kerr
 may_txn(struct request *rq, struct name txn)
 {
 	struct acl_object o = { ACL_TXN, txn, NULL };

@@ -12,6 +12,9 @@
 /* The row's operation on one topic, group or transactional id. */
 enum kerr may_topic(struct request *rq, struct name topic);
 enum kerr may_group(struct request *rq, struct name group);
+/* The same for what only a group with a name can have: members. The empty name is one for
+ * offsets alone (24 after the right was asked, as Kafka answers). */
+enum kerr may_member(struct request *rq, struct name group);
 enum kerr may_txn(struct request *rq, struct name txn);
 /* The row's operation on its cluster node; the other form leaves no trace. */
 enum kerr may_cluster(struct request *rq);

@@ -4,7 +4,6 @@
  * of the caller's tenant and take x on it; a tenant's own limits (entity type
  * "tenant") and those of addresses are the installation's: for operators.
  */
-#include <math.h>
 
 #include "acl/change.h"
 #include "acl/image.h"
@@ -63,9 +62,10 @@ check_filter(struct describing *d)
 	ARRAY_FOREACH(const struct describe_client_quotas_req_component, c, d->in->components) {
 		int part = part_of(c->entity_type);
 		if (part < 0)
-			return KERR_UNSUPPORTED_VERSION; /* as Kafka says it of unknown types */
+			return c->entity_type.n == 0 ? KERR_INVALID_REQUEST
+			    : KERR_UNSUPPORTED_VERSION; /* as Kafka says it of unknown types */
 		if (d->named[part] || c->match_type < MATCH_EXACT || c->match_type > MATCH_ANY ||
-		    (c->match_type == MATCH_EXACT && c->match.s.p == NULL))
+		    (c->match_type == MATCH_EXACT) != (c->match.s.p != NULL))
 			return KERR_INVALID_REQUEST;
 		d->named[part] = true;
 	}
@@ -223,8 +223,9 @@ take_op(const struct alter_client_quotas_req_op *op, struct quota_set *s)
 		return (struct failure){ KERR_INVALID_REQUEST, "there is no such quota" };
 	if (s->named[key])
 		return (struct failure){ KERR_INVALID_REQUEST, "a quota is named twice" };
-	if (!op->remove && !(isfinite(op->value) && op->value > 0))
-		return (struct failure){ KERR_INVALID_REQUEST, "a quota is a number above 0" };
+	if (!op->remove && !quota_key_takes(key, op->value))
+		return (struct failure){ KERR_INVALID_REQUEST,
+			"a quota is a number above 0, of bytes and connections a whole one" };
 	s->named[key] = true;
 	s->values.v[key] = op->remove ? 0 : op->value;
 	return (struct failure){ KERR_NONE, NULL };

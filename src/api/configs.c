@@ -5,6 +5,7 @@
 #include "api/authorize.h"
 #include "api/topics.h"
 #include "meta/image.h"
+#include "meta/topics.h"
 
 static enum kerr
 broker_gate(struct request *rq, struct name name, struct str *ret_text)
@@ -20,15 +21,27 @@ broker_gate(struct request *rq, struct name name, struct str *ret_text)
 	return KERR_NONE;
 }
 
+static enum kerr
+topic_gate(struct request *rq, struct name name, struct str *ret_text)
+{
+	enum kerr err;
+	struct why why;
+	if (find_topic(rq, name, NULL, &err) != NULL)
+		return KERR_NONE;
+	if (err != KERR_UNKNOWN_TOPIC_OR_PARTITION || topic_name_check(name.s, &why) == 0)
+		return err;
+	*ret_text = arena_str(rq->arena, str_from(why.text));
+	return KERR_INVALID_TOPIC_EXCEPTION;
+}
+
 enum kerr
 config_gate(struct request *rq, int8_t type, struct name name, struct str *ret_text)
 {
-	enum kerr err;
 	*ret_text = STR_NULL;
 	if (type == CONFIG_OF_BROKER)
 		return broker_gate(rq, name, ret_text);
 	if (type == CONFIG_OF_TOPIC)
-		return find_topic(rq, name, NULL, &err) != NULL ? KERR_NONE : err;
+		return topic_gate(rq, name, ret_text);
 	*ret_text = STR("settings are of topics and of brokers");
 	return KERR_INVALID_REQUEST;
 }

@@ -84,7 +84,6 @@ add_configs(struct request *rq, const struct topic_new *t, struct create_topics_
 	for (int32_t i = 0; i < t->settings.n; i++)
 		if (topic_key_find(t->settings.v[i].name, &key) == 0)
 			set.v[key] = arena_str(rq->arena, t->settings.v[i].value).p;
-	a->configs.n = 0;
 	for (int i = 0; i < TOPIC_KEYS; i++)
 		add_config(rq, (enum topic_key)i, &set, a);
 }
@@ -145,7 +144,6 @@ api_create_topics(struct request *rq, const void *vin, void *vout)
 			continue;
 		struct create_topics_rsp_topic *a = WIRE_ADD(rq->arena, out->topics, create_topics_rsp_topic);
 		a->name = t->name;
-		a->configs.n = -1;
 		if (!check(rq, t, repeated[i], a))
 			continue;
 		c->answers[c->change.n] = out->topics.n - 1;

@@ -43,7 +43,7 @@ one(struct request *rq, struct deletion *d, struct name name, const struct uuid 
 	a->name = name;
 	a->topic_id = *id;
 	const struct image_topic *t = find_topic(rq, name, by_id ? id : NULL, &err);
-	if (twice || (!by_id && !uuid_is_zero(id)))
+	if (twice || by_id == uuid_is_zero(id)) /* by one of both */
 		err = KERR_INVALID_REQUEST;
 	else if (t != NULL && request_flag(rq, FLAG_delete_topics_knows_throttling) && mutations_over(rq))
 		err = KERR_THROTTLING_QUOTA_EXCEEDED;

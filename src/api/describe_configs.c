@@ -22,7 +22,7 @@ struct asked {
 static bool
 wanted(const struct asked *a, struct str name)
 {
-	if (a->resource->configuration_keys.n < 0)
+	if (a->resource->configuration_keys.n <= 0) /* an empty list asks for all, as in Kafka */
 		return true;
 	ARRAY_FOREACH(const struct str, key, a->resource->configuration_keys)
 		if (str_eq(*key, name))

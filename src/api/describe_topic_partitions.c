@@ -69,6 +69,29 @@ one(struct page *pg, struct name name, int32_t first)
 	return add_partitions(pg, t, first, a);
 }
 
+/* Whoever names topics goes on at one of them. */
+static bool
+cursor_fits(const struct describe_topic_partitions_req *in)
+{
+	bool there = in->cursor == NULL || in->topics.n <= 0;
+	for (int32_t i = 0; i < in->topics.n && !there; i++)
+		there = name_eq(in->topics.v[i].name, in->cursor->topic_name);
+	return there && (in->cursor == NULL || in->cursor->partition_index >= 0);
+}
+
+static enum api_turn
+refuse(struct request *rq, const struct describe_topic_partitions_req *in,
+    struct describe_topic_partitions_rsp *out)
+{
+	ARRAY_FOREACH(const struct describe_topic_partitions_req_topic, ask, in->topics) {
+		struct describe_topic_partitions_rsp_topic *a =
+		    WIRE_ADD(rq->arena, out->topics, describe_topic_partitions_rsp_topic);
+		a->name = ask->name;
+		a->error_code = KERR_INVALID_REQUEST;
+	}
+	return API_ANSWER;
+}
+
 enum api_turn
 api_describe_topic_partitions(struct request *rq, const void *vin, void *vout)
 {
@@ -76,8 +99,9 @@ api_describe_topic_partitions(struct request *rq, const void *vin, void *vout)
 	struct page pg = { .rq = rq, .out = vout, .left = in->response_partition_limit };
 	struct { struct name *v; int32_t n; } names = { NULL, 0 };
 	uint32_t tenant = request_tenant(rq);
-	if (pg.left < 1 || pg.left > PAGE_MAX)
-		pg.left = PAGE_MAX;
+	if (!cursor_fits(in))
+		return refuse(rq, in, vout);
+	pg.left = pg.left < 1 ? 1 : pg.left > PAGE_MAX ? PAGE_MAX : pg.left;
 	const struct image_topic *t = in->topics.n > 0 ? NULL : image_next_topic(rq->image, tenant, STR_NULL);
 	for (; t != NULL; t = image_next_topic(rq->image, tenant, t->name.s))
 		if (sees_topic(rq, t->name))
@@ -89,7 +113,7 @@ api_describe_topic_partitions(struct request *rq, const void *vin, void *vout)
 	for (int32_t i = 0; i < names.n; i++) {
 		int order = in->cursor == NULL ? 1 : str_cmp(names.v[i].s, in->cursor->topic_name.s);
 		bool twice = i > 0 && name_eq(names.v[i - 1], names.v[i]);
-		int32_t first = order == 0 && in->cursor->partition_index > 0 ? in->cursor->partition_index : 0;
+		int32_t first = order == 0 ? in->cursor->partition_index : 0;
 		if (order >= 0 && !twice && !one(&pg, names.v[i], first))
 			break;
 	}

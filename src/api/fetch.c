@@ -115,6 +115,26 @@ kerr_of_read(int err)
 	return KERR_KAFKA_STORAGE_ERROR;
 }
 
+/* A log that others wrote since the client fetched last (KIP-595): where they part. */
+static bool
+diverges(const struct place *pl, struct fetch_rsp_partition *a)
+{
+	int32_t epoch;
+	int64_t end;
+	if (pl->in->last_fetched_epoch < 0)
+		return false;
+	partition_epoch_end(pl->p, pl->in->last_fetched_epoch, &epoch, &end);
+	if (epoch < 0) {
+		a->error_code = KERR_OFFSET_OUT_OF_RANGE;
+		return true;
+	}
+	if (epoch == pl->in->last_fetched_epoch && end >= pl->in->fetch_offset)
+		return false;
+	a->diverging_epoch.epoch = epoch;
+	a->diverging_epoch.end_offset = end;
+	return true;
+}
+
 static void
 answer_place(struct request *rq, struct fetch *s, struct place *pl,
     const struct image_topic *topic, enum kerr err, struct fetch_rsp_partition *a)
@@ -127,6 +147,10 @@ answer_place(struct request *rq, struct fetch *s, struct place *pl,
 	    pl->in->current_leader_epoch, &err);
 	if (pl->p == NULL) {
 		a->error_code = err;
+		s->failed = true;
+		return;
+	}
+	if (diverges(pl, a)) {
 		s->failed = true;
 		return;
 	}
@@ -276,6 +300,10 @@ api_fetch(struct request *rq, const void *vin, void *vout)
 
 	if ((in->replica_id >= 0 || in->replica_state.replica_id >= 0) && may_cluster(rq) != KERR_NONE)
 		return refuse_replica(rq, in, vout);
+	if (in->session_epoch > 0) { /* of a session that nobody was given here */
+		((struct fetch_rsp *)vout)->error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+		return API_ANSWER;
+	}
 	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics)
 		s->n += t->partitions.n < 0 ? 0 : t->partitions.n;
 	at = s->places = arena_zalloc(rq->arena, (size_t)s->n * sizeof(*s->places));

@@ -34,7 +34,7 @@ api_join_group(struct request *rq, const void *vin, void *vout)
 {
 	const struct join_group_req *in = vin;
 	struct join_group_rsp *out = vout;
-	enum kerr err = may_group(rq, in->group_id);
+	enum kerr err = may_member(rq, in->group_id);
 	if (err == KERR_NONE)
 		return groups_park(rq, in->group_id, run_join, join_failed);
 	out->error_code = (int16_t)err;
@@ -68,7 +68,7 @@ api_sync_group(struct request *rq, const void *vin, void *vout)
 {
 	const struct sync_group_req *in = vin;
 	struct sync_group_rsp *out = vout;
-	enum kerr err = may_group(rq, in->group_id);
+	enum kerr err = may_member(rq, in->group_id);
 	if (err == KERR_NONE)
 		return groups_park(rq, in->group_id, run_sync, sync_failed);
 	out->error_code = (int16_t)err;
@@ -81,7 +81,7 @@ api_heartbeat(struct request *rq, const void *vin, void *vout)
 	const struct heartbeat_req *in = vin;
 	struct heartbeat_rsp *out = vout;
 	struct group_caller c = { in->member_id, in->group_instance_id, in->generation_id };
-	enum kerr err = may_group(rq, in->group_id);
+	enum kerr err = may_member(rq, in->group_id);
 	if (err == KERR_NONE)
 		err = coord_heartbeat(rq->core->coord, in->group_id, &c, groups_time(rq));
 	out->error_code = (int16_t)err;
@@ -101,7 +101,7 @@ api_leave_group(struct request *rq, const void *vin, void *vout)
 	struct leave_group_rsp *out = vout;
 	struct coord_time t = groups_time(rq);
 	int64_t barrier = -1, one;
-	enum kerr err = may_group(rq, in->group_id);
+	enum kerr err = may_member(rq, in->group_id);
 	if (err == KERR_NONE && !request_flag(rq, FLAG_leave_group_many_members))
 		err = coord_leave(rq->core->coord, in->group_id, in->member_id, STR_NULL, t, &barrier);
 	out->error_code = (int16_t)err;

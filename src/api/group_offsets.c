@@ -23,7 +23,8 @@ commit_failed(struct request *rq)
 				p->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
 }
 
-static void
+/* How many of the items are its partitions'. */
+static int32_t
 collect_topic(struct request *rq, const struct offset_commit_req_topic *t, struct coord_commit *items)
 {
 	enum kerr err;
@@ -40,6 +41,7 @@ collect_topic(struct request *rq, const struct offset_commit_req_topic *t, struc
 		if (topic != NULL)
 			items[i].topic = arena_str(rq->arena, topic->name.s);
 	}
+	return t->partitions.n < 0 ? 0 : t->partitions.n;
 }
 
 static void
@@ -73,15 +75,16 @@ api_offset_commit(struct request *rq, const void *vin, void *vout)
 	ARRAY_FOREACH(const struct offset_commit_req_topic, t, in->topics)
 		n += t->partitions.n < 0 ? 0 : t->partitions.n;
 	struct coord_commit *items = arena_zalloc(rq->arena, (size_t)n * sizeof(*items));
-	ARRAY_FOREACH(const struct offset_commit_req_topic, t, in->topics) {
-		collect_topic(rq, t, items + at);
-		at += t->partitions.n < 0 ? 0 : t->partitions.n;
-	}
+	bool any = false;
+	ARRAY_FOREACH(const struct offset_commit_req_topic, t, in->topics)
+		for (int32_t end = at + collect_topic(rq, t, items + at); at < end; at++)
+			any |= items[at].err == KERR_NONE;
 	struct group_caller caller_ = { in->member_id, in->group_instance_id,
 		in->generation_id_or_member_epoch };
 	int64_t retention = request_flag(rq, FLAG_offset_commit_retention) ? in->retention_time_ms : -1;
-	(void)coord_commit(rq->core->coord, in->group_id, &caller_, groups_maker(rq), retention, items, n,
-	    groups_time(rq), &barrier);
+	if (any) /* else the group is not even made */
+		(void)coord_commit(rq->core->coord, in->group_id, &caller_, groups_maker(rq), retention,
+		    items, n, groups_time(rq), &barrier);
 	answer_commits(rq, in, items, KERR_NONE, vout);
 	return groups_answer(rq, in->group_id, barrier, commit_failed);
 }
@@ -292,7 +295,7 @@ api_offset_delete(struct request *rq, const void *vin, void *vout)
 	struct offset_delete_rsp *out = vout;
 	int64_t barrier = -1;
 	ARRAY(struct coord_commit) items = { NULL, 0 };
-	enum kerr err = may_group(rq, in->group_id);
+	enum kerr err = may_member(rq, in->group_id);
 	out->error_code = (int16_t)err;
 	if (err != KERR_NONE)
 		return API_ANSWER;

@@ -37,6 +37,7 @@ got_block(struct request *rq)
 	}
 	int64_t left = b->ret_count - 1 < LEFT_MAX ? b->ret_count - 1 : LEFT_MAX;
 	out->producer_id = b->ret_first;
+	out->producer_epoch = 0;
 	atomic_store(&rq->core->producer_ids, ((uint64_t)(b->ret_first + 1) << LEFT_BITS) | (uint64_t)left);
 	return API_ANSWER;
 }
@@ -46,17 +47,22 @@ api_init_producer_id(struct request *rq, const void *vin, void *vout)
 {
 	const struct init_producer_id_req *in = vin;
 	struct init_producer_id_rsp *out = vout;
+	out->producer_epoch = -1; /* as in Kafka, where there is an error */
 	if (in->transactional_id.s.p != NULL) {
 		enum kerr err = may_txn(rq, in->transactional_id);
 		out->error_code = (int16_t)(err != KERR_NONE ? err : KERR_INVALID_REQUEST);
 		return API_ANSWER;
 	}
 	out->error_code = (int16_t)may_cluster(rq);
+	if (out->error_code == KERR_NONE && in->producer_id < 0 && in->producer_epoch >= 0)
+		out->error_code = KERR_INVALID_REQUEST;
 	if (out->error_code != KERR_NONE)
 		return API_ANSWER;
 	out->producer_id = take(&rq->core->producer_ids);
-	if (out->producer_id >= 0)
+	if (out->producer_id >= 0) {
+		out->producer_epoch = 0;
 		return API_ANSWER;
+	}
 	struct producer_block *b = rq->state = arena_zalloc(rq->arena, sizeof(*b));
 	producer_block_init(b);
 	return change_submit(rq, &b->change, got_block);

@@ -18,6 +18,10 @@ enum {
 	EARLIEST_PENDING_UPLOAD = -6,
 };
 
+/* Each since a version of its own (KIP-734, 405, 1005, 1023). */
+static const int16_t since[] = { [-LATEST] = 1, [-EARLIEST] = 1, [-MAX_TIMESTAMP] = 7,
+	[-EARLIEST_LOCAL] = 8, [-LATEST_TIERED] = 9, [-EARLIEST_PENDING_UPLOAD] = 11 };
+
 struct lookup {
 	struct log_lookup_job job;
 	struct request *rq;
@@ -98,6 +102,11 @@ answer_partition(struct request *rq, const struct image_topic *topic,
 		answer->error_code = err;
 		return;
 	}
+	if (in->timestamp < 0 && (in->timestamp < EARLIEST_PENDING_UPLOAD ||
+	    rq->header.version < since[-in->timestamp])) {
+		answer->error_code = KERR_UNSUPPORTED_VERSION;
+		return;
+	}
 	partition_ends(p, &ends);
 	switch (in->timestamp) {
 	case LATEST:
@@ -112,10 +121,7 @@ answer_partition(struct request *rq, const struct image_topic *topic,
 	case EARLIEST_PENDING_UPLOAD:
 		break; /* nothing is tiered: -1 */
 	default:
-		if (in->timestamp < 0 && in->timestamp != MAX_TIMESTAMP)
-			answer->error_code = KERR_UNSUPPORTED_VERSION;
-		else
-			start_lookup(rq, p, in->timestamp, answer);
+		start_lookup(rq, p, in->timestamp, answer);
 	}
 }
 

@@ -18,6 +18,8 @@
 
 #define NOT_ASKED INT32_MIN
 
+enum { ENDPOINT_BROKER = 1, ENDPOINT_CONTROLLER = 2 }; /* KIP-919 */
+
 struct auto_create {
 	struct topics_create create;
 	struct request *rq;
@@ -123,6 +125,7 @@ one_topic(struct request *rq, const struct metadata_req *in, const struct metada
     struct metadata_rsp *out, bool may_wait)
 {
 	enum kerr err;
+	struct why why;
 	bool by_id = !uuid_is_zero(&ask->topic_id);
 	const struct image_topic *t = find_topic(rq, ask->name, by_id ? &ask->topic_id : NULL, &err);
 	if (t == NULL && err == KERR_UNKNOWN_TOPIC_OR_PARTITION && !by_id && may_wait &&
@@ -135,6 +138,9 @@ one_topic(struct request *rq, const struct metadata_req *in, const struct metada
 		fill_topic(rq, in, t, a);
 		return;
 	}
+	/* Not even later: clients give up on 17, and ask again after 3. */
+	if (err == KERR_UNKNOWN_TOPIC_OR_PARTITION && !by_id && topic_name_check(ask->name.s, &why) != 0)
+		err = KERR_INVALID_TOPIC_EXCEPTION;
 	a->error_code = (int16_t)err;
 	a->topic_id = ask->topic_id;
 	a->name = by_id ? NAME(request_tenant(rq), STR_NULL) : ask->name;
@@ -212,10 +218,11 @@ api_describe_cluster(struct request *rq, const void *vin, void *vout)
 	const struct image_tenant *tenant = image_tenant(rq->image, request_tenant(rq));
 	out->cluster_id = str_from(tenant->cluster_id);
 	out->cluster_authorized_operations = NOT_ASKED;
-	out->endpoint_type = in->endpoint_type;
-	if (in->endpoint_type != 1) {
-		/* Controllers have no listener of their own here. */
-		out->error_code = KERR_UNSUPPORTED_ENDPOINT_TYPE;
+	if (in->endpoint_type != ENDPOINT_BROKER) {
+		bool known = in->endpoint_type == ENDPOINT_CONTROLLER;
+		out->error_code = known ? KERR_MISMATCHED_ENDPOINT_TYPE : KERR_UNSUPPORTED_ENDPOINT_TYPE;
+		out->error_message = known ? STR("this listener is a broker's; controllers have none of their own here")
+		    : STR("endpoints are of type 1 (brokers) or 2 (controllers)");
 		return API_ANSWER;
 	}
 	struct describe_cluster_rsp_broker *b = WIRE_ADD(rq->arena, out->brokers, describe_cluster_rsp_broker);

@@ -100,10 +100,15 @@ static void
 append_item(struct request *rq, struct produce *s, struct item *it)
 {
 	struct append_result res;
+	struct log_ends ends;
 	int err = partition_append(it->p, &(struct append){ it->in->batch, it->in->n, -1 }, &res);
 	if (err == ERR_AGAIN) {
 		it->stage = STAGE_ROOM;
 		return;
+	}
+	if (err == ERR_CONFLICT) { /* clients want to know whether what they wrote before is gone */
+		partition_ends(it->p, &ends);
+		it->answer->log_start_offset = ends.log_start;
 	}
 	if (err != 0) {
 		fail(s, it, err == ERR_CONFLICT ? kerr_of_verdict(res.verdict) : kerr_of_append(rq, err));

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define TOPIC_KIND_OF(kind) TOPIC_KIND_##kind
 
@@ -96,6 +97,13 @@ number_check(const struct topic_key_info *k, struct str text, struct why *why)
 	return 0;
 }
 
+/* Java's Boolean does not look at the case. */
+static bool
+is_either(struct str text, const char *word)
+{
+	return text.n == strlen(word) && strncasecmp(text.p, word, text.n) == 0;
+}
+
 int
 topic_value_check(enum topic_key key, struct str text, struct why *why)
 {
@@ -111,7 +119,7 @@ topic_value_check(enum topic_key key, struct str text, struct why *why)
 			    k->name, k->min, k->max, STR_ARG(text));
 		return 0;
 	case TOPIC_KIND_BOOL:
-		if (!str_is(text, "true") && !str_is(text, "false"))
+		if (!is_either(text, "true") && !is_either(text, "false"))
 			return why_set(why, ERR_INVAL, "%s must be true or false, not '%.*s'", k->name, STR_ARG(text));
 		return 0;
 	case TOPIC_KIND_ENUM:
@@ -181,4 +189,16 @@ topic_config_make(const struct topic_overrides *set, const struct topic_override
 		put_value(&c, (enum topic_key)i, str_from(text != NULL ? text : topic_keys[i].dflt));
 	}
 	*ret = c;
+}
+
+int
+topic_overrides_check(const struct topic_overrides *set, const struct topic_overrides *defaults,
+    struct why *why)
+{
+	struct topic_config c;
+	topic_config_make(set, defaults, &c);
+	if (c.log.min_compaction_lag_ms > c.log.max_compaction_lag_ms)
+		return why_set(why, ERR_INVAL, "min.compaction.lag.ms is above max.compaction.lag.ms (%ld, %ld)",
+		    (long)c.log.min_compaction_lag_ms, (long)c.log.max_compaction_lag_ms);
+	return 0;
 }

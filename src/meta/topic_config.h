@@ -58,7 +58,8 @@ struct topic_overrides {
 /* ERR_NOTFOUND for what is no setting of a topic. */
 int topic_key_find(struct str name, enum topic_key *ret);
 
-/* Whether text is a value of the setting; ERR_INVAL with the reason. */
+/* Whether text, without blanks around it, is a value of the setting; ERR_INVAL with the
+ * reason. */
 int topic_value_check(enum topic_key key, struct str text, struct why *why);
 /* Of a value that was checked; 0 for what is no number. */
 double topic_value_number(enum topic_key key, struct str text);
@@ -67,3 +68,6 @@ double topic_value_number(enum topic_key key, struct str text);
  * may be NULL. */
 void topic_config_make(const struct topic_overrides *set, const struct topic_overrides *defaults,
     struct topic_config *ret);
+/* Whether the settings, over the defaults, go together; ERR_INVAL with the reason. */
+int topic_overrides_check(const struct topic_overrides *set, const struct topic_overrides *defaults,
+    struct why *why);

@@ -73,6 +73,7 @@ take_setting(struct plan *p, struct str name, struct str value, const struct lim
 		why_set(why, ERR_INVAL, "%s needs a value", topic_keys[key].name);
 		return CHANGE_BAD_CONFIG;
 	}
+	value = str_trim(value); /* as Kafka does */
 	if (topic_value_check(key, value, why) != 0)
 		return CHANGE_BAD_CONFIG;
 	if (limits != NULL && limits_check(limits, name, topic_value_number(key, value), why) != 0)
@@ -182,6 +183,8 @@ plan_new(struct plan *p, const struct topics_create *c, struct topic_new *t)
 	for (int32_t i = 0; i < t->settings.n && r == CHANGE_OK; i++)
 		r = take_setting(p, t->settings.v[i].name, t->settings.v[i].value,
 		    c->limited ? c->limits : NULL, &set, &t->why);
+	if (r == CHANGE_OK && topic_overrides_check(&set, image_defaults(plan_image(p)), &t->why) != 0)
+		r = CHANGE_BAD_CONFIG;
 	if (r != CHANGE_OK || c->validate_only)
 		return r;
 	if (uuid_is_zero(&t->id))
@@ -432,6 +435,8 @@ plan_alter(struct plan *p, const struct topics_alter *c, struct topic_alter *a)
 		if (r != CHANGE_OK)
 			return r;
 	}
+	if (topic_overrides_check(&set, image_defaults(plan_image(p)), &a->why) != 0)
+		return CHANGE_BAD_CONFIG;
 	if (c->validate_only)
 		return CHANGE_OK;
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),

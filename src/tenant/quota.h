@@ -23,7 +23,7 @@
 #include "base/str.h"
 
 enum quota_key {
-#define X(name, text, on_user, what) QUOTA_##name,
+#define X(name, text, on_user, greatest, what) QUOTA_##name,
 #include "tenant/quota.def"
 #undef X
 	QUOTA_KEYS
@@ -32,6 +32,8 @@ enum quota_key {
 /* Kafka's name of a key, and back; ERR_NOTFOUND. */
 const char *quota_key_name(enum quota_key key);
 int quota_key_parse(struct str s, enum quota_key *ret);
+/* Whether the key can have this value. */
+bool quota_key_takes(enum quota_key key, double value);
 
 /*
  * Whose limit: the tenant's own (nothing set), a user's, a client id's, both, or

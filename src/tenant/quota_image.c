@@ -34,8 +34,9 @@ struct entry {
 static const struct {
 	const char *text;
 	bool on_user;
+	double greatest;
 } keys[] = {
-#define X(name, text, on_user, what) { text, on_user },
+#define X(name, text, on_user, greatest, what) { text, on_user, (double)(greatest) },
 #include "tenant/quota.def"
 #undef X
 };
@@ -55,6 +56,15 @@ quota_key_parse(struct str s, enum quota_key *ret)
 			return 0;
 		}
 	return ERR_NOTFOUND;
+}
+
+bool
+quota_key_takes(enum quota_key key, double value)
+{
+	/* INT64_MAX as a double is 2^63, which is too large. */
+	double most = keys[key].greatest;
+	return isfinite(value) && value > 0 && (most == 0 || (value == floor(value) &&
+	    (most > INT32_MAX ? value < most : value <= most)));
 }
 
 static struct str

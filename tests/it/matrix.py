@@ -269,6 +269,9 @@ class Site:
         self.do("group_create", 0, tenant=tenant, group="open")
         self.set(thing.path, mode=0o777)
         self.set(f"/{tenant}/groups/open", mode=0o777)
+        # A group that nobody used is not there for OffsetDelete.
+        no_errors(self.connection("admin", inside).call("offset_commit", 9, **ASKS["offset_commit", "group"].request(
+            Thing("group", "open", open=thing), 9))[0])
         return thing
 
     def make_topics(self, cells):

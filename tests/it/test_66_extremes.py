@@ -194,7 +194,7 @@ RIGHT = [
         (fetch(min_bytes=I32, max_wait_ms=1), 0), (fetch(min_bytes=-1, max_wait_ms=-1), 0),
         (fetch(max_bytes=0), 0), (fetch(max_bytes=-1), 0), (fetch(max_bytes=I32), 0),
         (fetch(partition_max_bytes=-1), 0), (fetch(partition_max_bytes=I32), 0), (fetch(isolation_level=7), 0),
-        (fetch(session_id=I32, session_epoch=I32), 0), (fetch(replica_id=0), 29), (fetch(replica_id=I32), 29),
+        (fetch(replica_id=0), 29), (fetch(replica_id=I32), 29),
         (fetch(fetch_offset=-1), 1), (fetch(fetch_offset=-I64 - 1), 1), (fetch(fetch_offset=I64), 1),
         (fetch(partition=-1), 3), (fetch(partition=I32), 3), (fetch(current_leader_epoch=99), 75)]),
     ("list_offsets", 7, "topics.0.partitions.0.error_code", [
@@ -234,6 +234,7 @@ RIGHT = [
     ("incremental_alter_configs", 1, "responses.0.error_code", [
         (alter("no.such", "1"), 40), (alter("retention.ms", "9" * 400), 40), (alter("retention.ms", None), 42),
         (alter("retention.ms", "1", 99), 42), (alter("retention.ms", "1", -128), 42), (alter("retention.ms", "1", 2), 40)]),
+    ("fetch", 11, "error_code", [(fetch(session_id=I32, session_epoch=I32), 70)]),
     ("alter_user_scram_credentials", 0, "results.0.error_code", [
         (scram(iterations=n), 93) for n in (I32, -I32 - 1, -1, 0, 4095, 16385)] + [
         (scram(mechanism=m), 33) for m in (0, 3, 127, -128)] + [
