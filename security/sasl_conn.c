@@ -98,17 +98,12 @@ check_password(sasl_conn_t *conn, void *context, const char *user, const char *p
  * way only. The first line is the cause, what follows it is libsasl2's.
  */
 static int
-log_line(void *context, int level, const char *message)
+keep_words(void *context, int level, const char *message)
 {
 	struct sasl_login *l = context;
-	struct event line;
-	/* TRACE and PASS would show tokens and passwords. */
-	if (message == NULL || level == SASL_LOG_NONE || level >= SASL_LOG_TRACE)
-		return SASL_OK;
-	if (l->mech == MECH_GSSAPI && level <= SASL_LOG_FAIL && l->detail[0] == '\0')
+	if (sasl_say(&l->ev, level, message) && l->mech == MECH_GSSAPI && level <= SASL_LOG_FAIL &&
+	    l->detail[0] == '\0')
 		snprintf(l->detail, sizeof(l->detail), "%s", message);
-	event_child(&line, &l->ev, "text", str_from(message));
-	ev_debug(&line, "libsasl2 says");
 	return SASL_OK;
 }
 
@@ -122,7 +117,7 @@ sasl_conn_open(struct sasl_login *l)
 	*c++ = (sasl_callback_t){ SASL_CB_PROXY_POLICY, SASL_PROC(proxy_policy), l };
 	*c++ = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, SASL_PROC(check_password), l };
 	*c++ = (sasl_callback_t){ SASL_CB_LOGIN, NULL, l };
-	*c++ = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(log_line), l };
+	*c++ = (sasl_callback_t){ SASL_CB_LOG, SASL_PROC(keep_words), l };
 	*c = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	/* A name, so that none is looked up; no realm, which would be a tenant
 	 * that clients could choose. */

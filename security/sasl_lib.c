@@ -60,16 +60,22 @@ verify_file(void *context, const char *file, sasl_verify_type_t type)
 	return SASL_CONTINUE;
 }
 
-static int
-log_line(void *context, int level, const char *message)
+bool
+sasl_say(const struct event *ev, int level, const char *message)
 {
-	struct sasl_lib *lib = context;
 	struct event line;
 	/* TRACE and PASS would show tokens and passwords. */
 	if (message == NULL || level == SASL_LOG_NONE || level >= SASL_LOG_TRACE)
-		return SASL_OK;
-	event_child(&line, &lib->ev, "text", str_from(message));
+		return false;
+	event_child(&line, ev, "text", str_from(message));
 	ev_debug(&line, "libsasl2 says");
+	return true;
+}
+
+static int
+log_line(void *context, int level, const char *message)
+{
+	(void)sasl_say(&((struct sasl_lib *)context)->ev, level, message);
 	return SASL_OK;
 }
 

@@ -85,6 +85,8 @@ struct sasl_login {
 	bool working, abandoned;
 };
 
+/* What libsasl2 logs, as debug lines of ev; false for what must not be told to anybody. */
+bool sasl_say(const struct event *ev, int level, const char *message);
 /* One libsasl2 step over l->in, on any thread; sets l->rc and l->out, and
  * disposes of the connection where that was the last. */
 void sasl_run(struct sasl_login *l);
