@@ -5,7 +5,6 @@
 #include "api/authorize.h"
 #include "api/topics.h"
 #include "meta/image.h"
-#include "meta/topics.h"
 
 static enum kerr
 broker_gate(struct request *rq, struct name name, struct str *ret_text)
@@ -28,10 +27,10 @@ topic_gate(struct request *rq, struct name name, struct str *ret_text)
 	struct why why;
 	if (find_topic(rq, name, NULL, &err) != NULL)
 		return KERR_NONE;
-	if (err != KERR_UNKNOWN_TOPIC_OR_PARTITION || topic_name_check(name.s, &why) == 0)
-		return err;
-	*ret_text = arena_str(rq->arena, str_from(why.text));
-	return KERR_INVALID_TOPIC_EXCEPTION;
+	err = topic_missing(name, err, &why);
+	if (why.text[0] != '\0')
+		*ret_text = arena_str(rq->arena, str_from(why.text));
+	return err;
 }
 
 enum kerr

@@ -90,11 +90,6 @@ may_make(struct request *rq, const struct metadata_req *in, struct name name,
 	bool wanted = in->allow_auto_topic_creation || request_flag(rq, FLAG_metadata_may_auto_create);
 	if (!wanted || !rq->core->settings.auto_create_topics || acl_is_internal(name))
 		return false;
-	struct why why;
-	if (topic_name_check(name.s, &why) != 0) {
-		*ret_err = KERR_INVALID_TOPIC_EXCEPTION;
-		return false;
-	}
 	if (may(rq, ACL_CREATE, &o))
 		return true;
 	*ret_err = KERR_TOPIC_AUTHORIZATION_FAILED;
@@ -128,6 +123,8 @@ one_topic(struct request *rq, const struct metadata_req *in, const struct metada
 	struct why why;
 	bool by_id = !uuid_is_zero(&ask->topic_id);
 	const struct image_topic *t = find_topic(rq, ask->name, by_id ? &ask->topic_id : NULL, &err);
+	if (t == NULL && !by_id)
+		err = topic_missing(ask->name, err, &why);
 	if (t == NULL && err == KERR_UNKNOWN_TOPIC_OR_PARTITION && !by_id && may_wait &&
 	    may_make(rq, in, ask->name, &err)) {
 		note_new(rq, ask->name);
@@ -138,9 +135,6 @@ one_topic(struct request *rq, const struct metadata_req *in, const struct metada
 		fill_topic(rq, in, t, a);
 		return;
 	}
-	/* Not even later: clients give up on 17, and ask again after 3. */
-	if (err == KERR_UNKNOWN_TOPIC_OR_PARTITION && !by_id && topic_name_check(ask->name.s, &why) != 0)
-		err = KERR_INVALID_TOPIC_EXCEPTION;
 	a->error_code = (int16_t)err;
 	a->topic_id = ask->topic_id;
 	a->name = by_id ? NAME(request_tenant(rq), STR_NULL) : ask->name;

@@ -4,6 +4,7 @@
 #include "api/authorize.h"
 #include "base/err.h"
 #include "meta/image.h"
+#include "meta/topics.h"
 
 static const struct image_topic *
 by_id(struct request *rq, const struct uuid *id, enum kerr *ret_err)
@@ -34,6 +35,14 @@ find_topic(struct request *rq, struct name name, const struct uuid *id, enum ker
 	if (t == NULL)
 		*ret_err = KERR_UNKNOWN_TOPIC_OR_PARTITION;
 	return t;
+}
+
+enum kerr
+topic_missing(struct name name, enum kerr err, struct why *ret_why)
+{
+	ret_why->text[0] = '\0';
+	return err == KERR_UNKNOWN_TOPIC_OR_PARTITION && topic_name_check(name.s, ret_why) != 0
+	    ? KERR_INVALID_TOPIC_EXCEPTION : err;
 }
 
 static void

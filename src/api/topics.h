@@ -12,6 +12,10 @@ struct image_topic;
 const struct image_topic *find_topic(struct request *rq, struct name name,
     const struct uuid *id, enum kerr *ret_err);
 
+/* The error to tell of a topic that find_topic() by name gave err for: one that can never
+ * exist is INVALID_TOPIC_EXCEPTION, at which clients give up, with the reason in *ret_why. */
+enum kerr topic_missing(struct name name, enum kerr err, struct why *ret_why);
+
 /* A reference to one partition's log, dropped with the request's arena; NULL
  * with *ret_err. current_epoch: what the client believes (-1: it does not say). */
 struct partition *find_partition(struct request *rq, const struct image_topic *topic,
