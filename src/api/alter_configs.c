@@ -68,7 +68,7 @@ check_option(const struct topic_alteration *a, struct why *why)
 		why_set(why, 0, "options of the broker are set or deleted");
 		return KERR_INVALID_CONFIG;
 	}
-	if (a->op == TOPIC_SET && (a->value.p == NULL || topic_value_check(key, str_trim(a->value), why) != 0)) {
+	if (a->op == TOPIC_SET && (a->value.p == NULL || topic_value_check(key, a->value, why) != 0)) {
 		if (a->value.p == NULL)
 			why_set(why, 0, "%.*s needs a value", STR_ARG(a->name));
 		return KERR_INVALID_CONFIG;
@@ -106,7 +106,7 @@ note_options(struct request *rq, struct altering *s, struct resource *r)
 			*ARRAY_ADD(rq->arena, s->sets) = (struct option_set){ arena_str(rq->arena, name), STR_NULL };
 	ARRAY_FOREACH(const struct topic_alteration, a, r->alter.settings)
 		*ARRAY_ADD(rq->arena, s->sets) = (struct option_set){ a->name,
-			a->op == TOPIC_SET ? str_trim(a->value) : STR_NULL };
+			a->op == TOPIC_SET ? a->value : STR_NULL };
 }
 
 /* ---- the way of both ---- */
@@ -246,7 +246,7 @@ api_alter_configs(struct request *rq, const void *vin, void *vout)
 	ARRAY_FOREACH(const struct alter_configs_req_resource, from, in->resources) {
 		struct resource *r = add_resource(rq, s, from->resource_type, from->resource_name);
 		ARRAY_FOREACH(const struct alter_configs_req_config, c, from->configs)
-			*ARRAY_ADD(rq->arena, r->alter.settings) = (struct topic_alteration){ c->name, c->value,
+			*ARRAY_ADD(rq->arena, r->alter.settings) = (struct topic_alteration){ c->name, str_trim(c->value),
 				c->value.p == NULL ? TOPIC_UNSET : TOPIC_SET };
 	}
 	refuse_repeated(rq, s);
@@ -268,7 +268,8 @@ api_incremental_alter_configs(struct request *rq, const void *vin, void *vout)
 		ARRAY_FOREACH(const struct incremental_alter_configs_req_config, c, from->configs) {
 			bool known = c->config_operation >= 0 && c->config_operation <= 3;
 			enum topic_alter_op op = known ? ops[c->config_operation] : TOPIC_SET;
-			*ARRAY_ADD(rq->arena, r->alter.settings) = (struct topic_alteration){ c->name, c->value, op };
+			*ARRAY_ADD(rq->arena, r->alter.settings) = (struct topic_alteration){ c->name,
+				str_trim(c->value), op };
 			if (!known || (op != TOPIC_UNSET && c->value.p == NULL))
 				refuse(r, KERR_INVALID_REQUEST, STR("an operation is not known, or lacks its value"));
 		}

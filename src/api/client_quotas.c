@@ -4,7 +4,6 @@
  * of the caller's tenant and take x on it; a tenant's own limits (entity type
  * "tenant") and those of addresses are the installation's: for operators.
  */
-
 #include "acl/change.h"
 #include "acl/image.h"
 #include "api/authorize.h"

@@ -53,7 +53,7 @@ fill(struct request *rq, const struct create_topics_req_topic *in, const struct 
 		*ARRAY_ADD(rq->arena, t->assignments) = (struct topic_assignment){ a->partition_index,
 			a->broker_ids.v, a->broker_ids.n };
 	ARRAY_FOREACH(const struct create_topics_req_config, c, in->configs)
-		*ARRAY_ADD(rq->arena, t->settings) = (struct topic_setting){ c->name, c->value };
+		*ARRAY_ADD(rq->arena, t->settings) = (struct topic_setting){ c->name, str_trim(c->value) };
 }
 
 static void

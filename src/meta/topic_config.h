@@ -58,8 +58,8 @@ struct topic_overrides {
 /* ERR_NOTFOUND for what is no setting of a topic. */
 int topic_key_find(struct str name, enum topic_key *ret);
 
-/* Whether text, without blanks around it, is a value of the setting; ERR_INVAL with the
- * reason. */
+/* Whether text is a value of the setting; ERR_INVAL with the reason. Blanks around it are
+ * not: requests are trimmed where they come in, as in Kafka. */
 int topic_value_check(enum topic_key key, struct str text, struct why *why);
 /* Of a value that was checked; 0 for what is no number. */
 double topic_value_number(enum topic_key key, struct str text);

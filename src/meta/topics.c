@@ -73,7 +73,6 @@ take_setting(struct plan *p, struct str name, struct str value, const struct lim
 		why_set(why, ERR_INVAL, "%s needs a value", topic_keys[key].name);
 		return CHANGE_BAD_CONFIG;
 	}
-	value = str_trim(value); /* as Kafka does */
 	if (topic_value_check(key, value, why) != 0)
 		return CHANGE_BAD_CONFIG;
 	if (limits != NULL && limits_check(limits, name, topic_value_number(key, value), why) != 0)
