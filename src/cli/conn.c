@@ -278,9 +278,9 @@ load_certificates(struct conn *conn, struct why *why)
 		SSL_CTX_set_default_passwd_cb_userdata(conn->ctx, (void *)(uintptr_t)p->key_password);
 	if (p->cert != NULL && SSL_CTX_use_certificate_chain_file(conn->ctx, p->cert) != 1)
 		return cannot_load(conn, "ssl.certificate.location", p->cert, why);
-	const char *key = p->key != NULL ? p->key : p->cert;
+	const char *key = p->key != NULL ? p->key : p->cert; /* one file may have both */
 	if (key != NULL && SSL_CTX_use_PrivateKey_file(conn->ctx, key, SSL_FILETYPE_PEM) != 1)
-		return cannot_load(conn, "ssl.key.location", key, why);
+		return cannot_load(conn, p->key != NULL ? "ssl.key.location" : "ssl.certificate.location", key, why);
 	return 0;
 }
 
