@@ -7,7 +7,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "wire"))
 
-from harness import Broker  # noqa: E402
+from harness import Broker, run  # noqa: E402
 
 
 @pytest.fixture
@@ -24,3 +24,11 @@ def shared():
     b = Broker("auto.create.topics.enable: true\ngroup.initial.rebalance.delay.ms: 0").start()
     yield b
     b.remove()
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory):
+    """shim.c, for hostile.preloaded()."""
+    out = tmp_path_factory.mktemp("shim") / "shim.so"
+    run("gcc", "-shared", "-fPIC", "-O1", "-o", out, pathlib.Path(__file__).parent / "shim.c", "-ldl")
+    return out

@@ -16,6 +16,12 @@ SETTINGS = "group.initial.rebalance.delay.ms: 0"
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
 
 
+def preloaded(shim, directory):
+    """The environment of a broker whose disk and clock obey the files in directory (shim.c)."""
+    return {"LD_PRELOAD": str(shim), "SHIM_DIR": str(directory),
+            "ASAN_OPTIONS": LEAN["ASAN_OPTIONS"] + ":verify_asan_link_order=0"}
+
+
 class Site:
     """A broker and somebody who goes on working whatever others send to it."""
 

@@ -231,6 +231,11 @@ def test_where_an_epoch_ended(shared, admin, wire):
     answer = wire.call("offset_for_leader_epoch", 4, replica_id=-1, topics=[{"topic": "epochs", "partitions": [
         {"partition": 0, "current_leader_epoch": -1, "leader_epoch": epoch}]}])
     assert answer["topics"][0]["partitions"][0]["end_offset"] == 2
+    for last, offset, want in ((-1, 2, (0, -1, -1)), (epoch, 2, (0, -1, -1)), (epoch, 3, (0, epoch, 2)), (epoch + 1, 0, (1, -1, -1))):
+        got = wire.call("fetch", 12, replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=1000, isolation_level=0, topics=[
+            {"topic": "epochs", "partitions": [{"partition": 0, "fetch_offset": offset, "last_fetched_epoch": last,
+                                                "partition_max_bytes": 1000}]}])["responses"][0]["partitions"][0]
+        assert (got["error_code"], got["diverging_epoch"]["epoch"], got["diverging_epoch"]["end_offset"]) == want
 
 
 # Settings.

@@ -9,9 +9,8 @@ import socket
 
 import pytest
 from harness import ROOT, SCHLOSSCTL, Broker, free_port, run
-from hostile import LEAN, eventually
+from hostile import eventually, preloaded
 from test_50_logins import KDC, refused
-from test_61_faults import shim  # noqa: F401  (a fixture)
 
 
 def test_every_trap_has_its_test():
@@ -37,7 +36,7 @@ def realm(tmp_path_factory):
     run("sh", KDC, "stop", path, check=False)
 
 
-def test_tickets_and_a_clock_that_is_wrong(realm, shim, tmp_path):  # noqa: F811
+def test_tickets_and_a_clock_that_is_wrong(realm, shim, tmp_path):
     """Twenty minutes ahead, all tickets are refused, with the reason in the log and none for the client, and the
     broker lives; when the clock is right again so are they. One for five minutes has ended by that clock."""
     b = Broker()
@@ -45,8 +44,7 @@ def test_tickets_and_a_clock_that_is_wrong(realm, shim, tmp_path):  # noqa: F811
     b.add_listener("tickets", f"address: 127.0.0.1:{port}\nadvertised: localhost:{port}\nprotocol: SASL_SSL\n"
                    f"mechanisms: [GSSAPI]\nsasl.kerberos.keytab: {realm}/localhost.keytab")
     try:
-        b.start(env={"KRB5_CONFIG": f"{realm}/krb5.conf", "LD_PRELOAD": str(shim), "SHIM_DIR": str(tmp_path),
-                     "ASAN_OPTIONS": LEAN["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
+        b.start(env={"KRB5_CONFIG": f"{realm}/krb5.conf", **preloaded(shim, tmp_path)})
         b.ctl("user", "create", "anna", "--mechanism", "GSSAPI", "--password", "x")
         conf = tmp_path / "tickets.conf"
         conf.write_text(f"bootstrap.servers=localhost:{port}\nssl.ca.location={b.dir}/tls/ca.pem\nsecurity.protocol=SASL_SSL\n"

@@ -76,19 +76,11 @@ def read_all(client, topic, partition=0):
 
 # ---- a disk that fails ----
 
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory):
-    out = tmp_path_factory.mktemp("shim") / "shim.so"
-    run("gcc", "-shared", "-fPIC", "-O1", "-o", out, pathlib.Path(__file__).parent / "shim.c", "-ldl")
-    return out
-
-
 @pytest.fixture
 def sick(shim, tmp_path):
     """A broker whose disk fails, and whose clock jumps, when the test says so."""
-    asan = hostile.LEAN["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
     s = hostile.Site(hostile.SETTINGS + "\nlog.retention.check.interval.ms: 500\nlog.segment.delete.delay.ms: 0",
-                     env={"LD_PRELOAD": str(shim), "SHIM_DIR": str(tmp_path), "ASAN_OPTIONS": asan})
+                     env=hostile.preloaded(shim, tmp_path))
     s.notes = tmp_path
     yield s
     for name in ("eio", "skew"):

@@ -160,6 +160,16 @@ def test_what_the_broker_says_of_a_batch_is_not_the_clients(site):
     assert struct.unpack_from(">q", raw, 35)[0] == NOW
 
 
+def test_a_producer_out_of_order_learns_where_the_log_begins(site):
+    """By that it knows whether what it wrote before is gone."""
+    assert produce(site, 9, [batch(producer=4321, epoch=0, sequence=0)]) == [0]
+    with site.client() as c:
+        told = c.call("produce", 9, acks=1, timeout_ms=10000, topic_data=[
+            {"name": "t", "partition_data": [{"index": 0, "records": batch(producer=4321, epoch=0, sequence=7)}]}])
+    told = told["responses"][0]["partition_responses"][0]
+    assert (told["error_code"], told["base_offset"], told["log_start_offset"]) == (45, -1, 0)
+
+
 def test_zstd_is_for_those_who_know_it(site):
     assert produce(site, 6, [batch(b"\x28\xb5\x2f\xfd", attributes=4)]) == [CODEC]
 

@@ -233,7 +233,11 @@ RIGHT = [
         for i, n, code in ((0, -2, 1), (0, -I64 - 1, 1), (0, I64, 1), (-1, 0, 3), (I32, 0, 3))]),
     ("incremental_alter_configs", 1, "responses.0.error_code", [
         (alter("no.such", "1"), 40), (alter("retention.ms", "9" * 400), 40), (alter("retention.ms", None), 42),
-        (alter("retention.ms", "1", 99), 42), (alter("retention.ms", "1", -128), 42), (alter("retention.ms", "1", 2), 40)]),
+        (alter("retention.ms", "1", 99), 42), (alter("retention.ms", "1", -128), 42), (alter("retention.ms", "1", 2), 40),
+        (alter("retention.ms", " 86400000 "), 0)]),
+    ("alter_configs", 2, "responses.0.error_code", [
+        ({"resources": [{"resource_type": 2, "resource_name": "swept", "configs": [{"name": "retention.ms", "value": v}]}],
+          "validate_only": False}, code) for v, code in ((" 86400000 ", 0), ("86 400", 40))]),
     ("fetch", 11, "error_code", [(fetch(session_id=I32, session_epoch=I32), 70)]),
     ("alter_user_scram_credentials", 0, "results.0.error_code", [
         (scram(iterations=n), 93) for n in (I32, -I32 - 1, -1, 0, 4095, 16385)] + [

@@ -45,10 +45,10 @@ class Site(Machine):
     def follow(self, section, number, stdin="", together=False):
         """Runs a block of a section, line by line, or as one paste; what it printed."""
         lines = commands(section)[number]
-        todo = [INSTEAD.get(line, line) for line in lines if line not in DONE]
+        those = [INSTEAD.get(line, line) for line in lines if line not in DONE]
         self.ran.update(lines)
         out = ""
-        for line in ["{ " + "\n".join(todo) + "\n} >/tmp/said 2>&1 </dev/null"] if together else todo:
+        for line in ["{ " + "\n".join(those) + "\n} >/tmp/said 2>&1 </dev/null"] if together else those:
             p = self.run(line, stdin=stdin)
             out += p.stdout + p.stderr
         return out
@@ -185,5 +185,5 @@ def test_moving(site):
 
 
 def test_every_command_of_the_page_was_run(site):
-    todo = {line for section in SECTIONS for block in commands(section) for line in block}
-    assert todo - site.ran == set()
+    all_of_them = {line for section in SECTIONS for block in commands(section) for line in block}
+    assert all_of_them - site.ran == set()
