@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table in README.md: what hostile peers send, and which test holds it."""
+"""The tables in README.md: what hostile peers send, what libsasl2 and others did wrong, and which test holds it."""
 import re
 
 from harness import ROOT
 
-ROWS = re.findall(r"^\| (.+?) \| ((?:it|unit|fuzz)/.+?) \|$", (ROOT / "tests/it/README.md").read_text(), re.M)
+ROWS = re.findall(r"^\| (.+?) \| ((?:it|unit|fuzz|lint)/.+?) \|$", (ROOT / "tests/it/README.md").read_text(), re.M)
+TRAPS = "ABCDEFGHIJKLMNOPQRST"
+FAULTS = re.findall(r"CVE-\d+-\d+", """CVE-2017-12610 CVE-2018-1288 CVE-2018-17196 CVE-2019-12399 CVE-2021-38153
+    CVE-2022-34917 CVE-2023-34455 CVE-2023-25194 CVE-2024-27309 CVE-2024-31141 CVE-2024-56128 CVE-2026-35554
+    CVE-2019-19906 CVE-2026-47783""")
 
 
 def test_every_row_has_its_tests():
-    assert len(ROWS) >= 35
+    assert len(ROWS) >= 35 + len(TRAPS) + len(FAULTS)
     for what, tests in ROWS:
         for test in tests.split():
             path, _, name = test.partition(":")
             text = (ROOT / "tests" / path).read_text()
             if path.endswith(".py"):
                 assert re.search(rf"^def {name}\(", text, re.M), (what, test)
+            elif path.endswith("lint.py"):  # every rule_ is run
+                assert re.search(rf"^def {name}\(", text, re.M) and name.startswith("rule_"), (what, test)
             elif name:  # written, and in the list of those that run
                 assert re.search(rf"^{name}\(void \*\*", text, re.M), (what, test)
                 assert re.search(rf"\({name}[,)]", text), (what, test)
@@ -27,3 +33,12 @@ def test_every_test_of_hostile_input_has_its_row():
     for path in ("test_60_hostile.py", "test_64_greed.py", "test_65_bad_batches.py", "test_66_extremes.py"):
         for name in re.findall(r"^def (test_\w+)\(", (ROOT / "tests/it" / path).read_text(), re.M):
             assert f"it/{path}:{name}" in named, name
+
+
+def test_every_trap_and_every_fault_has_its_row():
+    letters = [(what[0], tests) for what, tests in ROWS if re.match(r"[A-Z]\. ", what)]
+    assert "".join(letter for letter, _ in letters) == TRAPS
+    for letter, tests in letters:
+        assert re.search(rf":t(_[a-t])*_{letter.lower()}_", tests), letter
+    named = [what for what, _ in ROWS if what.startswith("CVE-")]
+    assert not [f for f in FAULTS if sum(f in what for what in named) != 1]

@@ -123,6 +123,21 @@ def rule_calls():
                 say(path, i, "the disk is reached through base/fs.h only")
 
 
+def rule_secrets():
+    """What proves a password is compared in a time that tells nothing; names and words of the protocol need not be."""
+    public = re.compile(r"s->user|l->login|authid|offered|options|wanted|realm\b|mech|STR\(|got|code|flag|\bname\b", re.A)
+    for path in sorted((ROOT / "security").glob("*.c")):
+        if not re.match(r"(scram|sasl|checks|claim|cred)", path.name):
+            continue
+        for i, line in enumerate(without_comments(path.read_text()).split("\n"), 1):
+            if re.search(r"(?<!CRYPTO_)\b(memcmp|bcmp|strn?cmp|str_eq|str_is)\s*\(", line) and not public.search(line):
+                say(path, i, "a comparison that stops at the first difference")
+            if re.search(r"(?<!CRYPTO_)\bmemcmp\(.*\b(stored|server|proof|nonce|key|salted|hash)", line):
+                say(path, i, "a secret is compared by CRYPTO_memcmp()")
+        if path.name in ("scram.c", "scram_keys.c") and "CRYPTO_memcmp(" not in path.read_text():
+            say(path, 1, "no CRYPTO_memcmp()")
+
+
 def rule_headers():
     for path in sources():
         text = path.read_text()
