@@ -188,14 +188,27 @@ recover_locked(struct partition *p, bool force)
 	return err;
 }
 
+bool
+partition_failed(struct partition *p)
+{
+	lock_take(&p->lock);
+	/* The next append would meet the journal's failure: nobody should have to mend twice. */
+	if (p->mode == MODE_JOURNAL && journal_error(p->store->journal) != 0 &&
+	    (p->state == LOG_ONLINE || p->state == LOG_FULL))
+		partition_fail(p, LOG_OFFLINE, ERR_IO);
+	bool failed = p->state == LOG_OFFLINE || p->state == LOG_CORRUPT;
+	lock_drop(&p->lock);
+	return failed;
+}
+
 int
 partition_recover(struct partition *p, bool force)
 {
+	bool failed = partition_failed(p);
 	lock_take(&p->lock);
-	bool sick = p->state == LOG_OFFLINE || p->state == LOG_CORRUPT;
 	bool closed = p->state == LOG_DELETED;
 	lock_drop(&p->lock);
-	if (!sick)
+	if (!failed)
 		return closed ? ERR_CLOSED : 0;
 	lock_take(&p->io);
 	int err = recover_locked(p, force);

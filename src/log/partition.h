@@ -168,6 +168,10 @@ int partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_l
 int partition_move_start(struct partition *p, int64_t offset, int64_t *ret_log_start);
 int partition_keep_starts(struct partition *p);
 
+/* Does it wait for partition_recover()? So does one that no append has told yet that
+ * its journal failed. Any thread. */
+bool partition_failed(struct partition *p);
+
 /* `schlossctl topic recover`: reads the tail again past the page cache, cuts what
  * is not whole, and makes an OFFLINE or CORRUPT partition ONLINE. Cutting below
  * the durable point needs `force`, else ERR_CORRUPT. May block. */

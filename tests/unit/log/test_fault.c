@@ -311,6 +311,38 @@ one_bad_partition_is_not_all(void **state)
 	fixture_free(&f);
 }
 
+/* A journal that failed has failed for those, too, that wrote nothing since: they are mended by the same word. */
+static void
+a_failed_journal_is_everybodys(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct log_ends e;
+	int err;
+	setup(&f, LOG_FLUSH_ACK);
+	struct partition *p[2] = { fixture_partition(&f, 0), fixture_partition(&f, 1) };
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(append_some(p[i], i, 0, 5, &err), 5);
+		assert_false(partition_failed(p[i]));
+	}
+	aim(1, ERR_IO, true, "/journal/");
+	append_some(p[0], 0, 5, 6, &err);
+	assert_int_equal(err, ERR_IO);
+	aim(-1, 0, false, NULL);
+	for (int i = 0; i < 2; i++) {
+		assert_true(partition_failed(p[i]));
+		partition_ends(p[i], &e);
+		assert_int_equal(e.state, LOG_OFFLINE);
+		assert_ok(partition_recover(p[i], false));
+		assert_false(partition_failed(p[i]));
+		check(p[i], i, 5);
+		partition_ends(p[i], &e);
+		assert_int_equal(append_some(p[i], i, e.end, e.end + 5, &err), e.end + 5);
+		partition_put(&p[i]);
+	}
+	fixture_free(&f);
+}
+
 static void
 a_full_disk_refuses_and_resumes(void **state)
 {
@@ -395,5 +427,6 @@ internal_topics_use_the_reserve(void **state)
 }
 
 TEST_MAIN(T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+    T(a_failed_journal_is_everybodys),
     T(a_full_partition_is_still_retained),
     T(a_full_disk_refuses_and_resumes))
