@@ -4,7 +4,8 @@
  * disk. A record that cannot be read is named in the log and passed over: the
  * offsets of one group must not keep those of all others away. Where the log itself
  * cannot be read to its end the shard stays closed, for a group whose commits
- * are missing would begin anew.
+ * are missing would begin anew. What was appended before the shard was emptied, and
+ * is on its way to the disk, belongs to it: somebody waits to hear that it is kept.
  */
 #include "api/groups_impl.h"
 #include "base/clock.h"
@@ -15,36 +16,86 @@
 #define READ_BYTES	(1u << 20)
 #define DECOMPRESSED	(64u << 20)
 
-struct reading {
-	struct log_read_job job;
+/* Something that another thread ends. */
+struct pause {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 	bool done;
 };
 
+#define PAUSE	{ PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false }
+
+struct reading {
+	struct log_read_job job;
+	struct pause pause;
+};
+
+struct settling {
+	struct log_waiter waiter;
+	struct pause pause;
+};
+
+static void
+pause_end(struct pause *p)
+{
+	pthread_mutex_lock(&p->mutex);
+	p->done = true;
+	pthread_cond_signal(&p->cond);
+	pthread_mutex_unlock(&p->mutex);
+}
+
+static void
+pause_wait(struct pause *p)
+{
+	pthread_mutex_lock(&p->mutex);
+	while (!p->done)
+		pthread_cond_wait(&p->cond, &p->mutex);
+	pthread_mutex_unlock(&p->mutex);
+}
+
 static void
 read_done(struct log_read_job *job)
 {
-	struct reading *r = CONTAINER_OF(job, struct reading, job);
-	pthread_mutex_lock(&r->mutex);
-	r->done = true;
-	pthread_cond_signal(&r->cond);
-	pthread_mutex_unlock(&r->mutex);
+	pause_end(&CONTAINER_OF(job, struct reading, job)->pause);
+}
+
+static void
+settled(struct log_waiter *w, int err)
+{
+	(void)err; /* the ends tell */
+	pause_end(&CONTAINER_OF(w, struct settling, waiter)->pause);
+}
+
+/* The ends when nothing is between them any more: all is on the disk, or was cut off.
+ * The shard is empty, so nothing is added. ERR_AGAIN: the log has failed. */
+static int
+settle(struct partition *p, struct log_ends *ret)
+{
+	for (;;) {
+		struct settling s = { .waiter.fire = settled, .pause = PAUSE };
+		partition_ends(p, ret);
+		if (ret->state == LOG_OFFLINE || ret->state == LOG_CORRUPT)
+			return ERR_AGAIN;
+		if (ret->high_watermark >= ret->end)
+			return 0;
+		list_init(&s.waiter.hook);
+		int err = partition_wait_durable(p, &s.waiter, ret->end);
+		if (err == 0)
+			pause_wait(&s.pause);
+		else if (err != ERR_EXISTS)
+			return err;
+	}
 }
 
 static int
 read_cold(struct partition *p, int64_t offset, struct arena *arena, struct log_read *ret)
 {
 	struct reading r = { .job = { .p = p, .offset = offset, .max_bytes = READ_BYTES,
-		.at_least_one = true, .done = read_done }, .mutex = PTHREAD_MUTEX_INITIALIZER,
-		.cond = PTHREAD_COND_INITIALIZER };
+		.at_least_one = true, .done = read_done }, .pause = PAUSE };
 	int err = partition_read_cold(&r.job);
 	if (err != 0)
 		return err;
-	pthread_mutex_lock(&r.mutex);
-	while (!r.done)
-		pthread_cond_wait(&r.cond, &r.mutex);
-	pthread_mutex_unlock(&r.mutex);
+	pause_wait(&r.pause);
 	if (r.job.err == 0 && r.job.buf != NULL) {
 		struct piece piece = log_buf_bytes(r.job.buf);
 		log_buf_link(r.job.buf, arena);
@@ -111,12 +162,9 @@ groups_load(struct home *h)
 	struct groups *g = h->groups;
 	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
 	struct log_ends ends;
-	int err = 0;
-	partition_ends(h->partition, &ends);
-	if (ends.state == LOG_OFFLINE || ends.state == LOG_CORRUPT)
-		return ERR_AGAIN;
-	int64_t offset = ends.log_start;
 	coord_load_begin(g->coord, h->index);
+	int err = settle(h->partition, &ends);
+	int64_t offset = ends.log_start;
 	while (err == 0 && offset < ends.high_watermark && !atomic_load(&g->quiet)) {
 		struct arena *arena = arena_create(SIZE_MAX);
 		struct log_read got = { 0 };

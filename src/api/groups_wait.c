@@ -110,6 +110,8 @@ resume(struct request *rq)
 	p->queued = false;
 	if (p->err == 0)
 		return next_barrier(rq);
+	/* At once, or others would be told what the log has lost. */
+	(void)coord_doubt(rq->core->coord, p->home->index);
 	groups_want(p->home);
 	p->failed(rq);
 	return API_ANSWER;

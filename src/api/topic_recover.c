@@ -84,13 +84,9 @@ collect(struct request *rq, struct mends *m, const struct image_topic *t, const 
     struct topic_recover_rsp *out)
 {
 	for (int32_t i = 0; i < t->partitions; i++) {
-		struct log_ends ends;
 		enum kerr err;
 		struct partition *p = wanted(in, i) ? find_partition(rq, t, i, -1, &err) : NULL;
-		if (p == NULL)
-			continue;
-		partition_ends(p, &ends);
-		if (ends.state != LOG_OFFLINE && ends.state != LOG_CORRUPT)
+		if (p == NULL || !partition_failed(p))
 			continue;
 		*ARRAY_ADD(rq->arena, m->list) = (struct mend){ .p = p };
 		WIRE_ADD(rq->arena, out->partitions, topic_recover_rsp_partition)->partition_index = i;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into a broker by test_61_faults.py and test_55_login_edges.py: disks that fail and clocks that jump.
+ * Preloaded into a broker by tests that want disks that fail or are slow, and clocks that jump.
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
- * there. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
+ * there. $SHIM_DIR/slow does the same for syncs that take half a second. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -36,21 +36,36 @@ note(const char *name, char *ret, size_t n)
 	return (size_t)got;
 }
 
+/* Is the file one of those that a note names? */
 static int
-fails(int fd)
+named(const char *kind, int fd)
 {
 	char want[256], link[64], path[512];
-	if (note("eio", want, sizeof(want)) == 0)
+	if (note(kind, want, sizeof(want)) == 0)
 		return 0;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	ssize_t n = readlink(link, path, sizeof(path) - 1);
 	if (n <= 0)
 		return 0;
 	path[n] = '\0';
-	if (strstr(path, want) == NULL)
+	return strstr(path, want) != NULL;
+}
+
+static int
+fails(int fd)
+{
+	if (!named("eio", fd))
 		return 0;
 	errno = EIO;
 	return 1;
+}
+
+static void
+takes_time(int fd)
+{
+	struct timespec t = { 0, 500000000 };
+	if (named("slow", fd))
+		syscall(SYS_nanosleep, &t, NULL);
 }
 
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
@@ -58,12 +73,14 @@ fails(int fd)
 int
 fsync(int fd)
 {
+	takes_time(fd);
 	return fails(fd) ? -1 : NEXT(fsync)(fd);
 }
 
 int
 fdatasync(int fd)
 {
+	takes_time(fd);
 	return fails(fd) ? -1 : NEXT(fdatasync)(fd);
 }
 
