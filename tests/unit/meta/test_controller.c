@@ -360,6 +360,188 @@ half_a_change_is_seen(void **state)
 	room_free(&r);
 }
 
+/* ---- what is too large for one multi, and the broker dies between two of them ---- */
+
+enum { MANY = 150 };			/* more than META_OPS_MAX */
+
+static void
+make_groups(struct room *r, uint32_t tenant, const char *owner)
+{
+	struct node_change n[MANY] = { 0 };
+	for (int i = 0; i < MANY; i++)
+		n[i] = (struct node_change){ .type = ACL_GROUP, .name = { tenant, arena_printf(r->arena, "g%d", i) },
+			.node = { .owner = str_from(owner), .team = STR(""), .mode = 0700 } };
+	struct nodes_change c = { .nodes = n, .n = MANY };
+	nodes_change_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+}
+
+static void
+make_rules(struct room *r, uint32_t tenant, const char *principal, const char *on, bool by_owner)
+{
+	struct rule_change rules[MANY] = { 0 };
+	for (int i = 0; i < MANY; i++) {
+		rules[i].binding = (struct acl_binding){ ACL_TOPIC, ACL_LITERAL, ACL_READ, ACL_ALLOW,
+			on == NULL ? arena_printf(r->arena, "t%d", i) : str_from(on),
+			principal == NULL ? arena_printf(r->arena, "User:x%d", i) : str_from(principal), STR("*") };
+		rules[i].by_owner = by_owner;
+	}
+	struct rules_add c = { .tenant = tenant, .rules = rules, .n = MANY };
+	rules_add_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+}
+
+static enum change_result
+user_is(struct room *r, uint32_t tenant, enum user_change_kind kind)
+{
+	struct user_change u = { .kind = kind, .user = NAME(tenant, STR("victim")), .mechanisms = MECH_BIT(MECH_PLAIN),
+		.purge = true };
+	struct users_change c = { .users = &u, .n = 1 };
+	users_change_init(&c);
+	enum change_result result = submit(r, &c.change);
+	return result != CHANGE_OK ? result : u.result;
+}
+
+static const struct acl_tenant *
+tenant_of(struct room *r, uint32_t tenant)
+{
+	return acl_image_tenant(image_acl(atomic_load(&r->image)), tenant);
+}
+
+/* Groups of this owner's, or of anybody. */
+static int
+groups_of(struct room *r, uint32_t tenant, const char *owner)
+{
+	const struct acl_tenant *t = tenant_of(r, tenant);
+	struct str name = STR("");
+	int n = 0;
+	for (const struct acl_node *g; (g = acl_tenant_next_node(t, ACL_GROUP, name, &name)) != NULL;)
+		n += owner == NULL || str_is(g->owner, owner);
+	return n;
+}
+
+/* The multi behind `after` others is not done, and the broker that comes next finds what there is. */
+static void
+die_after(struct room *r, int after, struct change *c)
+{
+	r->engine->fault = ENGINE_REFUSES;
+	r->engine->after = after;
+	assert_int_equal(submit(r, c), CHANGE_STORAGE);
+	assert_int_equal(r->engine->fault, ENGINE_FINE);
+	controller_destroy(&r->controller);
+	r->generation = 0;
+	room_open(r);
+	same_as_stored(r, after);
+}
+
+/* While anything names him he exists: or the next one of his name would have it. */
+static void
+nobody_inherits_from_a_half_deleted_user(void **state)
+{
+	(void)state;
+	for (int after = 0; after < 4; after++) {
+		struct room r;
+		room_make(&r);
+		assert_int_equal(user_is(&r, 0, USER_CREATE), CHANGE_OK);
+		make_groups(&r, 0, "victim");
+		make_rules(&r, 0, "User:victim", NULL, false);
+		struct user_change u = { .kind = USER_DELETE, .user = NAME(0, STR("victim")), .purge = true };
+		struct users_change c = { .users = &u, .n = 1 };
+		users_change_init(&c);
+		die_after(&r, after, &c.change);
+		assert_non_null(acl_tenant_user(tenant_of(&r, 0), STR("victim")));
+		assert_int_equal(groups_of(&r, 0, NULL), MANY);
+		assert_int_equal(user_is(&r, 0, USER_DELETE), CHANGE_OK);
+		assert_null(acl_tenant_user(tenant_of(&r, 0), STR("victim")));
+		assert_int_equal(user_is(&r, 0, USER_CREATE), CHANGE_OK);
+		assert_int_equal(groups_of(&r, 0, NULL), MANY);
+		assert_int_equal(groups_of(&r, 0, "victim"), 0);
+		assert_int_equal(acl_tenant_rule_count(tenant_of(&r, 0)), 0);
+		room_free(&r);
+	}
+}
+
+static uint32_t
+make_tenant(struct room *r)
+{
+	struct tenant_create c = { .name = STR("acme"), .admin = { .kind = USER_CREATE,
+		.user = NAME(0, STR("victim")), .mechanisms = MECH_BIT(MECH_PLAIN), .team = STR("") } };
+	tenant_create_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	return c.ret_number;
+}
+
+/* How many nodes below a tenant's are stored. */
+static int
+stored_below(struct room *r, uint32_t tenant)
+{
+	struct str path = arena_printf(r->arena, "/tenants/%u", tenant);
+	int n = 0;
+	for (int i = 0; i < r->engine->n; i++) {
+		const struct engine_node *e = &r->engine->node[i];
+		struct str at = { e->path, e->path_n };
+		n += str_starts(at, path) && (at.n == path.n || at.p[path.n] == '/');
+	}
+	return n;
+}
+
+/* A tenant of which a part is gone has nobody in it; deleting it again does the rest. */
+static void
+a_half_deleted_tenant_is_empty_of_users(void **state)
+{
+	(void)state;
+	for (int after = 0; after < 4; after++) {
+		struct room r;
+		struct tenant_delete c = { .name = STR("acme"), .purge = true };
+		room_make(&r);
+		uint32_t number = make_tenant(&r);
+		make_groups(&r, number, "victim");
+		make_rules(&r, number, "User:victim", NULL, false);
+		int whole = stored_below(&r, number);
+		tenant_delete_init(&c);
+		die_after(&r, after, &c.change);
+		assert_non_null(tenant_of(&r, number));
+		assert_int_equal(stored_below(&r, number) < whole, after > 0);
+		assert_int_equal(acl_tenant_user(tenant_of(&r, number), STR("victim")) == NULL, after > 0);
+		c = (struct tenant_delete){ .name = STR("acme"), .purge = true };
+		tenant_delete_init(&c);
+		assert_int_equal(submit(&r, &c.change), CHANGE_OK);
+		assert_null(tenant_of(&r, number));
+		assert_int_equal(stored_below(&r, number), 0);
+		assert_true(make_tenant(&r) > number);
+		room_free(&r);
+	}
+}
+
+/* What an owner allowed on his topic goes first: it is nothing for the next owner of the name. */
+static void
+owners_rules_do_not_outlive_a_half_deleted_topic(void **state)
+{
+	(void)state;
+	for (int after = 0; after < 2; after++) {
+		struct room r;
+		struct topic_new t = { .name = NAME(0, STR("doomed")), .partitions = 1, .replication = 1,
+			.owner = STR("victim"), .team = STR(""), .mode = 0600 };
+		struct topics_create make = { .topics = &t, .n = 1 };
+		struct topic_gone g = { .name = NAME(0, STR("doomed")) };
+		struct topics_delete c = { .topics = &g, .n = 1 };
+		room_make(&r);
+		topics_create_init(&make);
+		assert_int_equal(submit(&r, &make.change), CHANGE_OK);
+		make_rules(&r, 0, NULL, "doomed", true);
+		topics_delete_init(&c);
+		die_after(&r, after, &c.change);
+		assert_non_null(image_topic(atomic_load(&r.image), NAME(0, STR("doomed"))));
+		g = (struct topic_gone){ .name = NAME(0, STR("doomed")) };
+		topics_delete_init(&c);
+		assert_int_equal(submit(&r, &c.change), CHANGE_OK);
+		assert_int_equal(g.result, CHANGE_OK);
+		assert_null(image_topic(atomic_load(&r.image), NAME(0, STR("doomed"))));
+		assert_int_equal(acl_tenant_rule_count(tenant_of(&r, 0)), 0);
+		room_free(&r);
+	}
+}
+
 struct late {
 	struct producer_block c;
 	atomic_bool done;
@@ -400,4 +582,6 @@ nothing_is_published_before_the_answer(void **state)
 }
 
 TEST_MAIN(T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
-    T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nothing_is_published_before_the_answer))
+    T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nobody_inherits_from_a_half_deleted_user),
+    T(a_half_deleted_tenant_is_empty_of_users), T(owners_rules_do_not_outlive_a_half_deleted_topic),
+    T(nothing_is_published_before_the_answer))
