@@ -119,6 +119,19 @@ check_assignment(struct plan *p, struct topic_new *t)
 	return CHANGE_OK;
 }
 
+/* May it have `more`? `made` are of the same request: an image that is only tried does not
+ * have them. limits: NULL for none. */
+static enum change_result
+check_room(const struct plan *p, uint32_t tenant, const struct limits *limits, bool tried, uint64_t made,
+    uint64_t more, struct why *why)
+{
+	const struct image_tenant *t = image_tenant(plan_image(p), tenant);
+	uint64_t have = (t == NULL ? 0 : t->partitions) + (tried ? made : 0);
+	if (limits != NULL && limits_check_partitions(limits, made + more, have + more, why) != 0)
+		return CHANGE_POLICY;
+	return CHANGE_OK;
+}
+
 static enum change_result
 check_numbers(const struct plan *p, const struct topics_create *c, struct topic_new *t)
 {
@@ -132,11 +145,8 @@ check_numbers(const struct plan *p, const struct topics_create *c, struct topic_
 		why_set(&t->why, 0, "there is one broker: the replication factor is 1, not %d", t->replication);
 		return CHANGE_BAD_REPLICATION;
 	}
-	const struct image_tenant *tenant = image_tenant(plan_image(p), t->name.tenant);
-	if (c->limited && c->limits != NULL && limits_check_partitions(c->limits, (uint64_t)t->partitions,
-	    (tenant == NULL ? 0 : tenant->partitions) + (uint64_t)t->partitions, &t->why) != 0)
-		return CHANGE_POLICY;
-	return CHANGE_OK;
+	return check_room(p, t->name.tenant, c->limited ? c->limits : NULL, c->validate_only, c->made,
+	    (uint64_t)t->partitions, &t->why);
 }
 
 /* Kafka refuses names that differ only in '.' and '_': their metrics collide. */
@@ -197,9 +207,14 @@ static enum change_result
 create_plan(struct change *change, struct plan *p)
 {
 	struct topics_create *c = CONTAINER_OF(change, struct topics_create, change);
-	for (int32_t i = 0; i < c->n; i++)
-		if (c->topics[i].result == CHANGE_OK)
-			c->topics[i].result = plan_new(p, c, &c->topics[i]);
+	c->made = 0;
+	for (int32_t i = 0; i < c->n; i++) {
+		struct topic_new *t = &c->topics[i];
+		if (t->result == CHANGE_OK)
+			t->result = plan_new(p, c, t);
+		if (t->result == CHANGE_OK)
+			c->made += (uint64_t)t->partitions;
+	}
 	return CHANGE_OK;
 }
 
@@ -304,7 +319,7 @@ topics_delete_init(struct topics_delete *c)
 /* ---- growing ---- */
 
 static enum change_result
-plan_grow(struct plan *p, const struct topics_grow *c, struct topic_grow *g)
+plan_grow(struct plan *p, struct topics_grow *c, struct topic_grow *g)
 {
 	const struct image_topic *t = image_topic(plan_image(p), g->name);
 	if (t == NULL)
@@ -323,10 +338,11 @@ plan_grow(struct plan *p, const struct topics_grow *c, struct topic_grow *g)
 		if (g->assignments.v[i].brokers_n != 1 ||
 		    g->assignments.v[i].brokers[0] != plan_config(p)->node_id)
 			return CHANGE_BAD_ASSIGNMENT;
-	const struct image_tenant *tenant = image_tenant(plan_image(p), g->name.tenant);
-	if (c->limited && c->limits != NULL && limits_check_partitions(c->limits, (uint64_t)more,
-	    (tenant == NULL ? 0 : tenant->partitions) + (uint64_t)more, &g->why) != 0)
-		return CHANGE_POLICY;
+	enum change_result r = check_room(p, g->name.tenant, c->limited ? c->limits : NULL, c->validate_only,
+	    c->made, (uint64_t)more, &g->why);
+	if (r != CHANGE_OK)
+		return r;
+	c->made += (uint64_t)more;
 	if (c->validate_only)
 		return CHANGE_OK;
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
@@ -339,6 +355,7 @@ static enum change_result
 grow_plan(struct change *change, struct plan *p)
 {
 	struct topics_grow *c = CONTAINER_OF(change, struct topics_grow, change);
+	c->made = 0;
 	for (int32_t i = 0; i < c->n; i++)
 		if (c->topics[i].result == CHANGE_OK)
 			c->topics[i].result = plan_grow(p, c, &c->topics[i]);

@@ -40,6 +40,7 @@ struct topics_create {
 	int32_t n;
 	bool validate_only, limited;	/* limited: limits.topic.* hold (no operator asks) */
 	const struct limits *limits;
+	uint64_t made;			/* private: partitions so far */
 };
 void topics_create_init(struct topics_create *c);
 
@@ -71,6 +72,7 @@ struct topics_grow {
 	int32_t n;
 	bool validate_only, limited;
 	const struct limits *limits;
+	uint64_t made;			/* private: partitions so far */
 };
 void topics_grow_init(struct topics_grow *c);
 
