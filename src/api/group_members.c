@@ -11,6 +11,18 @@ join_failed(struct request *rq)
 	((struct join_group_rsp *)rq->out)->error_code = KERR_NOT_COORDINATOR;
 }
 
+/* Nothing but the code: what others said of themselves may be in the answer already. */
+static void
+join_denied(struct request *rq, enum kerr err)
+{
+	const struct join_group_req *in = rq->in;
+	struct join_group_rsp *out = rq->out;
+	wire_defaults(rq->header.api->rsp, out);
+	out->error_code = (int16_t)err;
+	out->generation_id = -1;
+	out->member_id = in->member_id;
+}
+
 static void
 run_join(struct request *rq)
 {
@@ -33,13 +45,11 @@ enum api_turn
 api_join_group(struct request *rq, const void *vin, void *vout)
 {
 	const struct join_group_req *in = vin;
-	struct join_group_rsp *out = vout;
 	enum kerr err = may_member(rq, in->group_id);
+	(void)vout;
 	if (err == KERR_NONE)
-		return groups_park(rq, in->group_id, run_join, join_failed);
-	out->error_code = (int16_t)err;
-	out->generation_id = -1;
-	out->member_id = in->member_id;
+		return groups_park(rq, in->group_id, run_join, join_failed, join_denied);
+	join_denied(rq, err);
 	return API_ANSWER;
 }
 
@@ -49,6 +59,13 @@ sync_failed(struct request *rq)
 	struct sync_group_rsp *out = rq->out;
 	out->error_code = KERR_NOT_COORDINATOR;
 	out->assignment = (struct bytes){ (const uint8_t *)"", 0 };
+}
+
+static void
+sync_denied(struct request *rq, enum kerr err)
+{
+	wire_defaults(rq->header.api->rsp, rq->out);
+	((struct sync_group_rsp *)rq->out)->error_code = (int16_t)err;
 }
 
 static void
@@ -67,11 +84,11 @@ enum api_turn
 api_sync_group(struct request *rq, const void *vin, void *vout)
 {
 	const struct sync_group_req *in = vin;
-	struct sync_group_rsp *out = vout;
 	enum kerr err = may_member(rq, in->group_id);
+	(void)vout;
 	if (err == KERR_NONE)
-		return groups_park(rq, in->group_id, run_sync, sync_failed);
-	out->error_code = (int16_t)err;
+		return groups_park(rq, in->group_id, run_sync, sync_failed, sync_denied);
+	sync_denied(rq, err);
 	return API_ANSWER;
 }
 

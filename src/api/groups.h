@@ -62,6 +62,7 @@ enum api_turn groups_answer_all(struct request *rq, const struct group_barriers 
 enum api_turn groups_answer(struct request *rq, struct name group, int64_t barrier,
     void (*failed)(struct request *rq));
 
-/* Parks a JoinGroup or SyncGroup whose cookie is the request; `run` submits it. */
+/* Parks a JoinGroup or SyncGroup whose cookie is the request; `run` submits it. The group's
+ * right is asked again when the answer comes, and without it denied() makes another. */
 enum api_turn groups_park(struct request *rq, struct name group, void (*run)(struct request *rq),
-    void (*failed)(struct request *rq));
+    void (*failed)(struct request *rq), void (*denied)(struct request *rq, enum kerr err));

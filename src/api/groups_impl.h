@@ -59,6 +59,7 @@ struct parked {
 	int err;
 	bool queued;
 	void (*failed)(struct request *rq);
+	void (*denied)(struct request *rq, enum kerr err);	/* of those that wait for others */
 	const struct group_barriers *need;	/* NULL: none but what was waited for */
 	int32_t at;
 };

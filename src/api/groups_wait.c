@@ -108,6 +108,12 @@ resume(struct request *rq)
 	struct parked *p = rq->state;
 	abandon_wait(rq);
 	p->queued = false;
+	/* Others may have been waited for: for how long, nobody knows. */
+	enum kerr err = p->denied == NULL ? KERR_NONE : may_group(rq, p->group);
+	if (err != KERR_NONE) {
+		p->denied(rq, err);
+		return API_ANSWER;
+	}
 	if (p->err == 0)
 		return next_barrier(rq);
 	/* At once, or others would be told what the log has lost. */
@@ -144,10 +150,11 @@ groups_answer(struct request *rq, struct name group, int64_t barrier,
 
 enum api_turn
 groups_park(struct request *rq, struct name group, void (*run)(struct request *rq),
-    void (*failed)(struct request *rq))
+    void (*failed)(struct request *rq), void (*denied)(struct request *rq, enum kerr err))
 {
 	struct groups *g = rq->core->groups;
 	struct parked *p = park_state(rq, failed);
+	p->denied = denied;
 	p->group = group;
 	p->home = &g->homes[coord_shard_of(g->coord, group)];
 	/* The answer may come inside of run(), or on another thread before it has

@@ -36,6 +36,7 @@ struct item {
 	enum stage stage;
 	int err;			/* of the wait */
 	bool queued;			/* the waiter is, or was, in the partition's list */
+	struct name topic;
 	struct partition *p;
 	struct intake *in;
 	struct produce_rsp_partition *answer;
@@ -101,6 +102,11 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 {
 	struct append_result res;
 	struct log_ends ends;
+	/* It has waited: what was allowed then may not be now. */
+	if (rq->frame == NULL && may_topic(rq, it->topic) != KERR_NONE) {
+		fail(s, it, KERR_TOPIC_AUTHORIZATION_FAILED);
+		return;
+	}
 	int err = partition_append(it->p, &(struct append){ it->in->batch, it->in->n, -1 }, &res);
 	if (err == ERR_AGAIN) {
 		it->stage = STAGE_ROOM;
@@ -217,11 +223,11 @@ go_on(struct request *rq)
 }
 
 static void
-add_item(struct request *rq, struct produce *s, const struct image_topic *topic,
+add_item(struct request *rq, struct produce *s, const struct image_topic *topic, struct name name,
     const struct produce_req_partition *in, struct produce_rsp_partition *out, enum kerr err)
 {
 	struct partition *p = topic == NULL ? NULL : find_partition(rq, topic, in->index, -1, &err);
-	struct item it = { .rq = rq, .stage = STAGE_ROOM, .p = p, .answer = out };
+	struct item it = { .rq = rq, .stage = STAGE_ROOM, .topic = name, .p = p, .answer = out };
 	out->index = in->index;
 	if (p == NULL) {
 		out->error_code = err;
@@ -252,7 +258,7 @@ add_topic(struct request *rq, struct produce *s, const struct produce_req_topic 
 		struct produce_rsp_partition *a = &rt->partition_responses.v[i];
 		wire_defaults_of(&produce_rsp_partition_type, a);
 		a->base_offset = -1;
-		add_item(rq, s, topic, &t->partition_data.v[i], a, err);
+		add_item(rq, s, topic, t->name, &t->partition_data.v[i], a, err);
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * Preloaded into a broker by tests that want disks that fail or are slow, and clocks that jump.
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
- * there. $SHIM_DIR/slow does the same for syncs that take half a second. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
+ * there. $SHIM_DIR/slow does the same for syncs that take half a second, $SHIM_DIR/held for
+ * writes that wait until it is gone. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -68,6 +69,14 @@ takes_time(int fd)
 		syscall(SYS_nanosleep, &t, NULL);
 }
 
+static void
+waits(int fd)
+{
+	struct timespec t = { 0, 10000000 };
+	while (named("held", fd))
+		syscall(SYS_nanosleep, &t, NULL);
+}
+
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 
 int
@@ -87,24 +96,28 @@ fdatasync(int fd)
 ssize_t
 pwrite(int fd, const void *p, size_t n, off_t at)
 {
+	waits(fd);
 	return fails(fd) ? -1 : NEXT(pwrite)(fd, p, n, at);
 }
 
 ssize_t
 pwrite64(int fd, const void *p, size_t n, off64_t at)
 {
+	waits(fd);
 	return fails(fd) ? -1 : NEXT(pwrite64)(fd, p, n, at);
 }
 
 ssize_t
 pwritev(int fd, const struct iovec *v, int n, off_t at)
 {
+	waits(fd);
 	return fails(fd) ? -1 : NEXT(pwritev)(fd, v, n, at);
 }
 
 ssize_t
 pwritev64(int fd, const struct iovec *v, int n, off64_t at)
 {
+	waits(fd);
 	return fails(fd) ? -1 : NEXT(pwritev64)(fd, v, n, at);
 }
 

@@ -83,7 +83,7 @@ def sick(shim, tmp_path):
                      env=hostile.preloaded(shim, tmp_path))
     s.notes = tmp_path
     yield s
-    for name in ("eio", "skew"):
+    for name in ("eio", "skew", "slow", "held"):
         (tmp_path / name).unlink(missing_ok=True)
     s.remove()
 
