@@ -194,6 +194,8 @@ acl_explain(const struct acl_image *image, const struct acl_who *who,
 	buf_init(&s.buf, SENTENCE_MAX);
 	say(&s, answer->allow ? "allowed: " : "denied: ");
 	say_who(&s);
+	if (who->record == NULL && !who->anonymous)
+		say(&s, " (without a user record)");
 	say_reason(&s);
 	return finish(&s, out, size);
 }

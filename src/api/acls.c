@@ -97,7 +97,7 @@ api_describe_acls(struct request *rq, const void *vin, void *vout)
 		return API_ANSWER;
 	}
 	(void)acl_tenant_rules(t, &f, describe_rule, &d);
-	if (rq->core->settings.describe_modes)
+	if (rq->core->settings.describe_modes && !in->rules_only)
 		(void)acl_describe_modes(t, &f, describe, &d);
 	return API_ANSWER;
 }

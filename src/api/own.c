@@ -105,8 +105,10 @@ api_id(struct request *rq, const void *vin, void *vout)
 	caller(rq, &w);
 	if (!self && !acl_may_admin(acl, &w, tenant, &a))
 		out->error_code = (int16_t)own_denied(rq, &w, &a);
-	else if (!self && acl_tenant_user(t, in->user) == NULL)
+	else if (!self && acl_tenant_user(t, in->user) == NULL) {
 		out->error_code = KERR_RESOURCE_NOT_FOUND;
+		out->error_message = STR("there is no such user");
+	}
 	if (out->error_code != 0)
 		return API_ANSWER;
 	fill_id(rq, t, self ? p->user.s : in->user, out);

@@ -88,6 +88,8 @@ args_end(struct args *args, int min, int max)
 	}
 	if (args->n < min)
 		cli_complain(CLI_USAGE, "something is missing");
+	else if (args->n > max && strchr(args->v[max], '=') != NULL && strstr(args->usage, "-c SETTING") != NULL)
+		cli_complain(CLI_USAGE, "%s is one word too many: -c %s sets it", args->v[max], args->v[max]);
 	else if (args->n > max)
 		cli_complain(CLI_USAGE, "\"%s\" is one word too many", args->v[max]);
 	else

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * getfacl and setfacl: a second notation for Kafka's ACL bindings. What the
- * modes say already is left out of getfacl's rules (the broker shows it as
- * bindings too), so that its output, given to setfacl --set-file, changes
- * nothing. */
+ * getfacl and setfacl: a second notation for Kafka's ACL bindings. The broker
+ * is asked for the rules alone, without the bindings that it shows for modes: a
+ * rule may say what the mode says, and has to be seen and removed all the same.
+ * So getfacl's output, given to setfacl --set-file, changes nothing. */
 #include <stdio.h>
 #include <string.h>
 
 #include "acl/acl.h"
-#include "acl/describe.h"
 #include "acl/text.h"
 #include "base/buf.h"
 #include "base/fs.h"
@@ -70,7 +69,7 @@ has(const struct rules *r, const struct acl_binding *b)
 	return false;
 }
 
-/* The node of the path, if we may see it. */
+/* The node of the path, where we may see it. */
 static int
 ask_node(struct cli *cli, const struct rules *r, struct tree_list_rsp_node *ret, bool *ret_found)
 {
@@ -91,15 +90,6 @@ ask_node(struct cli *cli, const struct rules *r, struct tree_list_rsp_node *ret,
 	return status;
 }
 
-/* What the node's mode stands for, to be left out. */
-static int
-modes_of(struct cli *cli, const struct rules *r, const struct tree_list_rsp_node *node, struct rules *ret)
-{
-	struct acl_node n = { .owner = node->owner, .team = node->team, .mode = (uint16_t)node->mode };
-	*ret = (struct rules){ .cli = cli };
-	return acl_describe_node(r->path.type, r->on.name, &n, keep, ret);
-}
-
 static int
 ask_rules(struct cli *cli, struct rules *r)
 {
@@ -111,6 +101,7 @@ ask_rules(struct cli *cli, struct rules *r)
 	in.pattern_type_filter = r->on.pattern;
 	in.operation = ACL_OP_ANY;
 	in.permission_type = ACL_PERMISSION_ANY;
+	in.rules_only = true;
 	int status = cli_open_in(cli, r->path.tenant);
 	if (status == 0)
 		status = cli_call(cli, WIRE_KEY_DESCRIBE_ACLS, &in, &out);
@@ -125,22 +116,6 @@ ask_rules(struct cli *cli, struct rules *r)
 			keep(&b, r);
 		}
 	}
-	return status;
-}
-
-/* The rules proper: without those that modes stand for. */
-static int
-real_rules(struct cli *cli, struct rules *r, struct tree_list_rsp_node *ret_node, bool *ret_found)
-{
-	struct rules all = *r, modes = { .cli = cli };
-	int status = ask_node(cli, r, ret_node, ret_found);
-	if (status == 0 && *ret_found)
-		status = modes_of(cli, r, ret_node, &modes);
-	if (status == 0)
-		status = ask_rules(cli, &all);
-	for (int32_t i = 0; status == 0 && i < all.list.n; i++)
-		if (!has(&modes, &all.list.v[i]))
-			keep(&all.list.v[i], r);
 	return status;
 }
 
@@ -212,7 +187,9 @@ run_getfacl(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = rules_on(cli, args->v[0], &r);
 	if (status == 0)
-		status = real_rules(cli, &r, &node, &found);
+		status = ask_node(cli, &r, &node, &found);
+	if (status == 0)
+		status = ask_rules(cli, &r);
 	if (status != 0)
 		return status;
 	if (cli->print.form == PRINT_JSON) {
@@ -329,15 +306,13 @@ static int
 apply(struct cli *cli, const struct setfacl *s, const struct rules *on)
 {
 	struct rules add = *on, gone = *on, now = *on;
-	struct tree_list_rsp_node node;
-	bool found;
 	int status = s->add != NULL ? parse_rules(&add, str_from(s->add), ',') : 0;
 	if (status == 0 && s->file != NULL)
 		status = parse_file(&add, s->file);
 	if (status == 0 && s->remove != NULL)
 		status = parse_rules(&gone, str_from(s->remove), ',');
 	if (status == 0 && (s->clear || s->file != NULL)) {
-		status = real_rules(cli, &now, &node, &found);
+		status = ask_rules(cli, &now);
 		for (int32_t i = 0; status == 0 && i < now.list.n; i++)
 			if (!has(&add, &now.list.v[i]))
 				keep(&now.list.v[i], &gone);

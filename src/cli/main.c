@@ -22,7 +22,7 @@ static const char intro[] =
 static const char outro[] =
     "\n-F names the client file (default: $SCHLOSSCTL_CONF, ~/.config/schloss/admin.conf).\n"
     "Exit: 0 done or allowed, 1 denied (why), 2 wrong call, 3 no connection or login,\n"
-    "4 refused by the broker. See schlossctl(1); schlossctl help NOUN shows usages.\n\n"
+    "4 refused by the broker. See schlossctl(1); schlossctl help NOUN [VERB] shows usages.\n\n"
     "A first quarter of an hour:\n"
     "  schlossctl user create anna --conf anna.conf\n"
     "  schlossctl topic create orders -p 3 --owner anna\n"
@@ -37,6 +37,13 @@ is_noun(const struct verb *v, const char *noun)
 	return v->noun != NULL && strcmp(v->noun, noun) == 0;
 }
 
+static void
+print_usage(FILE *out, const struct verb *v)
+{
+	fprintf(out, "  schlossctl %s%s%s %s\n      %s\n", v->noun != NULL ? v->noun : "",
+	    v->noun != NULL ? " " : "", v->name, v->usage, v->help);
+}
+
 /* All verbs, or those of one noun with their usage; how many. */
 static int
 print_verbs(FILE *out, const char *noun)
@@ -48,27 +55,13 @@ print_verbs(FILE *out, const char *noun)
 			if (noun != NULL && !is_noun(v, noun) && !(alone && strcmp(v->name, noun) == 0))
 				continue;
 			if (noun != NULL)
-				fprintf(out, "  schlossctl %s%s%s %s\n      %s\n", alone ? "" : v->noun,
-				    alone ? "" : " ", v->name, v->usage, v->help);
+				print_usage(out, v);
 			else
 				fprintf(out, "  %-7s%-9s %s\n", alone ? "" : v->noun, v->name, v->help);
 			count++;
 		}
 	}
 	return count;
-}
-
-static int
-help(const char *noun)
-{
-	if (noun != NULL && print_verbs(stdout, noun) > 0)
-		return CLI_OK;
-	if (noun != NULL)
-		return cli_complain(CLI_USAGE, "there is no %s: schlossctl help", noun);
-	fputs(intro, stdout);
-	print_verbs(stdout, NULL);
-	fputs(outro, stdout);
-	return CLI_OK;
 }
 
 /* words: how many of argv are the noun and the verb. */
@@ -97,6 +90,26 @@ unknown_verb(char **argv, int argc)
 	    cli_complain(CLI_USAGE, "%s has no verb %s, but those above", argv[0], argv[1]);
 }
 
+/* Of everything, of a noun, or of one verb. */
+static int
+help(char **argv, int argc)
+{
+	int words;
+	const struct verb *verb = argc > 0 ? find_verb(argv, argc, &words) : NULL;
+	if (verb != NULL)
+		print_usage(stdout, verb);
+	else if (argc > 1)
+		return unknown_verb(argv, argc);
+	else if (argc == 1)
+		return print_verbs(stdout, argv[0]) > 0 ? CLI_OK : unknown_verb(argv, argc);
+	else {
+		fputs(intro, stdout);
+		print_verbs(stdout, NULL);
+		fputs(outro, stdout);
+	}
+	return CLI_OK;
+}
+
 /* The options that every verb has; they may stand anywhere. */
 static int
 global_options(struct cli *cli, struct args *args)
@@ -118,17 +131,17 @@ static int
 run(struct cli *cli, struct args *args)
 {
 	int words;
+	if (args_flag(args, "-h|--help"))
+		return help(args->v, args->n);
 	if (args->n == 0) {
 		fputs(intro, stderr);
 		return cli_complain(CLI_USAGE, "schlossctl help shows nouns and verbs");
 	}
 	if (strcmp(args->v[0], "help") == 0)
-		return help(args->n > 1 ? args->v[1] : NULL);
+		return help(args->v + 1, args->n - 1);
 	const struct verb *verb = find_verb(args->v, args->n, &words);
 	if (verb == NULL)
 		return unknown_verb(args->v, args->n);
-	if (args_flag(args, "-h|--help"))
-		return help(verb->noun != NULL ? verb->noun : verb->name);
 	args->usage = arena_printf(cli->arena, "%s%s%s %s", verb->noun != NULL ? verb->noun : "",
 	    verb->noun != NULL ? " " : "", verb->name, verb->usage).p;
 	args->v += words;
@@ -144,9 +157,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	cli.print.arena = cli.arena;
 	int status;
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		status = help(NULL);
-	else if (argc == 2 && strcmp(argv[1], "--version") == 0)
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		status = printf("schlossctl %s\n", PACKAGE_VERSION) > 0 ? CLI_OK : CLI_REFUSED;
 	else {
 		status = global_options(&cli, &args);

@@ -17,6 +17,7 @@ struct whose {
 	struct str tenant;
 	struct str user;		/* null: the tenant itself, or the default of users */
 	bool users;			/* the path names users */
+	bool all;			/* there is no path */
 	const char *client;		/* --client-id, or NULL */
 };
 
@@ -25,8 +26,12 @@ whose_path(struct cli *cli, const char *text, struct whose *ret)
 {
 	struct acl_path path;
 	struct why why;
-	if (acl_path_parse(cli->arena, str_from(text), &path, &why) != 0)
-		return cli_complain(CLI_USAGE, "%s: %s", cli_escape(cli, str_from(text)), why.text);
+	struct str whole;
+	int status = tree_path(cli, text, &whole);
+	if (status != 0)
+		return status;
+	if (acl_path_parse(cli->arena, whole, &path, &why) != 0)
+		return cli_complain(CLI_USAGE, "%s: %s", cli_escape(cli, whole), why.text);
 	bool every = path.star && path.name.n == 0;
 	if ((path.type != ACL_USER && path.type != ACL_TENANT) || (path.star && !every))
 		return cli_complain(CLI_USAGE, "%s: quotas are on /TENANT, /TENANT/users/USER and "
@@ -41,7 +46,7 @@ static int
 open_whose(struct cli *cli, const struct whose *w)
 {
 	/* The tenant's own are the installation's to give: asked from where we are. */
-	return w->users || w->client != NULL ? cli_open_in(cli, w->tenant) : cli_open(cli);
+	return w->users || w->all || w->client != NULL ? cli_open_in(cli, w->tenant) : cli_open(cli);
 }
 
 /* "key=value"; nothing behind '=' removes. */
@@ -122,12 +127,21 @@ add_components(struct cli *cli, struct describe_client_quotas_req *in, const str
 {
 	if (w->users)
 		add_component(cli, in, "user", w->user.p != NULL ? MATCH_EXACT : MATCH_DEFAULT, w->user);
-	else if (w->client == NULL)
+	else if (w->client == NULL && !w->all)
 		add_component(cli, in, "tenant", MATCH_EXACT, w->tenant);
 	if (w->client != NULL && strcmp(w->client, "*") == 0)
 		add_component(cli, in, "client-id", MATCH_DEFAULT, STR_NULL);
 	else if (w->client != NULL)
 		add_component(cli, in, "client-id", MATCH_EXACT, str_from(w->client));
+}
+
+/* Without a path: all that are set within the tenant. */
+static int
+whose_all(struct cli *cli, struct whose *ret)
+{
+	int status = cli_path_tenant(cli, &ret->tenant);
+	ret->all = true;
+	return status;
 }
 
 static struct str
@@ -164,9 +178,9 @@ quota_show(struct cli *cli, struct args *args)
 	struct whose w = { .user = STR_NULL };
 	struct print_table t;
 	args_option(args, "--client-id", &w.client);
-	int status = args_end(args, 1, 1);
+	int status = args_end(args, 0, 1);
 	if (status == 0)
-		status = whose_path(cli, args->v[0], &w);
+		status = args->n == 0 ? whose_all(cli, &w) : whose_path(cli, args->v[0], &w);
 	if (status == 0)
 		status = open_whose(cli, &w);
 	if (status != 0)
@@ -175,7 +189,8 @@ quota_show(struct cli *cli, struct args *args)
 	add_components(cli, &in, &w);
 	status = cli_call(cli, WIRE_KEY_DESCRIBE_CLIENT_QUOTAS, &in, &out);
 	if (status == 0)
-		status = cli_answer(cli, cli_escape(cli, str_from(args->v[0])), out.error_code, out.error_message);
+		status = cli_answer(cli, w.all ? "quota" : cli_escape(cli, str_from(args->v[0])), out.error_code,
+		    out.error_message);
 	if (status != 0)
 		return status;
 	print_table_init(&t, &cli->print, "quotas", columns, 5);
@@ -190,6 +205,6 @@ const struct verb quota_verbs[] = {
 	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' [--client-id ID] QUOTA=VALUE ...",
 	    "set quotas: producer_byte_rate, consumer_byte_rate, request_percentage; QUOTA= removes one" },
 	{ "quota", "show", quota_show,
-	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' [--client-id ID]", "quotas that are set" },
+	    "[/TENANT | /TENANT/users/USER | '/TENANT/users/*'] [--client-id ID]", "quotas that are set" },
 	{ .name = NULL },
 };

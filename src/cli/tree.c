@@ -95,6 +95,17 @@ tree_change(struct cli *cli, const struct tree_change *change)
 	return status;
 }
 
+/* "USER", "USER:TEAM" or ":TEAM"; a colon is in no name. */
+static void
+owner_and_team(struct cli *cli, struct tree_change *change)
+{
+	struct str team = str_from(change->owner), owner;
+	if (!str_cut(&team, ':', &owner))
+		return;
+	change->owner = owner.n > 0 ? arena_str(cli->arena, owner).p : NULL;
+	change->team = team.n > 0 ? arena_str(cli->arena, team).p : NULL;
+}
+
 /* chmod, chown and chgrp differ in which member their first word fills. */
 static int
 change_paths(struct cli *cli, struct args *args, size_t member)
@@ -105,6 +116,8 @@ change_paths(struct cli *cli, struct args *args, size_t member)
 	if (status != 0)
 		return status;
 	*(const char **)((char *)&change + member) = args->v[0];
+	if (change.owner != NULL)
+		owner_and_team(cli, &change);
 	for (int i = 1; status == 0 && i < args->n; i++) {
 		status = tree_path(cli, args->v[i], &change.path);
 		if (status == 0)
@@ -160,7 +173,8 @@ ls_pages(struct cli *cli, struct tree_list_req *in, struct print_table *t)
 		if (out.nodes.n > 0)
 			in->after = out.nodes.v[out.nodes.n - 1].path;
 	} while (out.more && out.nodes.n > 0);
-	return 0;
+	return in->after.p != NULL ? 0 : cli_complain(CLI_REFUSED, "%s: there is no such path, or none that you "
+	    "may see\n  schlossctl ls -R shows those that you may see", cli_escape(cli, in->path));
 }
 
 static int
@@ -219,7 +233,8 @@ run_id(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = cli_call(cli, WIRE_KEY_ID, &in, &out);
 	if (status == 0)
-		status = cli_answer(cli, "id", out.error_code, out.error_message);
+		status = cli_answer(cli, args->n == 1 ? cli_escape(cli, in.user) : "id", out.error_code,
+		    out.error_message);
 	if (status != 0)
 		return status;
 	print_table_init(&t, &cli->print, "users", columns, 7);
@@ -291,7 +306,7 @@ run_why(struct cli *cli, struct args *args)
 const struct verb tree_verbs[] = {
 	{ NULL, "ls", run_ls, "[-R] [PATH]", "nodes of the tree with mode, owner and team" },
 	{ NULL, "chmod", run_chmod, "[-R] [--force] MODE PATH ...", "change modes: 0640, g+w, o=" },
-	{ NULL, "chown", run_chown, "[-R] USER PATH ...", "change owners" },
+	{ NULL, "chown", run_chown, "[-R] USER[:TEAM] PATH ...", "change owners" },
 	{ NULL, "chgrp", run_chgrp, "[-R] TEAM PATH ...", "change teams" },
 	{ NULL, "id", run_id, "[USER]", "who you are, or somebody else is" },
 	{ NULL, "why", run_why, "USER OPERATION PATH [--host ADDRESS]",
