@@ -179,11 +179,29 @@ delete_key(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 	return CHANGE_OK;
 }
 
+/* Without an operator nobody could make one again: operators alone do. */
+static bool
+is_last_operator(struct plan *p, struct user_change *x)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), 0);
+	const struct acl_user *u = x->user.tenant == 0 ? acl_tenant_user(t, x->user.s) : NULL;
+	if (u == NULL || !u->is_operator)
+		return false;
+	for (u = acl_tenant_next_user(t, STR("")); u != NULL; u = acl_tenant_next_user(t, u->name))
+		if (u->is_operator && !u->locked && !str_eq(u->name, x->user.s))
+			return false;
+	why_set(&x->why, 0, "'%.*s' is the only operator who is not locked: make another one first",
+	    STR_ARG(x->user.s));
+	return true;
+}
+
 static enum change_result
 lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 {
 	if (!exists)
 		return CHANGE_RESOURCE_NOT_FOUND;
+	if (x->kind == USER_LOCK && is_last_operator(p, x))
+		return CHANGE_POLICY;
 	if (x->kind == USER_SET_MECHANISMS)
 		d->c.mechanisms = x->mechanisms;
 	else
@@ -292,6 +310,8 @@ delete_user(struct plan *p, struct user_change *x, bool exists)
 	const struct handover h = { x->user.tenant, false, x->user.s, x->chown_to };
 	if (!exists)
 		return CHANGE_RESOURCE_NOT_FOUND;
+	if (is_last_operator(p, x))
+		return CHANGE_POLICY;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
 	struct rules_of r = { .principal = arena_printf(plan_arena(p), "User:%.*s", STR_ARG(x->user.s)) };
 	rules_naming(p, t, &r);
