@@ -14,6 +14,7 @@ int
 cli_complain(int status, const char *fmt, ...)
 {
 	va_list ap;
+	(void)fflush(stdout); /* what was done stands before what was not */
 	fputs("schlossctl: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
@@ -134,7 +135,8 @@ static const struct {
 	{ KERR_UNKNOWN_TOPIC_OR_PARTITION, "schlossctl topic list shows those that you may see" },
 	{ KERR_TOPIC_ALREADY_EXISTS, "schlossctl topic alter changes it" },
 	{ KERR_NON_EMPTY_GROUP, "stop its members first; schlossctl group describe shows them" },
-	{ KERR_GROUP_ID_NOT_FOUND, "schlossctl group list shows those that you may see" },
+	{ KERR_GROUP_ID_NOT_FOUND, "schlossctl group list shows those that you may see, and "
+	    "schlossctl ls groups names that are reserved" },
 	{ KERR_INVALID_CONFIG, "schlossctl topic describe NAME --all shows all settings" },
 };
 
@@ -148,5 +150,7 @@ cli_answer(struct cli *cli, const char *what, int kerr, struct str message)
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (hints[i].kerr == kerr)
 			fprintf(stderr, "  %s\n", hints[i].hint);
+	if (kerr == KERR_RESOURCE_NOT_FOUND && message.n == 0 && cli->tenant != NULL)
+		fprintf(stderr, "  schlossctl tenant list shows the tenants that there are\n");
 	return CLI_REFUSED;
 }

@@ -82,6 +82,10 @@ int cli_call(struct cli *cli, int key, const void *in, void *ret);
  * what to do next. what: escaped or ours. message: the broker's, or null. */
 int cli_answer(struct cli *cli, const char *what, int kerr, struct str message);
 
+/* 0, or a status after saying that there is none: the broker's request would make
+ * one, and a name that was mistyped would be a team. */
+int cli_team_exists(struct cli *cli, struct str team);
+
 /* A string of the broker or the user as one visible token. */
 const char *cli_escape(struct cli *cli, struct str s);
 

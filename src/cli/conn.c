@@ -207,6 +207,9 @@ conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void 
 	int err = send_request(conn, arena, api, version, in);
 	if (err == 0)
 		err = read_answer(conn, arena, api, version, ret);
+	if (err == ERR_CLOSED && !conn->props->sasl)
+		return why_set(why, err, "%s closed the connection at %s: perhaps it wants a login "
+		    "(security.protocol=SASL_SSL)", conn->host, api->name);
 	if (err == ERR_CLOSED)
 		return why_set(why, err, "%s closed the connection at %s", conn->host, api->name);
 	if (err != 0)

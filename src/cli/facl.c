@@ -4,6 +4,7 @@
  * is asked for the rules alone, without the bindings that it shows for modes: a
  * rule may say what the mode says, and has to be seen and removed all the same.
  * So getfacl's output, given to setfacl --set-file, changes nothing. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -274,6 +275,8 @@ parse_rules(struct rules *r, struct str text, char separator)
 	return 0;
 }
 
+/* What was read replaces every rule, so that it must be whole, and something: a
+ * getfacl that failed leaves nothing in the pipe. */
 static int
 parse_file(struct rules *r, const char *file)
 {
@@ -281,24 +284,41 @@ parse_file(struct rules *r, const char *file)
 	char block[4096];
 	size_t n;
 	FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	int err = 0;
+	int err = 0, status;
 	if (in == NULL)
-		return cli_complain(CLI_USAGE, "%s: cannot be read", file);
+		return cli_complain(CLI_USAGE, "%s: cannot be read: %s", file, strerror(errno));
 	buf_init(&text, RULES_MAX);
 	while (err == 0 && (n = fread(block, 1, sizeof(block), in)) > 0)
 		err = buf_add(&text, block, n);
+	if (err != 0)
+		status = cli_complain(CLI_USAGE, "%s: too large", file);
+	else if (ferror(in))
+		status = cli_complain(CLI_USAGE, "%s: cannot be read: %s", file, strerror(errno));
+	else if (str_trim(buf_str(&text)).n == 0)
+		status = cli_complain(CLI_USAGE, "%s: there is nothing in it, and so nothing was changed; setfacl -b "
+		    "removes all rules", file);
+	else
+		status = parse_rules(r, arena_str(r->cli->arena, buf_str(&text)), '\n');
 	if (in != stdin)
 		fclose(in);
-	int status = err != 0 ? cli_complain(CLI_USAGE, "%s: too large", file) :
-	    parse_rules(r, arena_str(r->cli->arena, buf_str(&text)), '\n');
 	buf_free(&text);
 	return status;
 }
 
 struct setfacl {
-	const char *add, *remove, *file;
+	ARRAY(const char *) add, remove;
+	const char *file;
 	bool clear;
 };
+
+static int
+parse_words(struct rules *r, const char *const *v, int32_t n)
+{
+	int status = 0;
+	for (int32_t i = 0; status == 0 && i < n; i++)
+		status = parse_rules(r, str_from(v[i]), ',');
+	return status;
+}
 
 /* Adds before it removes, so that nobody loses a right in between; but a deny
  * rule that is to go, goes after what is to come. */
@@ -306,11 +326,11 @@ static int
 apply(struct cli *cli, const struct setfacl *s, const struct rules *on)
 {
 	struct rules add = *on, gone = *on, now = *on;
-	int status = s->add != NULL ? parse_rules(&add, str_from(s->add), ',') : 0;
+	int status = parse_words(&add, s->add.v, s->add.n);
 	if (status == 0 && s->file != NULL)
 		status = parse_file(&add, s->file);
-	if (status == 0 && s->remove != NULL)
-		status = parse_rules(&gone, str_from(s->remove), ',');
+	if (status == 0)
+		status = parse_words(&gone, s->remove.v, s->remove.n);
 	if (status == 0 && (s->clear || s->file != NULL)) {
 		status = ask_rules(cli, &now);
 		for (int32_t i = 0; status == 0 && i < now.list.n; i++)
@@ -327,14 +347,17 @@ apply(struct cli *cli, const struct setfacl *s, const struct rules *on)
 static int
 run_setfacl(struct cli *cli, struct args *args)
 {
-	struct setfacl s = { .add = NULL };
+	struct setfacl s = { .file = NULL };
 	struct rules on;
-	args_option(args, "-m|--modify", &s.add);
-	args_option(args, "-x|--remove", &s.remove);
+	const char *rule;
+	while (args_option(args, "-m|--modify", &rule))
+		*ARRAY_ADD(cli->arena, s.add) = rule;
+	while (args_option(args, "-x|--remove", &rule))
+		*ARRAY_ADD(cli->arena, s.remove) = rule;
 	args_option(args, "--set-file", &s.file);
 	s.clear = args_flag(args, "-b|--remove-all");
 	int status = args_end(args, 1, 1000);
-	if (status == 0 && s.add == NULL && s.remove == NULL && s.file == NULL && !s.clear)
+	if (status == 0 && s.add.n == 0 && s.remove.n == 0 && s.file == NULL && !s.clear)
 		status = cli_complain(CLI_USAGE, "nothing to do: -m RULE adds, -x RULE removes, -b removes all, "
 		    "--set-file FILE replaces all; a rule is [deny:]user:NAME:OPS[@HOST] or team:NAME:OPS");
 	if (status == 0 && s.file != NULL && args->n > 1)

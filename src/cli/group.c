@@ -212,7 +212,7 @@ group_create(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = cli_answer(cli, what(cli, in.group), out.error_code, out.error_message);
 	if (status == 0)
-		print_done(&cli->print, "Group %s is reserved.", args->v[0]);
+		print_done(&cli->print, "Group %s is reserved: schlossctl ls groups shows it.", args->v[0]);
 	return status;
 }
 

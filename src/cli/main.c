@@ -4,10 +4,12 @@
  * alone), found in the tables that each file of nouns brings. */
 #include "config.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -81,27 +83,50 @@ find_verb(char **argv, int argc, int *ret_words)
 	return NULL;
 }
 
-static int
-unknown_verb(char **argv, int argc)
+/* Nouns, and verbs that stand alone: what a command may begin with. */
+static const char *
+first_words(struct arena *arena)
 {
-	if (print_verbs(stderr, argv[0]) == 0)
-		return cli_complain(CLI_USAGE, "there is no %s: schlossctl help shows what there is", argv[0]);
+	struct str s = STR("");
+	const char *last = "";
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (const struct verb *v = tables[i]; v->name != NULL; v++) {
+			const char *word = v->noun != NULL ? v->noun : v->name;
+			if (strcmp(word, last) != 0)
+				s = arena_printf(arena, "%.*s %s", STR_ARG(s), word);
+			last = word;
+		}
+	}
+	return s.p;
+}
+
+static int
+unknown_verb(struct cli *cli, char **argv, int argc)
+{
+	char *turned[] = { argc > 1 ? argv[1] : NULL, argv[0] };
+	int words;
+	if (print_verbs(stderr, argv[0]) == 0) {
+		if (argc > 1 && find_verb(turned, 2, &words) != NULL && words == 2)
+			return cli_complain(CLI_USAGE, "the noun stands first: schlossctl %s %s", argv[1], argv[0]);
+		return cli_complain(CLI_USAGE, "there is no %s, but:%s\n  schlossctl help shows what they do",
+		    cli_escape(cli, str_from(argv[0])), first_words(cli->arena));
+	}
 	return argc < 2 ? cli_complain(CLI_USAGE, "%s: a verb is missing, one of those above", argv[0]) :
 	    cli_complain(CLI_USAGE, "%s has no verb %s, but those above", argv[0], argv[1]);
 }
 
 /* Of everything, of a noun, or of one verb. */
 static int
-help(char **argv, int argc)
+help(struct cli *cli, char **argv, int argc)
 {
 	int words;
 	const struct verb *verb = argc > 0 ? find_verb(argv, argc, &words) : NULL;
 	if (verb != NULL)
 		print_usage(stdout, verb);
 	else if (argc > 1)
-		return unknown_verb(argv, argc);
+		return unknown_verb(cli, argv, argc);
 	else if (argc == 1)
-		return print_verbs(stdout, argv[0]) > 0 ? CLI_OK : unknown_verb(argv, argc);
+		return print_verbs(stdout, argv[0]) > 0 ? CLI_OK : unknown_verb(cli, argv, argc);
 	else {
 		fputs(intro, stdout);
 		print_verbs(stdout, NULL);
@@ -114,10 +139,13 @@ help(char **argv, int argc)
 static int
 global_options(struct cli *cli, struct args *args)
 {
-	const char *form = NULL;
+	const char *form = NULL, *last;
 	args_option(args, "-F", &cli->file);
 	args_option(args, "--tenant", &cli->tenant);
 	args_option(args, "-o|--output", &form);
+	last = args->n > 0 ? args->v[args->n - 1] : "";
+	if (strcmp(last, "-F") == 0 || strcmp(last, "--tenant") == 0 || strcmp(last, "-o") == 0)
+		return cli_complain(CLI_USAGE, "%s: its value is missing", last);
 	if (form == NULL || strcmp(form, "table") == 0)
 		cli->print.form = PRINT_TABLE;
 	else if (strcmp(form, "json") == 0)
@@ -132,21 +160,30 @@ run(struct cli *cli, struct args *args)
 {
 	int words;
 	if (args_flag(args, "-h|--help"))
-		return help(args->v, args->n);
+		return help(cli, args->v, args->n);
 	if (args->n == 0) {
 		fputs(intro, stderr);
 		return cli_complain(CLI_USAGE, "schlossctl help shows nouns and verbs");
 	}
 	if (strcmp(args->v[0], "help") == 0)
-		return help(args->v + 1, args->n - 1);
+		return help(cli, args->v + 1, args->n - 1);
 	const struct verb *verb = find_verb(args->v, args->n, &words);
 	if (verb == NULL)
-		return unknown_verb(args->v, args->n);
+		return unknown_verb(cli, args->v, args->n);
 	args->usage = arena_printf(cli->arena, "%s%s%s %s", verb->noun != NULL ? verb->noun : "",
 	    verb->noun != NULL ? " " : "", verb->name, verb->usage).p;
 	args->v += words;
 	args->n -= words;
 	return verb->run(cli, args);
+}
+
+/* Not by a reader who reads no further, as head does: he has what he wanted. */
+static bool
+output_lost(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+	(void)fflush(stdout);
+	return ferror(stdout) && !(poll(&out, 1, 0) == 1 && (out.revents & POLLERR));
 }
 
 int
@@ -165,7 +202,7 @@ main(int argc, char **argv)
 			status = run(&cli, &args);
 	}
 	conn_close(&cli.conn);
-	if (fflush(stdout) != 0)
+	if (output_lost())
 		status = cli_complain(CLI_REFUSED, "the output could not be written");
 	arena_destroy(&cli.arena);
 	return status;

@@ -17,6 +17,7 @@
 struct raw {
 	const char *bootstrap, *protocol, *mechanism, *user, *password, *service;
 	const char *ca, *cert, *key, *key_password, *identification;
+	const char *jaas;		/* of a Java file, which is not for us */
 };
 
 static const struct {
@@ -36,6 +37,7 @@ static const struct {
 	{ "ssl.key.location", offsetof(struct raw, key) },
 	{ "ssl.key.password", offsetof(struct raw, key_password) },
 	{ "ssl.endpoint.identification.algorithm", offsetof(struct raw, identification) },
+	{ "sasl.jaas.config", offsetof(struct raw, jaas) },
 };
 
 static void
@@ -78,6 +80,8 @@ check_login(const struct raw *raw, struct props *p, struct why *why)
 		return why_set(why, ERR_INVAL, "%s: sasl.mechanisms is missing, such as SCRAM-SHA-256", p->file);
 	if (strcmp(p->mechanism, "GSSAPI") == 0)
 		return 0;
+	if (p->user == NULL && raw->jaas != NULL)
+		return why_set(why, ERR_INVAL, "%s is a client file for Java: name one that ends in .conf", p->file);
 	if (p->user == NULL || p->password == NULL)
 		return why_set(why, ERR_INVAL, "%s: sasl.username and sasl.password are missing", p->file);
 	if (!p->tls && strcmp(p->mechanism, "PLAIN") == 0)

@@ -194,8 +194,11 @@ quota_show(struct cli *cli, struct args *args)
 	if (status != 0)
 		return status;
 	print_table_init(&t, &cli->print, "quotas", columns, 5);
-	for (int32_t i = 0; i < out.entries.n; i++)
-		show_entry(cli, &t, &out.entries.v[i]);
+	for (int32_t i = 0; i < out.entries.n; i++) {
+		struct str of = entity_text(&out.entries.v[i], "tenant");
+		if (of.p == NULL || str_eq(of, w.tenant)) /* an operator is told of all tenants */
+			show_entry(cli, &t, &out.entries.v[i]);
+	}
 	print_table(&cli->print, &t);
 	return 0;
 }

@@ -3,8 +3,10 @@
  * The broker never learns a password from here, only keys made of it. */
 #include "cli/secret.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -75,11 +77,71 @@ login_of(struct cli *cli, const char *user, struct str tenant)
 	return arena_printf(cli->arena, "%s@%.*s", user, STR_ARG(tenant)).p;
 }
 
+/* Whether the file may be replaced: it is empty, or this login's already. */
+static bool
+is_of(struct cli *cli, const char *file, const char *login)
+{
+	char *text;
+	size_t n;
+	if (fs_slurp(file, 1 << 20, &text, &n) != 0)
+		return false;
+	bool of = n == 0 || strstr(text, arena_printf(cli->arena, "\nsasl.username=%s\n", login).p) != NULL ||
+	    strstr(text, arena_printf(cli->arena, " username=\"%s\"", login).p) != NULL;
+	mem_cleanse(text, n);
+	mem_free(text);
+	return of;
+}
+
+int
+secret_check_conf(struct cli *cli, const struct secret *s, const char *user, struct str tenant)
+{
+	const char *slash = s->conf != NULL ? strrchr(s->conf, '/') : NULL;
+	const char *dir = slash == NULL ? "." : slash == s->conf ? "/" :
+	    arena_printf(cli->arena, "%.*s", (int)(slash - s->conf), s->conf).p;
+	struct stat st;
+	int status = s->conf == NULL ? 0 : cli_own_tenant(cli);
+	if (s->conf == NULL || status != 0)
+		return status;
+	if (access(dir, W_OK | X_OK) != 0)
+		return cli_complain(CLI_USAGE, "--conf %s cannot be written: %s", s->conf, strerror(errno));
+	if (stat(s->conf, &st) != 0)
+		return 0;
+	return S_ISREG(st.st_mode) && is_of(cli, s->conf, login_of(cli, user, tenant)) ? 0 :
+	    cli_complain(CLI_USAGE, "--conf %s is there already and is not %s's client file: name another", s->conf, user);
+}
+
+/* Whether the listener that we came in by takes passwords is known where we gave one. */
+static bool
+by_password(const struct cli *cli)
+{
+	return cli->props.mechanism != NULL && strcmp(cli->props.mechanism, "GSSAPI") != 0;
+}
+
+/* The file names the listener that we came in by, and that may not be for him: of a
+ * fixed tenant, or for certificates. Then it is better said now than found out. */
+static void
+try_login(struct cli *cli, const struct secret *s, const char *login)
+{
+	struct props p = cli->props;
+	struct conn *conn = NULL;
+	struct why why;
+	p.file = s->conf;
+	p.sasl = true;
+	p.mechanism = by_password(cli) ? p.mechanism : "SCRAM-SHA-256";
+	p.user = login;
+	p.password = s->password;
+	if (conn_open(&p, &conn, &why) != 0)
+		cli_complain(CLI_OK, "warning: %s\n  bootstrap.servers there is a listener that lets nobody in as %s; one "
+		    "does that has\n  tenant: from-login, or the tenant itself with the name alone: see LISTENERS in "
+		    "schlossd.yaml(5)", cli_escape(cli, str_from(why.text)), login);
+	conn_close(&conn);
+}
+
 static int
 write_conf(struct cli *cli, const struct secret *s, const char *login)
 {
 	const struct props *p = &cli->props;
-	bool scram = p->mechanism != NULL && strcmp(p->mechanism, "GSSAPI") != 0;
+	bool scram = by_password(cli);
 	struct client_file cf = {
 		.bootstrap = p->bootstrap,
 		.protocol = p->tls ? "SASL_SSL" : "SASL_PLAINTEXT",
@@ -111,6 +173,8 @@ secret_deliver(struct cli *cli, const struct secret *s, const char *user, struct
 		print_done(&cli->print, "The client file of %s is %s.", login, s->conf);
 	else if (s->made)
 		print_done(&cli->print, "The password of %s is %s", login, s->password);
+	if (status == 0 && s->conf != NULL && (strchr(login, '@') != NULL || !by_password(cli)))
+		try_login(cli, s, login);
 	return status;
 }
 

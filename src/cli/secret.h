@@ -19,6 +19,9 @@ struct secret {
 
 /* Takes the three options out of the words. */
 void secret_options(struct args *args, struct secret *s);
+/* That --conf can be written and no other user's file is lost by it; asked before
+ * anything is changed, or there would be a user whose password nobody knows. */
+int secret_check_conf(struct cli *cli, const struct secret *s, const char *user, struct str tenant);
 /* Fills password: as given, from the file, by asking; invented where there is
  * --conf, nobody to ask, or nothing was typed. */
 int secret_get(struct cli *cli, struct secret *s);

@@ -5,6 +5,24 @@
 
 enum { TEAM_CREATE = 0, TEAM_DELETE = 1, TEAM_ADD = 2, TEAM_REMOVE = 3 };
 
+int
+cli_team_exists(struct cli *cli, struct str team)
+{
+	struct team_list_req in;
+	struct team_list_rsp out;
+	wire_defaults(&team_list_req_msg, &in);
+	in.tenant = cli_tenant_field(cli);
+	in.teams.n = 0;
+	*ARRAY_ADD(cli->arena, in.teams) = team;
+	int status = cli_call(cli, WIRE_KEY_TEAM_LIST, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, "teams", out.error_code, out.error_message);
+	if (status != 0 || out.teams.n > 0)
+		return status;
+	const char *name = cli_escape(cli, team);
+	return cli_complain(CLI_REFUSED, "there is no team %s\n  schlossctl team create %s makes it", name, name);
+}
+
 static int
 change(struct cli *cli, struct args *args, int action, const char *done)
 {
@@ -21,6 +39,10 @@ change(struct cli *cli, struct args *args, int action, const char *done)
 	c->team = str_from(args->v[0]);
 	for (int i = 1; i < args->n; i++)
 		*ARRAY_ADD(cli->arena, c->users) = str_from(args->v[i]);
+	if (action == TEAM_ADD)
+		status = cli_team_exists(cli, c->team);
+	if (status != 0)
+		return status;
 	status = cli_call(cli, WIRE_KEY_TEAM_ALTER, &in, &out);
 	const char *what = arena_printf(cli->arena, "team %s", cli_escape(cli, c->team)).p;
 	if (status == 0)

@@ -49,6 +49,8 @@ tenant_create(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = cli_open(cli);
 	if (status == 0)
+		status = secret_check_conf(cli, &s, admin, str_from(args->v[0]));
+	if (status == 0)
 		status = secret_get(cli, &s);
 	if (status == 0)
 		status = secret_keys(&s, keys);

@@ -61,9 +61,28 @@ create_arguments(struct cli *cli, struct args *args, struct create *c)
 			return status;
 	}
 	c->topic->num_partitions = (int32_t)n;
-	int status = args_end(args, 1, 1);
+	int status = c->change.mode != NULL ? tree_mode_check(c->change.mode) : 0;
+	if (status == 0)
+		status = args_end(args, 1, 1);
 	if (status == 0)
 		c->topic->name = cli_name(args->v[0]);
+	return status;
+}
+
+/* It was made, but not as it was asked for: so it goes again, and what was wrong
+ * can be mended and the command be given once more. */
+static int
+uncreate(struct cli *cli, const char *name, int status)
+{
+	struct delete_topics_req in;
+	struct delete_topics_rsp out;
+	wire_defaults(&delete_topics_req_msg, &in);
+	in.timeout_ms = TIMEOUT_MS;
+	WIRE_ADD(cli->arena, in.topics, delete_topics_req_topic)->name = cli_name(name);
+	if (status == CLI_UNREACHED || cli_call(cli, WIRE_KEY_DELETE_TOPICS, &in, &out) != 0 ||
+	    out.responses.n != 1 || out.responses.v[0].error_code != 0)
+		return cli_complain(status, "%s was made all the same and belongs to you: schlossctl chown, chgrp and "
+		    "chmod change that", what(cli, name));
 	return status;
 }
 
@@ -85,7 +104,7 @@ topic_create(struct cli *cli, struct args *args)
 		if (status == 0)
 			status = tree_change(cli, &c.change);
 		if (status != 0)
-			cli_complain(status, "topic %s was made, but belongs to you", args->v[0]);
+			status = uncreate(cli, args->v[0], status);
 	}
 	if (status == 0)
 		print_done(&cli->print, "Topic %s is made.", args->v[0]);

@@ -72,6 +72,13 @@ mode_bits(const char *text, int16_t *ret_clear, int16_t *ret_set)
 }
 
 int
+tree_mode_check(const char *mode)
+{
+	int16_t clear, set;
+	return mode_bits(mode, &clear, &set);
+}
+
+int
 tree_change(struct cli *cli, const struct tree_change *change)
 {
 	struct tree_set_req in;
@@ -177,6 +184,32 @@ ls_pages(struct cli *cli, struct tree_list_req *in, struct print_table *t)
 	    "may see\n  schlossctl ls -R shows those that you may see", cli_escape(cli, in->path));
 }
 
+/* The root has no owner and no mode: below it are the tenants that one may see. */
+static int
+ls_root(struct cli *cli, struct tree_list_req *in, struct print_table *t)
+{
+	struct tenant_list_req ask;
+	struct tenant_list_rsp tenants;
+	struct tree_list_rsp out;
+	wire_defaults(&tenant_list_req_msg, &ask);
+	int status = cli_call(cli, WIRE_KEY_TENANT_LIST, &ask, &tenants);
+	if (status == 0)
+		status = cli_answer(cli, "/", tenants.error_code, tenants.error_message);
+	for (int32_t i = 0; status == 0 && i < tenants.tenants.n; i++) {
+		in->path = arena_printf(cli->arena, "/%.*s", STR_ARG(tenants.tenants.v[i].name));
+		in->after = STR_NULL;
+		if (in->recursive) {
+			status = ls_pages(cli, in, t);
+			continue;
+		}
+		in->limit = 1;
+		status = cli_call(cli, WIRE_KEY_TREE_LIST, in, &out);
+		if (status == 0 && out.error_code == 0 && out.nodes.n == 1 && str_eq(out.nodes.v[0].path, in->path))
+			ls_row(cli, t, &out.nodes.v[0]);
+	}
+	return status;
+}
+
 static int
 run_ls(struct cli *cli, struct args *args)
 {
@@ -200,7 +233,7 @@ run_ls(struct cli *cli, struct args *args)
 	}
 	print_table_init(&t, &cli->print, "nodes", columns, 5);
 	if (status == 0)
-		status = ls_pages(cli, &in, &t);
+		status = str_is(in.path, "/") ? ls_root(cli, &in, &t) : ls_pages(cli, &in, &t);
 	if (status == 0)
 		print_table(&cli->print, &t);
 	return status;
@@ -230,6 +263,8 @@ run_id(struct cli *cli, struct args *args)
 	in.tenant = cli_tenant_field(cli);
 	int status = args_end(args, 0, 1);
 	in.user = args->n == 1 ? str_from(args->v[0]) : STR_NULL;
+	if (status == 0)
+		status = cli_open_in(cli, STR_NULL); /* says where there is no such tenant */
 	if (status == 0)
 		status = cli_call(cli, WIRE_KEY_ID, &in, &out);
 	if (status == 0)

@@ -10,8 +10,11 @@ struct tree_change {
 	bool recursive, force;
 };
 
-/* Sends the change; says what was refused. ret_nodes may be NULL. */
+/* Sends the change; says what was refused. */
 int tree_change(struct cli *cli, const struct tree_change *change);
+
+/* 0, or CLI_USAGE after saying why this is no mode; needs no broker. */
+int tree_mode_check(const char *mode);
 
 /* "/TENANT/DIRECTORY/NAME" with odd bytes written %XX. */
 int tree_path_of(struct cli *cli, const char *directory, const char *name, struct str *ret);

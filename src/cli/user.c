@@ -114,6 +114,33 @@ join_teams(struct cli *cli, struct team_alter_req *in, const char *user)
 	return status;
 }
 
+/* Both are asked for before anything is changed. */
+static int
+teams_exist(struct cli *cli, struct str primary, const struct team_alter_req *more)
+{
+	int status = primary.p != NULL ? cli_team_exists(cli, primary) : 0;
+	for (int32_t i = 0; status == 0 && i < more->changes.n; i++)
+		status = cli_team_exists(cli, more->changes.v[i].team);
+	return status;
+}
+
+static int
+user_exists(struct cli *cli, const char *name)
+{
+	struct user_list_req in;
+	struct user_list_rsp out;
+	wire_defaults(&user_list_req_msg, &in);
+	in.tenant = cli_tenant_field(cli);
+	in.users.n = 0;
+	*ARRAY_ADD(cli->arena, in.users) = str_from(name);
+	int status = cli_call(cli, WIRE_KEY_USER_LIST, &in, &out);
+	if (status == 0)
+		status = cli_answer(cli, what(cli, name), out.error_code, out.error_message);
+	return status != 0 || out.users.n > 0 ? status : cli_complain(CLI_REFUSED, "there is no user %s\n"
+	    "  schlossctl user list shows those that there are, schlossctl user create makes one",
+	    cli_escape(cli, str_from(name)));
+}
+
 static int
 create_with(struct cli *cli, struct user_alter_req *in, struct secret *s, const char *name,
     bool needs_password)
@@ -152,6 +179,10 @@ user_create(struct cli *cli, struct args *args)
 	int status = args_end(args, 1, 1);
 	if (status == 0)
 		status = cli_open(cli);
+	if (status == 0)
+		status = secret_check_conf(cli, &s, args->v[0], str_from(cli->tenant));
+	if (status == 0)
+		status = teams_exist(cli, c->primary_team, &teams);
 	if (status == 0)
 		status = create_with(cli, &in, &s, args->v[0], needs_password);
 	if (status == 0)
@@ -199,6 +230,10 @@ user_passwd(struct cli *cli, struct args *args)
 	int status = args_end(args, 1, 1);
 	if (status == 0)
 		status = cli_open_in(cli, STR_NULL);
+	if (status == 0)
+		status = secret_check_conf(cli, &s, args->v[0], str_from(cli->tenant));
+	if (status == 0)
+		status = user_exists(cli, args->v[0]); /* Kafka's request would make one */
 	if (status == 0)
 		status = secret_get(cli, &s);
 	for (int hash = SCRAM_HASHES - 1; status == 0 && hash >= 0; hash--)

@@ -81,12 +81,124 @@ def test_all_quotas(site):
     (["id", "nobody"], 4, "nobody: there is no such user"),
     (["topic", "alter", "orders", "retention.ms=1000"], 2, "-c retention.ms=1000 sets it"),
     (["topic", "help"], 2, "topic has no verb help"),
-    (["frob", "--help"], 2, "there is no frob"),
+    (["frob", "--help"], 2, "there is no frob, but: topic group user team quota tenant ls"),
+    (["create", "topic", "x"], 2, "the noun stands first: schlossctl topic create"),
+    (["topic", "list", "-o"], 2, "-o: its value is missing"),
     (["quota", "show", "topics/orders"], 2, "quotas are on"),
+    (["user", "passwd", "ana"], 4, "there is no user ana\n  schlossctl user list shows"),
+    (["user", "create", "x", "--team", "shopp"], 4, "there is no team shopp\n  schlossctl team create shopp makes it"),
+    (["user", "create", "x", "--team", "shop", "--team", "shopp"], 4, "there is no team shopp"),
+    (["team", "add", "shopp", "anna"], 4, "there is no team shopp"),
+    (["--tenant", "nope", "user", "list"], 4, "schlossctl tenant list shows the tenants"),
+    (["--tenant", "nope", "id"], 4, "schlossctl tenant list shows the tenants"),
+    (["topic", "create", "x", "--mode", "9"], 2, "a mode is octal"),
+    (["topic", "create", "x", "--owner", "nobody"], 4, "there is no user 'nobody'"),
+    (["user", "create", "x", "--conf", "/none/x.conf"], 2, "--conf /none/x.conf cannot be written"),
+    (["user", "lock", "admin"], 4, "is the only operator who is not locked"),
+    (["user", "delete", "admin", "--purge"], 4, "is the only operator who is not locked"),
 ])
 def test_the_next_step_is_said(site, words, status, said):
+    """And nothing is changed."""
+    before = site.ctl("user", "list").stdout + site.ctl("team", "list").stdout + site.ctl("ls", "-R", "/").stdout
     p = site.ctl(*words, check=False)
     assert (p.returncode, p.stdout) == (status, "") and said in p.stderr
+    assert site.ctl("user", "list").stdout + site.ctl("team", "list").stdout + site.ctl("ls", "-R", "/").stdout == before
+
+
+def test_rules_are_not_lost_by_a_file_that_is_none(site):
+    """A getfacl that fails in front of the pipe leaves nothing in it."""
+    site.ctl("topic", "create", "ruled")
+    site.ctl("setfacl", "-m", "user:bert:r", "-m", "deny:user:anna:w,user:anna:r", "-x", "user:carl:r", "topics/ruled")
+    all_of_them = ["deny:user:anna:w", "user:anna:r", "user:bert:r"]
+    assert sorted(rules(site, "topics/ruled")) == all_of_them
+    for file, said in (("-", "nothing was changed"), (site.dir, "Is a directory"), (site.dir / "none", "No such file")):
+        p = site.ctl("setfacl", "--set-file", file, "topics/ruled", check=False, stdin="")
+        assert p.returncode == 2 and said in p.stderr
+        assert sorted(rules(site, "topics/ruled")) == all_of_them
+    site.ctl("setfacl", "--set-file", "-", "topics/ruled", stdin="# none\n")
+    assert rules(site, "topics/ruled") == []
+
+
+def test_no_client_file_is_lost(site):
+    """Its password is kept nowhere else."""
+    for name in ("anna", "admin"):
+        before = (site.dir / f"{name}.conf").read_text()
+        p = site.ctl("user", "create", "paul", "--conf", site.dir / f"{name}.conf", check=False)
+        assert p.returncode == 2 and "is not paul's client file" in p.stderr
+        assert (site.dir / f"{name}.conf").read_text() == before
+    assert "paul" not in site.ctl("user", "list").stdout
+    empty = site.dir / "paul.conf"
+    empty.write_text("")
+    site.ctl("user", "create", "paul", "--conf", empty)
+    site.ctl("user", "passwd", "paul", "--conf", empty)
+    assert "paul" in site.ctl("id", conf="paul").stdout
+
+
+def test_the_last_operator_stays(site):
+    """With another one who can log in he may go."""
+    site.user("boss", "--operator")
+    site.ctl("user", "lock", "boss")
+    assert site.ctl("user", "lock", "admin", check=False).returncode == 4
+    site.ctl("user", "unlock", "boss")
+    site.ctl("user", "lock", "admin")
+    assert site.ctl("user", "delete", "boss", conf="boss", check=False).returncode == 4
+    site.ctl("user", "unlock", "admin", conf="boss")
+    site.ctl("user", "delete", "boss")
+
+
+def test_the_root_shows_the_tenants(site):
+    site.ctl("tenant", "create", "sub", "--admin", "carla", "--password-file", "-", stdin="x\n")
+    assert [n["path"] for n in json.loads(site.ctl("ls", "/", "-o", "json").stdout)] == ["/main", "/sub"]
+    assert "/sub/topics" in site.ctl("ls", "-R", "/").stdout
+    site.ctl("quota", "set", "/sub", "producer_byte_rate=77")
+    assert "77" in site.ctl("quota", "show", "--tenant", "sub").stdout
+    assert "77" not in site.ctl("quota", "show").stdout
+    site.ctl("tenant", "delete", "sub")
+    assert "/main/topics" not in site.ctl("ls", "/", conf="anna", check=False).stdout
+
+
+def test_a_client_file_that_nobody_gets_in_by_is_told_of(site):
+    """The listener that init makes has the tenant main, and takes nobody of another one."""
+    conf = site.dir / "dora.conf"
+    p = site.ctl("tenant", "create", "far", "--admin", "dora", "--conf", conf)
+    assert "warning: no login as dora@far" in p.stderr and "tenant: from-login" in p.stderr
+    site.ctl("tenant", "delete", "far")
+    assert site.ctl("user", "create", "fine", "--conf", site.dir / "fine.conf").stderr == ""
+
+
+def test_who_reads_no_further_is_no_error(site):
+    """But a full disk is one."""
+    for words, status in (("| true", 0), (">/dev/full", 4), (">&-", 4)):
+        p = run("bash", "-c", f'set -o pipefail; (sleep 0.2; "$0" -F "$1" topic describe orders --all) {words}',
+                SCHLOSSCTL, site.dir / "admin.conf", check=False)
+        assert p.returncode == status and ("could not be written" in p.stderr) == (status == 4), words
+
+
+def test_every_listing_as_json(site):
+    """One value, and these keys; scripts rest on them."""
+    site.ctl("group", "create", "jobs")
+    keys = {
+        ("topic", "list"): "name partitions internal id",
+        ("group", "list"): "name state protocol type",
+        ("user", "list"): "name primary_team teams operator locked mechanisms",
+        ("team", "list"): "name members",
+        ("quota", "show"): "tenant user client_id quota value",
+        ("tenant", "list"): "name number users topics groups cluster_id",
+        ("ls", "-R"): "mode owner team note path",
+        ("id",): "user tenant primary_team teams operator mechanism host",
+        ("getfacl", "topics/keys"): "path rule",
+        ("why", "admin", "read", "topics/keys"): "allowed step rule class bits path sentence",
+    }
+    site.ctl("topic", "create", "keys", "-c", "retention.ms=5")
+    site.ctl("setfacl", "-m", "user:anna:r", "topics/keys")
+    site.ctl("quota", "set", "users/anna", "producer_byte_rate=9")
+    for words, names in keys.items():
+        shown = json.loads(site.ctl("-o", "json", *words).stdout)
+        assert {" ".join(row) for row in shown} == ({names} if shown else set()), words
+        assert shown or words == ("group", "list")
+    whole = json.loads(site.ctl("-o", "json", "topic", "describe", "keys").stdout)
+    assert {k: " ".join(v[0]) for k, v in whole.items()} == {
+        "partitions": "partition leader epoch first_offset next_offset state", "settings": "setting value source"}
 
 
 def test_a_user_who_is_none_is_told_of(site):
