@@ -5,10 +5,12 @@
  */
 #include "security/tls_context.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/ref.h"
@@ -74,8 +76,12 @@ refuse(struct why *why, const char *what, const char *file)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *text = code == 0 ? NULL : ERR_reason_error_string(code);
-	int err = why_set(why, ERR_INVAL, "%s%s%s: %s", file == NULL ? "" : file,
-	    file == NULL ? "" : ": ", what, text == NULL ? "not usable" : text);
+	int err;
+	if (file != NULL && access(file, R_OK) != 0)
+		err = why_set(why, ERR_INVAL, "%s: %s", file, strerror(errno));
+	else
+		err = why_set(why, ERR_INVAL, "%s%s%s: %s", file == NULL ? "" : file,
+		    file == NULL ? "" : ": ", what, text == NULL ? "not usable" : text);
 	ERR_clear_error();
 	return err;
 }

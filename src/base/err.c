@@ -36,6 +36,8 @@ err_from_errno(int errnum)
 	case EAGAIN:	return ERR_AGAIN;
 	case EMFILE:
 	case ENFILE:	return ERR_LIMIT;
+	case EISDIR:
+	case ENOTDIR:	return ERR_KIND;
 	case EADDRINUSE: return ERR_BUSY;
 	case EPIPE:
 	case ECONNRESET: return ERR_CLOSED;

@@ -6,8 +6,10 @@
 
 #include "broker/commands.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <linux/limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,10 @@
 #include "broker/broker.h"
 #include "broker/conf.h"
 #include "broker/init.h"
+#include "broker/parts.h"
 #include "broker/pki.h"
 #include "broker/system.h"
+#include "security/tls.h"
 
 #define DEFAULT_FILE SYSCONFDIR "/schloss/schlossd.yaml"
 #define EXIT_USAGE 2
@@ -86,37 +90,54 @@ slurp(const char *path, char **ret, size_t *ret_n)
 	return err == 0 ? EXIT_SUCCESS : complain("%s: %s", path, err_text(err));
 }
 
-/* Whether what a listener needs for TLS is there. */
-static int
-check_keystores(const struct conf *conf)
+static bool
+offers(const struct conf *conf, const struct conf_listener *l, const char *mechanism)
 {
-	for (size_t i = 0; i < conf->listener_count; i++) {
-		const struct conf_listener *l = &conf->listeners[i];
-		char *text;
-		size_t n;
-		int64_t end;
-		struct why why;
-		if (!l->tls)
-			continue;
-		if (slurp(l->keystore, &text, &n) != EXIT_SUCCESS)
-			return EXIT_FAILURE;
-		int err = pki_expiry((struct str){ text, n }, &end, &why);
-		mem_cleanse(text, n);
-		mem_free(text);
-		if (err != 0)
-			return complain("%s: %s", l->keystore, why.text);
-		if (end < clock_wall_ms() / 1000)
-			return complain("%s: the certificate has expired: schlossd cert makes another",
-			    l->keystore);
-	}
+	const struct option_list *m = l->mechanisms.n > 0 ? &l->mechanisms : &conf->sasl_enabled_mechanisms;
+	for (size_t i = 0; l->sasl && i < m->n; i++)
+		if (strcmp(m->v[i], mechanism) == 0)
+			return true;
+	return false;
+}
+
+/* What a start would read for it, read as a start does. */
+static int
+check_listener(const struct conf *conf, const struct conf_listener *l)
+{
+	struct tls_context *tls = NULL;
+	struct why why;
+	if (l->tls && parts_make_tls(conf, l, &tls, &why) != 0)
+		return complain("listener %s: %s", l->name, why.text);
+	bool expired = tls != NULL && tls_context_expires(tls) < clock_wall_ms() / 1000;
+	tls_context_unref(&tls);
+	if (expired)
+		return complain("%s: the certificate has expired: schlossd cert makes another", l->keystore);
+	if (l->keytab != NULL && offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
+		return complain("listener %s: sasl.kerberos.keytab: %s: %s", l->name, l->keytab, strerror(errno));
 	return EXIT_SUCCESS;
+}
+
+/* What the configuration names must be there: a broker that is told to start or to
+ * reload by somebody who asked us first should do it. */
+static int
+check_names(const struct conf *conf)
+{
+	int status = EXIT_SUCCESS;
+	if (!fs_exists(conf->log_dirs))
+		return complain("log.dirs: %s does not exist: is its disk mounted? schlossd init makes a new one",
+		    conf->log_dirs);
+	if (conf->user != NULL && geteuid() == 0 && getpwnam(conf->user) == NULL)
+		return complain("user: there is no system user %s", conf->user);
+	for (size_t i = 0; status == EXIT_SUCCESS && i < conf->listener_count; i++)
+		status = check_listener(conf, &conf->listeners[i]);
+	return status;
 }
 
 static int
 command_check(struct conf *conf)
 {
 	conf_warnings(conf, print_warning, NULL);
-	int status = check_keystores(conf);
+	int status = check_names(conf);
 	if (status == EXIT_SUCCESS)
 		printf("%s: no errors\n", conf->file);
 	return status;
@@ -162,6 +183,32 @@ static const struct option init_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* A word as a shell reads it. */
+static void
+print_word(const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+	if (word[strspn(word, plain)] == '\0') {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word != '\0'; word++)
+		fputs(*word == '\'' ? "'\\''" : (char[2]){ *word, '\0' }, stdout);
+	putchar('\'');
+}
+
+/* As we were called; our neighbour where there is one, else by its name alone. */
+static void
+print_program(const char *name)
+{
+	char path[PATH_MAX];
+	const char *own = program_invocation_name, *slash = strrchr(own, '/');
+	int dir = slash == NULL ? 0 : (int)(slash - own) + 1;
+	snprintf(path, sizeof(path), "%.*s%s", dir, own, name);
+	print_word(slash != NULL && access(path, X_OK) == 0 ? path : name);
+}
+
 static void
 tell_init(const struct init_result *r, bool system)
 {
@@ -174,9 +221,17 @@ tell_init(const struct init_result *r, bool system)
 	if (system)
 		printf("Start it:         systemctl enable --now schlossd\n"
 		    "Then, as you:     schlossctl topic list\n");
-	else
-		printf("Start it:         schlossd -c %s\n"
-		    "Then:             schlossctl -F %s topic list\n", r->conf, r->client);
+	else {
+		printf("Start it:         ");
+		print_program("schlossd");
+		printf(" -c ");
+		print_word(r->conf);
+		printf("\nThen:             ");
+		print_program("schlossctl");
+		printf(" -F ");
+		print_word(r->client);
+		printf(" topic list\n");
+	}
 }
 
 static int
@@ -406,9 +461,11 @@ commands_main(int argc, char **argv)
 		printf("schlossd %s\n", PACKAGE_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		fputs(help_text, stdout);
-		return EXIT_SUCCESS;
+	for (int i = 1; i < argc && i < 3; i++) { /* schlossd --help, schlossd init --help */
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			fputs(help_text, stdout);
+			return EXIT_SUCCESS;
+		}
 	}
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)

@@ -114,9 +114,13 @@ set_unit(struct load *ld, const struct conf_option *opt, int64_t factor, const s
 {
 	struct yaml_node scaled = *node;
 	int64_t v;
-	if (node->kind == YAML_TEXT && factor != 1 &&
-	    str_to_i64(node->text, 0, INT64_MAX / factor, &v) == 0)
+	bool scale = node->kind == YAML_TEXT && factor != 1 && node->text.n > 0 && node->text.p[0] != '-';
+	if (scale && str_to_i64(node->text, 0, INT64_MAX, &v) == 0) {
+		if (v > INT64_MAX / factor)
+			return yaml_blame_value(node, ld->why, "%s: %.*s is more than %lld", node->key.p, STR_ARG(node->text),
+			    (long long)(INT64_MAX / factor));
 		scaled.text = arena_printf(ld->conf->arena, "%lld", (long long)(v * factor));
+	}
 	return set_node(ld, opt, ld->conf, &scaled);
 }
 
@@ -176,22 +180,46 @@ load_listener(struct load *ld, const struct yaml_node *node)
 	return rules_listener(conf, l, node, ld->why);
 }
 
-/* Kafka's flat form, "SASL_SSL://:9093", and the map that says the same. */
+/* One of Kafka's flat listeners, "SASL_SSL://:9093", as an entry of the map; behind
+ * what stands there already. False where it is none. */
+static bool
+unflatten(struct arena *arena, struct str one, struct str *text)
+{
+	struct str flat = str_trim(one), name = flat;
+	const char *mark = flat.n > 0 ? memmem(flat.p, flat.n, "://", 3) : NULL;
+	if (mark == NULL)
+		return false;
+	name.n = (size_t)(mark - flat.p);
+	struct str place = { mark + 3, flat.n - name.n - 3 };
+	const char *colon = place.n > 0 ? memrchr(place.p, ':', place.n) : NULL;
+	struct str host = { place.p, colon != NULL ? (size_t)(colon - place.p) : place.n };
+	struct str port = colon != NULL ? (struct str){ colon + 1, (size_t)(place.p + place.n - colon - 1) } : STR("9093");
+	bool all = host.n == 0 || str_is(host, "*") || str_is(host, "0.0.0.0") || str_is(host, "[::]");
+	struct str told = !all ? STR("") :
+	    arena_printf(arena, ", advertised: \"NAME-OF-THIS-MACHINE:%.*s\"", STR_ARG(port));
+	*text = arena_printf(arena, "%.*s%s%.*s: {address: \"%.*s:%.*s\"%.*s, protocol: %s}", STR_ARG(*text),
+	    text->n > 0 ? ", " : "", STR_ARG(name), STR_ARG(all ? STR("*") : host), STR_ARG(port), STR_ARG(told),
+	    str_is(name, "SSL") ? "SSL" : "SASL_SSL");
+	return true;
+}
+
+/* Says which map says the same. */
 static int
 blame_flat(struct load *ld, const struct yaml_node *node)
 {
-	struct str s = node->kind == YAML_LIST && node->child != NULL ? node->child->text : node->text;
-	struct str head = STR_NULL;
-	const char *mark = s.n > 0 ? strstr(s.p, "://") : NULL;
-	if (mark == NULL)
+	struct arena *arena = ld->conf->arena;
+	struct str rest = node->text, one, text = STR("");
+	bool flat = true;
+	for (const struct yaml_node *c = node->child; flat && c != NULL; c = c->next)
+		flat = unflatten(arena, c->text, &text);
+	while (flat && node->kind == YAML_TEXT && rest.p != NULL) {
+		str_cut(&rest, ',', &one);
+		flat = unflatten(arena, one, &text);
+	}
+	if (!flat || text.n == 0)
 		return yaml_blame_value(node, ld->why, "listeners: a map is expected: "
 		    "listeners: {main: {address: \"127.0.0.1:9093\"}}");
-	struct str place = { mark + 3, s.n - (size_t)(mark + 3 - s.p) };
-	str_cut(&place, ',', &head);
-	head = str_trim(head);
-	return yaml_blame_value(node, ld->why, "listeners: this form is not read; write "
-	    "listeners: {%.*s: {address: \"%s%.*s\", protocol: SASL_SSL}}",
-	    (int)(mark - s.p), s.p, head.n > 0 && head.p[0] == ':' ? "*" : "", STR_ARG(head));
+	return yaml_blame_value(node, ld->why, "listeners: this form is not read; write listeners: {%.*s}", STR_ARG(text));
 }
 
 static int

@@ -190,7 +190,8 @@ check_bool(const struct option_text *t, bool *ret, struct why *why)
 	else if (t->plain && str_is(t->s, "false"))
 		*ret = false;
 	else
-		return why_set(why, ERR_INVAL, "\"%.*s\" is neither true nor false", STR_ARG(t->s));
+		return why_set(why, ERR_INVAL, "\"%.*s\" is neither true nor false%s", STR_ARG(t->s),
+		    t->plain ? "" : ", which stand without quotes");
 	return 0;
 }
 

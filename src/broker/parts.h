@@ -92,6 +92,8 @@ void part_groups_free(struct broker *b);
 int part_doors_start(struct broker *b, struct why *why);
 void part_doors_stop(struct broker *b);
 int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why);
+/* Reads the files of a listener with TLS. */
+int parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_context **ret, struct why *why);
 /* Closes the connections of users who may not stay, in the current image, within
  * a quarter of a second. Any thread, while the loops run. */
 void parts_sweep_users(struct broker *b);

@@ -201,8 +201,8 @@ pick(const char *own, const char *all)
 	return own != NULL && own[0] != '\0' ? own : all;
 }
 
-static int
-make_tls(const struct conf *c, const struct conf_listener *l, struct tls_context **ret, struct why *why)
+int
+parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_context **ret, struct why *why)
 {
 	struct tls_config f = {
 		.keystore = pick(l->keystore, c->ssl_keystore_location),
@@ -261,7 +261,7 @@ open_door(struct broker *b, const struct conf_listener *l, struct door *d, struc
 	d->core.tls = l->tls;
 	d->core.sasl = l->sasl;
 	d->core.anonymous = l->allow_anonymous;
-	int err = l->tls ? make_tls(b->conf, l, &tls, why) : 0;
+	int err = l->tls ? parts_make_tls(b->conf, l, &tls, why) : 0;
 	if (err == 0)
 		err = open_login(b, l, &d->core, why);
 	atomic_store(&d->core.tls_context, tls);
@@ -323,7 +323,9 @@ part_doors_start(struct broker *b, struct why *why)
 	atomic_store(&b->doors_open, true);
 	for (size_t i = 0; i < b->doors_n; i++) {
 		listener_open(b->doors[i].listener);
-		ev_notice(&b->ev, "listener %s: %s:%u", c->listeners[i].name, c->listeners[i].bind.host,
+		const char *host = c->listeners[i].bind.host;
+		bool v6 = strchr(host, ':') != NULL;
+		ev_notice(&b->ev, "listener %s: %s%s%s:%u", c->listeners[i].name, v6 ? "[" : "", host, v6 ? "]" : "",
 		    listener_port(b->doors[i].listener));
 	}
 	return 0;
@@ -349,7 +351,7 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 			if (str_is(b->doors[i].core.name, conf->listeners[k].name))
 				l = &conf->listeners[k];
 		if (l != NULL && b->doors[i].core.tls)
-			err = make_tls(conf, l, &fresh[i], why);
+			err = parts_make_tls(conf, l, &fresh[i], why);
 	}
 	for (size_t i = 0; i < b->doors_n && i < 64; i++) {
 		if (err != 0)

@@ -322,18 +322,3 @@ pki_names_of(struct str pem, struct pki_names *ret, struct why *why)
 	X509_free(cert);
 	return err == 0 ? 0 : why_set(why, err, "the certificate has a name that cannot be kept");
 }
-
-int
-pki_expiry(struct str pem, int64_t *ret, struct why *why)
-{
-	X509 *cert = read_cert(pem);
-	struct tm tm;
-	if (cert == NULL)
-		return failed(why, "no certificate");
-	int ok = ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm);
-	X509_free(cert);
-	if (ok != 1)
-		return failed(why, "the certificate has no end that can be read");
-	*ret = (int64_t)timegm(&tm);
-	return 0;
-}

@@ -12,7 +12,7 @@
 /*
  * A private certificate authority and the server certificates that it signs:
  * ECDSA on P-256, made by `schlossd init` and `schlossd cert`. The running
- * daemon uses none of this but pki_expiry(). Times are seconds since 1970.
+ * daemon uses none of this. Times are seconds since 1970.
  */
 
 #define PKI_NAMES_MAX 32
@@ -45,6 +45,3 @@ int pki_make_server(struct str ca_key, struct str ca_cert, const struct pki_name
 
 /* The names in the first certificate of a PEM text, added to ret. */
 int pki_names_of(struct str pem, struct pki_names *ret, struct why *why);
-
-/* When the first certificate in a PEM text ends. */
-int pki_expiry(struct str pem, int64_t *ret, struct why *why);

@@ -4,11 +4,12 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import hostile
 import pytest
-from harness import SCHLOSSCTL, SCHLOSSD, Broker, Failed, run
+from harness import SCHLOSSCTL, SCHLOSSD, Broker, Failed, free_port, run
 
 
 def names_served(broker):
@@ -42,6 +43,45 @@ def test_bad_configuration_names_the_place(broker):
     line = broker.yaml.read_text().count("\n")
     assert p.returncode == 1
     assert f"{broker.yaml}:{line}:1: unknown key num.partitons: did you mean num.partitions?" in p.stderr
+
+
+def test_check_reads_what_a_start_would_read(broker):
+    """Or `schlossd -t && systemctl restart schlossd` ends in the dark."""
+    good = broker.yaml.read_text()
+    broker.stop()
+    (broker.dir / "no-key.pem").write_text((broker.dir / "tls/ca.pem").read_text())
+    (broker.dir / "empty").mkdir()
+    for settings, checked, started in [
+            ("ssl.cipher.suites: nonsense", "ssl.cipher.suites: no such cipher", "no such cipher"),
+            ("ssl.keystore.location: no-key.pem", "no private key in PEM", "no private key in PEM"),
+            ("ssl.keystore.location: none.pem", "none.pem: No such file", "none.pem: No such file"),
+            ("log.dirs: none", "none does not exist: is its disk mounted?", "is its disk mounted?"),
+            ("log.dirs: empty", None, "is its disk mounted?")]:
+        broker.yaml.write_text(good)
+        broker.configure(settings)
+        p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
+        assert p.returncode == (1 if checked else 0) and (checked or "no errors") in p.stdout + p.stderr, settings
+        p = run(SCHLOSSD, "-c", broker.yaml, check=False)
+        assert p.returncode == 1 and started in p.stderr, settings
+    assert not (broker.dir / "none").exists() and not list((broker.dir / "empty").glob("[!.]*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_check_looks_for_the_user(broker):
+    broker.configure("user: nosuchuser")
+    p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
+    assert p.returncode == 1 and "no system user nosuchuser" in p.stderr
+
+
+def test_what_init_says_can_be_pasted():
+    with tempfile.TemporaryDirectory() as d:
+        place = f"{d}/it's here"
+        said = run(SCHLOSSD, "init", place, "--listen", f"127.0.0.1:{free_port()}").stdout.split("\n")
+        start, then = (next(line.split(":", 1)[1] for line in said if line.startswith(w)) for w in ("Start it:", "Then:"))
+        with subprocess.Popen(["bash", "-c", f"exec {start}"], stderr=subprocess.DEVNULL) as p:
+            shown = run("bash", "-c", then).stdout
+            p.terminate()
+        assert shown.startswith("NAME ") and p.returncode == 0
 
 
 def test_init_refuses_what_is_in_use(broker):
@@ -197,5 +237,7 @@ def test_versions_and_help():
     assert run(SCHLOSSD, "--version").stdout.startswith("schlossd ")
     assert run(SCHLOSSCTL, "--version").stdout.startswith("schlossctl ")
     assert "schlossctl topic create" in run(SCHLOSSCTL, "help", "topic").stdout
+    for command in ((), ("init",), ("passwd",), ("cert",)):
+        assert "schlossd init DIR" in run(SCHLOSSD, *command, "--help").stdout
     assert run(SCHLOSSD, "nonsense", check=False).returncode == 2
     assert run(SCHLOSSCTL, "nonsense", check=False).returncode == 2

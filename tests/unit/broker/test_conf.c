@@ -120,7 +120,7 @@ static const struct {
 	{ "auto.create.topics.enable: yes\n", "c.yaml:1:28: auto.create.topics.enable: \"yes\" is neither "
 	    "true nor false" },
 	{ "auto.create.topics.enable: \"true\"\n", "c.yaml:1:28: auto.create.topics.enable: \"true\" is "
-	    "neither true nor false" },
+	    "neither true nor false, which stand without quotes" },
 	{ "user: no\n", "c.yaml:1:7: user: no without quotes is no text in YAML: write \"no\" if that word "
 	    "is meant" },
 	{ "user: ~\n", "c.yaml:1:7: user: ~ without quotes is no text in YAML: write \"~\" if that word is "
@@ -149,9 +149,14 @@ static const struct {
 	    "\"127.0.0.1:9093\"}}" },
 	/* listeners */
 	{ "listeners: SASL_SSL://:9093,SSL://:9094\n", "c.yaml:1:12: listeners: this form is not read; "
-	    "write listeners: {SASL_SSL: {address: \"*:9093\", protocol: SASL_SSL}}" },
-	{ "listeners: [\"A://1.2.3.4:9\"]\n", "c.yaml:1:12: listeners: this form is not read; write "
-	    "listeners: {A: {address: \"1.2.3.4:9\", protocol: SASL_SSL}}" },
+	    "write listeners: {SASL_SSL: {address: \"*:9093\", advertised: \"NAME-OF-THIS-MACHINE:9093\", "
+	    "protocol: SASL_SSL}, SSL: {address: \"*:9094\", advertised: \"NAME-OF-THIS-MACHINE:9094\", "
+	    "protocol: SSL}}" },
+	{ "listeners: [\"A://1.2.3.4:9\", \"B://[::1]:8\"]\n", "c.yaml:1:12: listeners: this form is not read; "
+	    "write listeners: {A: {address: \"1.2.3.4:9\", protocol: SASL_SSL}, B: {address: \"[::1]:8\", "
+	    "protocol: SASL_SSL}}" },
+	{ "log.retention.hours: 1000000000000000\n", "c.yaml:1:22: log.retention.hours: 1000000000000000 is more "
+	    "than 2562047788015" },
 	{ "listeners: 9093\n", "c.yaml:1:12: listeners: a map is expected: listeners: {main: {address: "
 	    "\"127.0.0.1:9093\"}}" },
 	{ "listeners:\n  a b: {}\n", "c.yaml:2:3: a listener's name is 1 to 32 letters, digits, _ or -" },
