@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import Broker, SCHLOSSCTL, run
+from harness import BUILD, ROOT, SCHLOSSCTL, Broker, run
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +220,24 @@ def test_help_is_asked_for_in_any_way(words, there, absent):
     """It needs no broker."""
     p = run(SCHLOSSCTL, *words)
     assert all(t in p.stdout for t in there) and not any(a in p.stdout for a in absent) and p.stderr == ""
+
+
+@pytest.mark.parametrize("words, offered", [
+    (["schlossctl", ""], "chgrp chmod chown getfacl group help id ls quota setfacl team tenant topic user why"),
+    (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
+    (["schlossctl", "topic", ""], "alter create delete describe list recover"),
+    (["schlossctl", "help", "quota", ""], "set show"),
+    (["schlossctl", "topic", "list", "-"], "--help --internal --tenant -F -o"),
+    (["schlossctl", "chmod", "--f"], "--force"),
+    (["schlossctl", "ls", ""], ""),
+    (["schlossctl", "user", "create", "x", "--conf", "{dir}/ad"], "{dir}/admin.conf {dir}/admin.properties"),
+    (["schlossctl", "-o", ""], "json table"),
+    (["schlossd", "init", "--a"], "--admin --advertise"),
+    (["schlossd", "-c", "{dir}/sch"], "{dir}/schlossd.yaml"),
+])
+def test_completion(site, words, offered):
+    words = [w.format(dir=site.dir) for w in words]
+    script = f"PATH={BUILD}:$PATH; . {ROOT}/contrib/schlossctl.bash; " \
+             'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _$1; printf "%s\\n" "${COMPREPLY[@]}"'
+    said = run("bash", "-c", script, "bash", *words)
+    assert sorted(said.stdout.split()) == sorted(offered.format(dir=site.dir).split()) and said.stderr == ""
