@@ -4,6 +4,7 @@
  * standard input is something else; its echo comes back however this ends. */
 #include "broker/ask.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -85,7 +86,9 @@ ask_from_file(const char *path, char ret[ASK_MAX], struct why *why)
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
 	if (in == NULL)
-		return why_set(why, ERR_NOTFOUND, "%s: cannot be read", path);
+		return why_set(why, ERR_NOTFOUND, "%s: cannot be read: %s", path, strerror(errno));
+	if (is_stdin)
+		path = "standard input";
 	int err = read_line(in, ret);
 	if (!is_stdin)
 		fclose(in);

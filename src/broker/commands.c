@@ -108,10 +108,13 @@ check_listener(const struct conf *conf, const struct conf_listener *l)
 	struct why why;
 	if (l->tls && parts_make_tls(conf, l, &tls, &why) != 0)
 		return complain("listener %s: %s", l->name, why.text);
-	bool expired = tls != NULL && tls_context_expires(tls) < clock_wall_ms() / 1000;
+	int64_t left = tls == NULL ? INT64_MAX : tls_context_expires(tls) - clock_wall_ms() / 1000;
 	tls_context_unref(&tls);
-	if (expired)
+	if (left < 0)
 		return complain("%s: the certificate has expired: schlossd cert makes another", l->keystore);
+	if (left < PARTS_CERT_WARN_S)
+		fprintf(stderr, "schlossd: warning: %s: the certificate ends in %d days: schlossd cert makes another\n",
+		    l->keystore, (int)(left / 86400));
 	if (l->keytab != NULL && offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
 		return complain("listener %s: sasl.kerberos.keytab: %s: %s", l->name, l->keytab, strerror(errno));
 	return EXIT_SUCCESS;

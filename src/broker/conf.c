@@ -369,9 +369,10 @@ conf_load(const char *file, struct conf **ret, struct why *why)
 	char absolute[PATH_MAX];
 	struct trees *trees = MEM_NEW(struct trees);
 	if (realpath(file, absolute) == NULL) {
+		int failed = errno;
 		mem_free(trees);
-		return why_set(why, ERR_NOTFOUND, "%s: cannot be read; schlossd init makes one, "
-		    "-c names another", file);
+		return why_set(why, ERR_NOTFOUND, "%s: cannot be read: %s%s", file, strerror(failed),
+		    failed == ENOENT ? "; schlossd init makes one, -c names another" : "");
 	}
 	struct load ld = { conf_create(absolute), why };
 	int err = load_all(&ld, trees);

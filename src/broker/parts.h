@@ -105,6 +105,8 @@ void parts_show_options(struct broker *b, struct conf *conf);
 
 /* parts_tick.c: what is due now and then; every few seconds, on main's thread. */
 void parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms);
+/* So long before a certificate ends it is warned of, in seconds. */
+#define PARTS_CERT_WARN_S (30 * INT64_C(86400))
 /* For the warning: each listener's certificate, 0 where there is none. */
 size_t parts_certificates(const struct broker *b, int64_t *ret_ends, const char **ret_names, size_t max);
 

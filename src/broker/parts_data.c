@@ -95,8 +95,8 @@ part_store_start(struct broker *b, struct why *why)
 	if ((size_t)snprintf(path, sizeof(path), "%s/meta.db", b->conf->log_dirs) >= sizeof(path))
 		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
 	if (!fs_exists(path))
-		return why_set(why, ERR_NOTFOUND, "log.dirs: %s has no broker's data in it: is its disk mounted? "
-		    "schlossd init makes a new one", b->conf->log_dirs);
+		return why_set(why, ERR_NOTFOUND, "log.dirs: %s has no meta.db in it: is its disk mounted? "
+		    "schlossd init makes a new broker", b->conf->log_dirs);
 	int err = store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
 	if (err == 0)
 		err = next_leader_epoch(b, why);

@@ -7,7 +7,6 @@
 
 #define REAP_NS (60 * NS_PER_SEC)
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
-#define WARN_S (30 * INT64_C(86400))
 
 static void
 check_certificates(struct broker *b, int64_t now_s)
@@ -16,7 +15,7 @@ check_certificates(struct broker *b, int64_t now_s)
 	const char *names[64];
 	size_t n = parts_certificates(b, ends, names, 64);
 	for (size_t i = 0; i < n; i++) {
-		if (ends[i] == 0 || ends[i] - now_s > WARN_S)
+		if (ends[i] == 0 || ends[i] - now_s > PARTS_CERT_WARN_S)
 			continue;
 		if (ends[i] <= now_s)
 			ev_err(&b->ev, "listener %s: its certificate has expired: schlossd cert, then reload", names[i]);

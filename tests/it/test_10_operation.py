@@ -66,6 +66,19 @@ def test_check_reads_what_a_start_would_read(broker):
     assert not (broker.dir / "none").exists() and not list((broker.dir / "empty").glob("[!.]*"))
 
 
+@pytest.mark.parametrize("days, status, said", [
+    (5, 0, "warning: {file}: the certificate ends in "), (60, 0, None), (-1, 1, "the certificate has expired")])
+def test_check_tells_of_certificates_that_end(broker, days, status, said):
+    key, request, file = broker.tmp / "key", broker.tmp / "csr", broker.tmp / "soon.pem"
+    run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-keyout", key,
+        "-out", request)
+    run("openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", days, "-out", file)
+    file.write_text(file.read_text() + key.read_text())
+    broker.configure(f"ssl.keystore.location: {file}")
+    p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
+    assert p.returncode == status and (said.format(file=file) in p.stderr if said else "certificate" not in p.stderr), p.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_check_looks_for_the_user(broker):
     broker.configure("user: nosuchuser")
