@@ -178,6 +178,16 @@ fs_path_size(const char *path, int64_t *ret)
 }
 
 int
+fs_path_time(const char *path, int64_t *ret)
+{
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return failed();
+	*ret = st.st_mtim.tv_sec * INT64_C(1000) + st.st_mtim.tv_nsec / 1000000;
+	return 0;
+}
+
+int
 fs_sync_all(const char *path)
 {
 	int fd = -1, err = fs_open(path, O_RDONLY, &fd);

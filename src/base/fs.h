@@ -37,6 +37,8 @@ int fs_sync_dir(const char *path);
 int fs_size(int fd, int64_t *ret);
 /* The size of a regular file by its name; ERR_NOTFOUND, or ERR_INVAL for others. */
 int fs_path_size(const char *path, int64_t *ret);
+/* When a file was last written, in milliseconds since 1970. */
+int fs_path_time(const char *path, int64_t *ret);
 /* syncfs(2): everything unwritten of the file system that holds path. */
 int fs_sync_all(const char *path);
 /* Forgets the cached pages of a file, so that the next read asks the disk. */

@@ -74,7 +74,6 @@ struct partition {
 	struct log_pos written;		/* in segment files */
 	struct log_pos synced;		/* synced in segment files */
 	struct log_pos durable;		/* the high watermark */
-	int64_t roll_jitter_ms;
 	uint64_t last_append_ns;
 	struct list segments;		/* oldest first; the last one is active */
 	struct list doomed;		/* cut off: files to remove under io */

@@ -187,18 +187,43 @@ index_file_find_time(const char *path, int64_t time, int32_t *ret_offset)
 	return 0;
 }
 
+/* The last entry; ERR_CORRUPT where the file ends within one. */
+static int
+file_last(const char *path, unsigned size, uint8_t ret[TIME_BYTES])
+{
+	int64_t bytes = 0;
+	int fd, err = fs_open(path, O_RDONLY, &fd);
+	if (err != 0)
+		return err;
+	err = fs_size(fd, &bytes);
+	if (err == 0 && bytes == 0)
+		err = ERR_NOTFOUND;
+	if (err == 0 && bytes % size != 0)
+		err = ERR_CORRUPT;
+	if (err == 0)
+		err = fs_pread(fd, ret, size, bytes - size);
+	fs_close(&fd);
+	return err;
+}
+
+int
+index_file_last(const char *path, struct index_at *ret)
+{
+	uint8_t b[TIME_BYTES];
+	int err = file_last(path, AT_BYTES, b);
+	if (err == 0)
+		*ret = (struct index_at){ (int32_t)key_offset(b), (int32_t)key_at(b) };
+	return err;
+}
+
 int
 index_file_last_time(const char *path, struct index_time *ret)
 {
 	uint8_t b[TIME_BYTES];
-	int64_t n = 0;
-	int err = file_below(path, TIME_BYTES, key_time, INT64_MAX, &n, b);
-	if (err != 0)
-		return err;
-	if (n == 0)
-		return ERR_NOTFOUND;
-	*ret = (struct index_time){ key_time(b), (int32_t)head_be(b + 8, 4) };
-	return 0;
+	int err = file_last(path, TIME_BYTES, b);
+	if (err == 0)
+		*ret = (struct index_time){ key_time(b), (int32_t)head_be(b + 8, 4) };
+	return err;
 }
 
 size_t

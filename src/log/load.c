@@ -18,6 +18,7 @@
 #include "log/checkpoint.h"
 #include "log/head.h"
 #include "log/impl.h"
+#include "log/mend.h"
 #include "log/scan.h"
 #include "log/seal.h"
 #include "log/sequence.h"
@@ -64,7 +65,7 @@ see_file(const char *name, void *arg)
 		return err;
 	}
 	g->written = g->synced = g->size;
-	g->on_disk = g->dir_synced = g->sealed = true;
+	g->on_disk = g->dir_synced = g->sealed = g->synced_indexes = true;
 	g->indexes.file_ats = 1;	/* sealed: whether there is a file shows when it is read */
 	list_add(&p->segments, &g->hook);
 	return 0;
@@ -132,7 +133,7 @@ scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t *ret_at
 		return err;
 	scan_start(&s, fd, at, limit, p->end.offset > g->base ? p->end.offset : g->base, true);
 	g->size = at;
-	g->sealed = false;
+	g->sealed = g->synced_indexes = false;
 	if (at == 0)
 		g->indexes.file_ats = 0;
 	while ((err = scan_next(&s, &b, &where)) == 0) {
@@ -204,16 +205,48 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promise
 	return 0;
 }
 
+/* Whether the part of a segment below byte `at` need not be read for its indexes' sake:
+ * then its greatest time is known. */
+static bool
+indexed(const struct partition *p, struct segment *g, int64_t at)
+{
+	int64_t size = g->size;
+	struct index_time end;
+	g->size = at;
+	bool good = segment_indexes_good(g, p->config.index_interval_bytes, false, &end);
+	g->size = size;
+	if (good)
+		segment_learn(g, &g->max_time, &g->max_time_offset);
+	if (good && end.time > g->max_time) {
+		g->max_time = end.time;
+		g->max_time_offset = g->base + end.offset;
+	}
+	return good;
+}
+
 /* Whether the row agrees with what lies there so well that nothing need be read. */
 static bool
 agrees(const struct partition *p, const struct ckpt_row *row)
 {
-	const struct segment *last = partition_active(p);
+	struct segment *last = partition_active(p);
 	if (row == NULL)
 		return false;
 	if (last == NULL)
 		return row->at == 0;
-	return last->base == row->base && last->size == row->at;
+	return last->base == row->base && last->size == row->at && indexed(p, last, last->size);
+}
+
+/* From when on the age of a segment counts that is not read from its beginning. */
+static void
+learn_first(struct segment *g)
+{
+	uint8_t head[HEAD_BYTES];
+	int fd;
+	if (fs_open(g->path, O_RDONLY, &fd) != 0)
+		return;
+	if (fs_pread(fd, head, sizeof(head), 0) == 0)
+		g->first_time = head_max_time(head);
+	fs_close(&fd);
 }
 
 /* known: what belongs to the row's offset is there, so the log need not be read before
@@ -232,12 +265,13 @@ scan_rows(struct partition *p, const struct ckpt_row *row, bool known)
 		return 0;
 	}
 	p->end.offset = from->base;
-	if (known && from->base == row->base && from->size >= row->at) {
+	if (known && from->base == row->base && from->size >= row->at &&
+	    indexed(p, from, row->at)) {
 		at = row->at;
 		p->end.offset = row->offset;
 	}
 	if (at > 0)
-		segment_learn(from, &from->max_time, &from->max_time_offset);
+		learn_first(from);
 	segment_trust_index(from, at);
 	return scan_from(p, from, at, promised);
 }
@@ -247,17 +281,10 @@ static void
 learn_active(struct partition *p)
 {
 	struct segment *g = partition_active(p);
-	uint8_t head[HEAD_BYTES];
-	int fd;
 	if (g == NULL || g->size < HEAD_BYTES)
 		return;
-	segment_learn(g, &g->max_time, &g->max_time_offset);
+	learn_first(g);
 	segment_trust_index(g, g->size);
-	if (fs_open(g->path, O_RDONLY, &fd) != 0)
-		return;
-	if (fs_pread(fd, head, sizeof(head), 0) == 0)
-		g->first_time = head_max_time(head);
-	fs_close(&fd);
 }
 
 int

@@ -20,6 +20,13 @@
 #define HOUR_NS (UINT64_C(3600) * NS_PER_SEC)
 #define COMPACT_MAP_BYTES (UINT64_C(32) << 20)
 
+uint64_t
+store_bury_due(int64_t delay_ms)
+{
+	int64_t years = INT64_C(1000) * 3600 * 24 * 36500; /* more would not fit */
+	return clock_mono_ns() + (uint64_t)(delay_ms < years ? delay_ms : years) * NS_PER_MS;
+}
+
 void
 store_bury_dir(struct store *s, struct dead *d)
 {

@@ -18,6 +18,8 @@ struct dead {
 void maintain_start(struct store *s);
 void maintain_stop(struct store *s);
 
+/* When a file may be removed that is given up now (monotonic). */
+uint64_t store_bury_due(int64_t delay_ms);
 /* Takes over d. */
 void store_bury_dir(struct store *s, struct dead *d);
 /* Frees the list without removing anything: the next start finds them again. */

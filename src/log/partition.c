@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/rand.h"
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/journal.h"
@@ -45,8 +44,6 @@ partition_create(struct store *s, const struct uuid *topic, int32_t index, bool 
 	p->config = *config;
 	p->mode = config->flush == LOG_FLUSH_ACK ? MODE_JOURNAL : MODE_WRITTEN;
 	p->last_append_ns = clock_mono_ns();
-	p->roll_jitter_ms = config->segment_jitter_ms > 0 ?
-	    (int64_t)rand_below((uint64_t)config->segment_jitter_ms) : 0;
 	struct list *lists[] = { &p->segments, &p->doomed, &p->tail, &p->durable_waiters,
 		&p->data_waiters, &p->write_hook, &p->sync_hook, &p->room_waiters, &p->room_hook,
 		&p->commit_hook };
@@ -310,14 +307,30 @@ partition_add_segment(struct partition *p, int64_t base)
 	return g;
 }
 
+/* Whether the active segment is too old for this batch: by the times in the log, or by
+ * our clock where its first batch has none. What is to be compacted in time must not wait
+ * in an active segment for longer than that. */
+static bool
+is_old(const struct partition *p, const struct segment *g, const uint8_t *head)
+{
+	const struct log_config *c = &p->config;
+	int64_t time = head_max_time(head), max = c->segment_ms, jitter = c->segment_jitter_ms;
+	if ((c->cleanup & LOG_CLEANUP_COMPACT) != 0 && c->max_compaction_lag_ms < max)
+		max = c->max_compaction_lag_ms;
+	jitter = jitter < max ? jitter : max;
+	if (jitter > 0)
+		max -= (int64_t)(g->dice % (uint64_t)jitter);
+	if (g->first_time >= 0)
+		return time > g->first_time && time - g->first_time > max;
+	return (int64_t)((p->last_append_ns - g->made_ns) / NS_PER_MS) > max;
+}
+
 static bool
 must_roll(const struct partition *p, const struct segment *g, const uint8_t *head, size_t n)
 {
-	int64_t age = head_max_time(head) - g->first_time;
 	if (g->size == 0)
 		return false;
-	return g->size + (int64_t)n > p->config.segment_bytes ||
-	    (g->first_time >= 0 && age > p->config.segment_ms - p->roll_jitter_ms) ||
+	return g->size + (int64_t)n > p->config.segment_bytes || is_old(p, g, head) ||
 	    p->end.offset + head_last_delta(head) - g->base > INT32_MAX ||
 	    segment_index_full(g, p->config.segment_index_bytes);
 }

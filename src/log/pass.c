@@ -193,6 +193,7 @@ partition_checkpoint(struct partition *p, bool lasting)
 	int err = partition_flush(p);
 	lock_take(&p->io);
 	partition_save_indexes(p, true);
+	partition_sync_indexes(p, !lasting);
 	lock_take(&p->lock);
 	bool good = err == 0 && p->generation == generation && p->synced.offset >= pt.offset &&
 	    p->state != LOG_DELETED && p->state != LOG_CORRUPT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Retention. A segment may go when all of it is durable and written; its age is that
- * of its newest record, so one record from the future keeps it. The active segment is
+ * of its newest record, so one record from the future keeps it; or of its file. The active segment is
  * rolled first, an empty one stays. What was taken out is the log start's new place;
  * it need not be saved, since the first file says it.
  */
@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "log/impl.h"
 #include "log/maintain.h"
+#include "log/mend.h"
 #include "log/seal.h"
 
 static int64_t
@@ -40,12 +41,36 @@ may_go(const struct partition *p, const struct segment *g, int64_t wall_ms, bool
 		return "below the log start";
 	if ((c->cleanup & LOG_CLEANUP_DELETE) == 0)
 		return NULL;
-	if (by_time && c->retention_ms >= 0 && g->max_time >= 0 &&
-	    wall_ms - g->max_time > c->retention_ms)
+	/* Records without times are as old as their file. */
+	int64_t time = g->max_time >= 0 ? g->max_time : g->file_time;
+	if (by_time && c->retention_ms >= 0 && time >= 0 && wall_ms - time > c->retention_ms)
 		return "retention.ms";
 	if (c->retention_bytes >= 0 && total(p) - g->size >= c->retention_bytes)
 		return "retention.bytes";
 	return NULL;
+}
+
+/* When the first segment was last written, where its records do not tell. Under io: the
+ * file does not grow. */
+static void
+look_at_file(struct partition *p)
+{
+	int64_t time = -1;
+	lock_take(&p->lock);
+	struct segment *g = list_empty(&p->segments) ? NULL :
+	    CONTAINER_OF(p->segments.next, struct segment, hook);
+	bool wanted = g != NULL && g->max_time < 0 && g->on_disk && p->config.retention_ms >= 0;
+	if (wanted)
+		segment_get(g);
+	lock_drop(&p->lock);
+	if (!wanted)
+		return;
+	if (fs_path_time(g->path, &time) == 0) {
+		lock_take(&p->lock);
+		g->file_time = time;
+		lock_drop(&p->lock);
+	}
+	segment_put(g);
 }
 
 /* Takes the first segment out if it may go; counted. */
@@ -120,7 +145,7 @@ void
 partition_bury_segment(struct partition *p, const struct segment *g)
 {
 	static const char *const kinds[] = { "log", "index", "timeindex", "txnindex" };
-	uint64_t due = clock_mono_ns() + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
+	uint64_t due = store_bury_due(p->config.file_delete_delay_ms);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		bury_file(p, g, kinds[i], due);
 }
@@ -131,9 +156,9 @@ partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 	const char *reason;
 	struct segment *g;
 	unsigned n = 0;
-	partition_learn_times(p);
+	partition_mend_indexes(p);
 	lock_take(&p->io);
-	while ((g = take_first(p, wall_ms, by_time, &reason)) != NULL) {
+	while (look_at_file(p), (g = take_first(p, wall_ms, by_time, &reason)) != NULL) {
 		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
 		keep_offset(p);
 		partition_bury_segment(p, g);

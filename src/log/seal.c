@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The index files of segments. While a segment is active its new entries are in
- * memory; a checkpoint pass and the roll append them to the files. Files are never
- * synced and always checked: without them a read only walks farther.
+ * memory; a checkpoint pass and the roll append them to the files. Those of closed
+ * segments are synced before a recovery point passes them: what is not read again at
+ * the next start must tell the truth about times. All others are hints, and checked.
  */
 #include "log/seal.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "log/impl.h"
-
-/* "<...>.log" with another suffix. */
-static char *
-sibling(const struct segment *g, const char *suffix)
-{
-	size_t stem = strlen(g->path) - 3, n = strlen(suffix) + 1;
-	char *path = mem_alloc(stem + n);
-	memcpy(path, g->path, stem);
-	memcpy(path + stem, suffix, n);
-	return path;
-}
 
 /* What is to be saved of one segment, copied under the lock. */
 struct saving {
@@ -55,7 +47,7 @@ saving_take(struct partition *p, struct segment *g, struct saving *s)
 static int
 saving_write(const struct saving *s)
 {
-	char *index = sibling(s->segment, "index"), *times = sibling(s->segment, "timeindex");
+	char *index = segment_sibling(s->segment, "index"), *times = segment_sibling(s->segment, "timeindex");
 	int err = index_file_save(index, s->keep, s->ats, s->ats_n);
 	if (err == 0 && s->times_n > 0)
 		err = index_file_save_times(times, s->times[0].time, s->times, s->times_n);
@@ -80,7 +72,7 @@ saving_done(struct saving *s, int err)
 		size_t count = x->file_ats + x->ats_saved;
 		indexes_free(x);
 		x->file_ats = count;
-		g->sealed = true;
+		g->sealed = g->mended = true;
 	}
 }
 
@@ -110,6 +102,59 @@ partition_save_indexes(struct partition *p, bool all)
 		if (err != 0)
 			return; /* a hint less */
 	}
+}
+
+static int
+sync_file(const struct segment *g, const char *suffix)
+{
+	char *path = segment_sibling(g, suffix);
+	int fd, err = fs_open(path, O_RDONLY, &fd);
+	if (err == 0) {
+		err = fs_sync(fd);
+		fs_close(&fd);
+	}
+	mem_free(path);
+	return err == ERR_NOTFOUND ? 0 : err;
+}
+
+/* Closed segments whose index files are not known to be on the disk; counted. */
+static struct segment **
+unsynced_indexes(struct partition *p, size_t *ret_n)
+{
+	struct segment **v = NULL;
+	size_t n = 0, cap = 0;
+	lock_take(&p->lock);
+	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (!g->sealed || g->synced_indexes)
+			continue;
+		if (n == cap) {
+			cap = cap == 0 ? 16 : cap * 2;
+			v = mem_realloc(v, cap * sizeof(struct segment *));
+		}
+		g->synced_indexes = true;
+		v[n++] = segment_get(g);
+	}
+	lock_drop(&p->lock);
+	*ret_n = n;
+	return v;
+}
+
+void
+partition_sync_indexes(struct partition *p, bool later)
+{
+	size_t n;
+	struct segment **v = unsynced_indexes(p, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (!later) { /* an error: mend.c finds what was lost */
+			(void)sync_file(v[i], "index");
+			(void)sync_file(v[i], "timeindex");
+		}
+		segment_put(v[i]);
+	}
+	if (n > 0 && !later)
+		(void)fs_sync_dir(p->dir);
+	mem_free(v);
 }
 
 void
@@ -143,7 +188,7 @@ segment_locate(struct partition *p, struct segment *g, int64_t offset)
 	bool file = g->indexes.file_ats + g->indexes.ats_saved > 0;
 	lock_drop(&p->lock);
 	if (!found && file) {
-		char *path = sibling(g, "index");
+		char *path = segment_sibling(g, "index");
 		if (index_file_find(path, relative, limit, &at) != 0)
 			at = 0;
 		mem_free(path);
@@ -159,7 +204,7 @@ segment_locate_time(struct partition *p, struct segment *g, int64_t time)
 	bool found = indexes_find_time(&g->indexes, time, &offset);
 	lock_drop(&p->lock);
 	if (!found) {
-		char *path = sibling(g, "timeindex");
+		char *path = segment_sibling(g, "timeindex");
 		if (index_file_find_time(path, time, &offset) != 0)
 			offset = 0;
 		mem_free(path);
@@ -178,7 +223,7 @@ void
 segment_learn(const struct segment *g, int64_t *ret_time, int64_t *ret_offset)
 {
 	struct index_time last;
-	char *path = sibling(g, "timeindex");
+	char *path = segment_sibling(g, "timeindex");
 	*ret_time = *ret_offset = -1;
 	if (index_file_last_time(path, &last) == 0 && last.time >= 0 && last.offset >= 0) {
 		*ret_time = last.time;
@@ -190,7 +235,7 @@ segment_learn(const struct segment *g, int64_t *ret_time, int64_t *ret_offset)
 void
 segment_trust_index(struct segment *g, int64_t limit)
 {
-	char *path = sibling(g, "index");
+	char *path = segment_sibling(g, "index");
 	g->indexes.file_ats = index_file_count(path, limit);
 	mem_free(path);
 }

@@ -17,6 +17,10 @@ void partition_save_indexes(struct partition *p, bool all);
 /* The same, cheaply: only for segments that have been rolled. Under p->io. */
 void partition_seal_closed(struct partition *p);
 
+/* Syncs the index files of closed segments, or (later) trusts that the file system will
+ * be synced as a whole. Under p->io. Blocks. */
+void partition_sync_indexes(struct partition *p, bool later);
+
 /* A byte in g's file at or before the batch that holds offset, by the index; 0 where
  * there is none. Only a hint: it may be no boundary where a file was damaged. Blocks. */
 int64_t segment_locate(struct partition *p, struct segment *g, int64_t offset);

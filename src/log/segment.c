@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "log/head.h"
 
 char *
@@ -15,6 +17,16 @@ segment_path(const char *dir, int64_t base, const char *suffix)
 	size_t n = strlen(dir) + strlen(suffix) + 32;
 	char *path = mem_alloc(n);
 	snprintf(path, n, "%s/%020" PRId64 ".%s", dir, base, suffix);
+	return path;
+}
+
+char *
+segment_sibling(const struct segment *g, const char *suffix)
+{
+	size_t stem = strlen(g->path) - 3, n = strlen(suffix) + 1;
+	char *path = mem_alloc(stem + n);
+	memcpy(path, g->path, stem);
+	memcpy(path + stem, suffix, n);
 	return path;
 }
 
@@ -43,7 +55,9 @@ segment_create(const char *dir, int64_t base)
 	list_init(&g->hook);
 	fd_slot_init(&g->file);
 	g->base = g->end = base;
-	g->max_time = g->max_time_offset = g->first_time = -1;
+	g->max_time = g->max_time_offset = g->first_time = g->file_time = -1;
+	g->made_ns = clock_mono_ns();
+	rand_bytes(&g->dice, sizeof(g->dice));
 	g->path = segment_path(dir, base, "log");
 	return g;
 }

@@ -27,11 +27,16 @@ struct segment {
 	int64_t written_end;		/* the offset behind them */
 	int64_t synced;			/* bytes known to be on the disk */
 	int64_t max_time, max_time_offset;	/* -1, -1: none */
+	int64_t file_time;		/* where there is none: when the file was written; or -1 */
 	int64_t first_time;		/* of its first batch: rolls by age count from it */
+	uint64_t made_ns;		/* this object; where first_time is -1 they count from here */
+	uint64_t dice;			/* its part of segment.jitter.ms */
 	bool on_disk;			/* the .log file exists */
 	bool dir_synced;		/* and its directory entry is durable */
 	bool sealed;			/* closed: indexes are on disk */
 	bool learned;			/* its time index was asked for its greatest time */
+	bool mended;			/* and the files were looked at (mend.c), or are this run's */
+	bool synced_indexes;		/* they are known to be on the disk */
 	bool removed;			/* its files are renamed or gone */
 	int64_t replay_at, replay_next;	/* replay.c: how far it was compared */
 	struct indexes indexes;
@@ -50,6 +55,8 @@ void segment_put(struct segment *g);
 
 /* "<dir>/<20 digits>.<suffix>" */
 char *segment_path(const char *dir, int64_t base, const char *suffix);
+/* The path of its .log file with another suffix. */
+char *segment_sibling(const struct segment *g, const char *suffix);
 /* The base offset of a file name with the suffix; false for any other name. */
 bool segment_parse(const char *name, const char *suffix, int64_t *ret_base);
 

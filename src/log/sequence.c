@@ -195,16 +195,16 @@ sequence_rebuild(struct partition *p)
 	struct producers *fresh = producers_create();
 	lock_take(&p->lock);
 	bool stale = p->stale;
-	int64_t from = p->point.offset;
+	int64_t from = p->point.offset, start = p->log_start;
 	uint32_t count = p->point.producers;
-	if (from < p->log_start || from > p->durable.offset)
-		from = p->log_start;
+	if (from < start || from > p->durable.offset)
+		from = start;
 	else if (count > 0)
 		count = UINT32_MAX;
 	lock_drop(&p->lock);
 	int err = 0;
 	if (stale && count == UINT32_MAX && read_snapshot(p, from, fresh) != 0)
-		from = 0;
+		from = start;
 	if (stale)
 		err = partition_walk(p, from, see, fresh);
 	if (stale && err == 0) {

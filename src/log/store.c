@@ -196,10 +196,9 @@ store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
 	size_t n = strlen(s->path) + UUID_TEXT + 48;
 	struct dead *d = MEM_NEW(struct dead);
 	d->path = mem_alloc(n);
-	uint64_t now = clock_mono_ns();
 	snprintf(d->path, n, "%s/.%s-%" PRId32 ".%" PRIx64 "-delete", s->path,
-	    uuid_format(topic, id), index, now);
-	d->due = now + (uint64_t)p->config.file_delete_delay_ms * NS_PER_MS;
+	    uuid_format(topic, id), index, clock_mono_ns());
+	d->due = store_bury_due(p->config.file_delete_delay_ms);
 	int err = take_away(s, p, d->path);
 	store_bury_dir(s, d);
 	partition_put(&p);
