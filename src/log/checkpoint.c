@@ -25,8 +25,8 @@ ckpt_add(struct buf *out, const struct ckpt_row *r)
 {
 	char topic[UUID_TEXT];
 	buf_printf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-	    " %" PRIu32 " %" PRId32 "\n", r->label, uuid_format(&r->topic, topic), r->log_start,
-	    r->base, r->at, r->offset, r->producers, r->epoch);
+	    " %" PRIu32 " %" PRId32 " %" PRId64 "\n", r->label, uuid_format(&r->topic, topic), r->log_start,
+	    r->base, r->at, r->offset, r->producers, r->epoch, r->clean);
 }
 
 void
@@ -61,7 +61,10 @@ parse_row(struct str line, struct ckpt_row *r)
 	    field(&line, 0, INT64_MAX, &r->base) != 0 || field(&line, 0, INT64_MAX, &r->at) != 0 ||
 	    field(&line, 0, INT64_MAX, &r->offset) != 0 ||
 	    field(&line, 0, UINT32_MAX, &producers) != 0 ||
-	    field(&line, -1, INT32_MAX, &epoch) != 0 || line.p != NULL)
+	    field(&line, -1, INT32_MAX, &epoch) != 0)
+		return ERR_CORRUPT;
+	/* Files of older brokers do not have the last one. */
+	if (line.p != NULL && (field(&line, 0, INT64_MAX, &r->clean) != 0 || line.p != NULL))
 		return ERR_CORRUPT;
 	r->producers = (uint32_t)producers;
 	r->epoch = (int32_t)epoch;

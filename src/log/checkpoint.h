@@ -18,6 +18,7 @@ struct ckpt_row {
 	int64_t base, at, offset;	/* recovery point: segment, byte in it, offset */
 	uint32_t producers;		/* in the snapshot that belongs to it; 0: there is none */
 	int32_t epoch;			/* the newest before it; -1: none */
+	int64_t clean;			/* compaction has seen everything below it */
 };
 
 struct ckpt {

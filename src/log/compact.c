@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compaction of a partition. The closed segments before the recovery point are looked
+ * Compaction of a partition. The closed segments before the saved recovery point are looked
  * at: the keys of the new ones fill a map, then all of them are written anew without
  * what the map has newer, several small ones into one. A finished file first gets a
  * name that says which offsets it replaces; from then on a crash completes the
  * exchange, before it nothing has happened. A map that is too small ends the round
- * early; the next one goes on behind it.
+ * early, at the record that did not fit: it and all behind it stay, and the next round
+ * goes on with it.
  */
 #include "log/compact.h"
 
@@ -20,13 +21,16 @@
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/keymap.h"
+#include "log/mend.h"
 #include "log/producers.h"
+#include "log/records.h"
 #include "log/retain.h"
 #include "log/scan.h"
 #include "log/seal.h"
 #include "wire/batch.h"
 
 #define WRITE_BYTES (1u << 20)
+#define ROUNDS 8	/* in a turn, where the map is too small; others wait for theirs */
 
 struct round {
 	struct partition *p;
@@ -34,7 +38,10 @@ struct round {
 	size_t n;
 	size_t dirty;			/* the first that was not cleaned before */
 	struct keymap *keys;
+	int64_t from, to;		/* the map has the keys of these offsets */
+	bool full;			/* and there are more behind them */
 	int64_t wall_ms;
+	uint32_t generation;
 	struct log_config config;
 };
 
@@ -45,7 +52,8 @@ eligible(const struct partition *p, const struct segment *g, int64_t wall_ms)
 {
 	if (g->hook.next == &p->segments || !g->sealed || g->written < g->size)
 		return false;
-	if (g->base >= p->point.base || g->end > p->point.offset)
+	/* A crash reads on from a byte of the checkpoint's segment: that one must stay. */
+	if (g->base >= p->kept_base || g->end > p->kept_offset)
 		return false;
 	return p->config.min_compaction_lag_ms <= 0 || g->max_time < 0 ||
 	    wall_ms - g->max_time >= p->config.min_compaction_lag_ms;
@@ -58,6 +66,9 @@ round_collect(struct round *r)
 	size_t cap = 0;
 	lock_take(&p->lock);
 	r->config = p->config;
+	r->generation = p->generation;
+	r->from = p->clean_offset;
+	r->to = INT64_MAX;
 	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
 		struct segment *g = CONTAINER_OF(h, struct segment, hook);
 		if (!eligible(p, g, r->wall_ms))
@@ -66,7 +77,7 @@ round_collect(struct round *r)
 			cap = cap == 0 ? 16 : cap * 2;
 			r->v = mem_realloc(r->v, cap * sizeof(struct segment *));
 		}
-		if (g->base < p->clean_offset)
+		if (g->end <= p->clean_offset)
 			r->dirty = r->n + 1;
 		r->v[r->n++] = segment_get(g);
 	}
@@ -106,20 +117,23 @@ round_free(struct round *r)
 /* ---- the map ---- */
 
 static int
-map_batch(struct keymap *keys, const uint8_t *b)
+map_batch(struct round *round, const uint8_t *b)
 {
 	struct batch_iter it;
 	struct batch_record r;
-	if ((head_attributes(b) & BATCH_CONTROL) != 0)
+	if ((head_attributes(b) & BATCH_CONTROL) != 0 || head_end(b) <= round->from)
 		return 0;
-	int err = batch_iter_begin(&it, b, (size_t)head_size(b), UINT64_C(256) << 20);
+	int err = batch_iter_begin(&it, b, (size_t)head_size(b), RECORDS_MAX);
 	if (err != 0)
 		return err;
-	while (err == 0 && batch_iter_next(&it, &r))
-		if (r.key.p != NULL && !keymap_put(keys, r.key, r.offset))
-			err = ERR_LIMIT;
+	while (!round->full && batch_iter_next(&it, &r)) {
+		if (r.key.p == NULL || r.offset < round->from || keymap_put(round->keys, r.key, r.offset))
+			continue;
+		round->full = true;
+		round->to = r.offset;
+	}
 	batch_iter_end(&it);
-	return err;
+	return 0;
 }
 
 static int
@@ -132,28 +146,23 @@ map_segment(struct round *r, struct segment *g)
 	if (err != 0)
 		return err;
 	scan_start(&s, fd, 0, g->size, g->base, true);
-	while ((err = scan_next(&s, &b, &at)) == 0 && (err = map_batch(r->keys, b)) == 0)
+	while (!r->full && (err = scan_next(&s, &b, &at)) == 0 && (err = map_batch(r, b)) == 0)
 		;
 	scan_stop(&s);
 	fs_close(&fd);
 	return err == ERR_NOTFOUND ? 0 : err;
 }
 
-/* Fills the map; the round ends where it is full. */
+/* Fills the map; the round ends with the segment in which it is full. */
 static int
 round_map(struct round *r)
 {
 	for (size_t i = r->dirty; i < r->n; i++) {
 		int err = map_segment(r, r->v[i]);
-		if (err == ERR_LIMIT && i > r->dirty) {
-			while (r->n > i)
-				segment_put(r->v[--r->n]);
-			return 0;
-		}
-		if (err == ERR_LIMIT)
-			ev_warn(&r->p->ev, "too many keys in one segment to compact it");
 		if (err != 0)
 			return err;
+		while (r->full && r->n > i + 1)
+			segment_put(r->v[--r->n]);
 	}
 	return 0;
 }
@@ -190,7 +199,7 @@ static int
 clean_batch(struct round *r, struct output *o, const uint8_t *b)
 {
 	size_t before = o->buf.n;
-	struct compact_rules rules = { r->keys, r->wall_ms, r->config.delete_retention_ms,
+	struct compact_rules rules = { r->keys, r->to, r->wall_ms, r->config.delete_retention_ms,
 		newest_of_producer(r->p, b) };
 	int err = compact_batch(b, &rules, &o->buf);
 	if (err == 0 && o->buf.n > before)
@@ -268,7 +277,7 @@ exchange(struct partition *p, struct segment *fresh, struct segment **old, size_
 	fresh->written = fresh->synced = fresh->size;
 	fresh->bytes = last->bytes + last->size - fresh->size;
 	fresh->on_disk = fresh->dir_synced = true;
-	fresh->learned = true;
+	fresh->learned = fresh->mended = true;
 	list_add(&old[0]->hook, &segment_get(fresh)->hook);
 	for (size_t i = 0; i < n; i++) {
 		list_del(&old[i]->hook);
@@ -285,7 +294,8 @@ swap_in(struct round *r, struct output *o, struct segment **old, size_t n)
 	char *swap = swap_path(p->dir, old[0]->base, old[n - 1]->end);
 	lock_take(&p->io);
 	lock_take(&p->lock);
-	int err = p->state == LOG_DELETED ? ERR_CLOSED : 0;
+	/* After a recovery by hand the segments are others. */
+	int err = p->state == LOG_DELETED ? ERR_CLOSED : p->generation != r->generation ? ERR_AGAIN : 0;
 	lock_drop(&p->lock);
 	if (err == 0)
 		err = fs_rename(o->path, swap);
@@ -298,12 +308,14 @@ swap_in(struct round *r, struct output *o, struct segment **old, size_t n)
 		fs_sync_dir(p->dir);
 		lock_take(&p->lock);
 		exchange(p, o->segment, old, n);
-		if (p->clean_offset < o->segment->end)
-			p->clean_offset = o->segment->end;
+		int64_t clean = o->segment->end < r->to ? o->segment->end : r->to;
+		if (p->clean_offset < clean)
+			p->clean_offset = clean;
 		lock_drop(&p->lock);
 		for (size_t i = 0; i < n; i++)
 			fd_retire(&old[i]->file);
 		partition_save_indexes(p, false);
+		partition_sync_indexes(p, false);
 	}
 	lock_drop(&p->io);
 	mem_free(swap);
@@ -327,28 +339,49 @@ clean_group(struct round *r, size_t i, size_t n)
 	return err;
 }
 
+static int
+run_round(struct round *r, uint64_t map_bytes)
+{
+	r->keys = keymap_create(map_bytes);
+	int err = r->keys == NULL ? ERR_NOMEM : round_map(r);
+	for (size_t i = 0, n; i < r->n && err == 0; i += n) {
+		n = group_fit(r, i);
+		err = clean_group(r, i, n);
+	}
+	return err;
+}
+
+/* *more: go on where the last round ended; then whether its map was full, too. */
+static int
+compact_once(struct partition *p, int64_t wall_ms, uint64_t map_bytes, bool *more)
+{
+	struct round r = { .p = p, .wall_ms = wall_ms };
+	int err = 0;
+	round_collect(&r);
+	bool wanted = *more ? r.dirty < r.n : round_wanted(&r);
+	*more = false;
+	if (wanted) {
+		uint64_t before = partition_size(p);
+		err = run_round(&r, map_bytes);
+		*more = err == 0 && r.full;
+		if (err == ERR_AGAIN || err == ERR_CLOSED)
+			err = 0;	/* its log has changed: another time */
+		else if (err != 0)
+			ev_err(&p->ev, "cannot compact: %s", err_text(err));
+		else
+			ev_info(&p->ev, "compacted: %" PRIu64 " bytes, were %" PRIu64, partition_size(p), before);
+	}
+	round_free(&r);
+	return err;
+}
+
 int
 partition_compact(struct partition *p, int64_t wall_ms, uint64_t map_bytes)
 {
-	struct round r = { .p = p, .wall_ms = wall_ms };
-	int64_t before = 0, after = (int64_t)partition_size(p);
-	int err = 0;
-	partition_learn_times(p);
-	round_collect(&r);
-	if (round_wanted(&r)) {
-		before = after;
-		r.keys = keymap_create(map_bytes);
-		err = r.keys == NULL ? ERR_NOMEM : round_map(&r);
-		for (size_t i = 0, n; i < r.n && err == 0; i += n) {
-			n = group_fit(&r, i);
-			err = clean_group(&r, i, n);
-		}
-		after = (int64_t)partition_size(p);
-		if (err != 0)
-			ev_err(&p->ev, "cannot compact: %s", err_text(err));
-		else
-			ev_info(&p->ev, "compacted: %" PRId64 " bytes, were %" PRId64, after, before);
-	}
-	round_free(&r);
+	bool more = false;
+	partition_mend_indexes(p);
+	int err = compact_once(p, wall_ms, map_bytes, &more);
+	for (int i = 1; i < ROUNDS && more && err == 0; i++)
+		err = compact_once(p, wall_ms, map_bytes, &more);
 	return err;
 }

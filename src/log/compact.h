@@ -18,6 +18,7 @@ int partition_compact(struct partition *p, int64_t wall_ms, uint64_t map_bytes);
 /* What compaction makes of one batch. */
 struct compact_rules {
 	const struct keymap *keys;
+	int64_t keep_from;		/* all records from this offset on stay: the map lacks them */
 	int64_t now_ms, delete_retention_ms;
 	bool keep_empty;		/* the newest batch of its producer: its sequence stays */
 };

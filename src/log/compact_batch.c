@@ -78,6 +78,8 @@ put_record(struct rewrite *w, const struct batch_record *r)
 static bool
 keeps(const struct rewrite *w, const struct batch_record *r)
 {
+	if (r->offset >= w->rules->keep_from)
+		return true;
 	if (r->key.p == NULL || keymap_get(w->rules->keys, r->key) > r->offset)
 		return false;
 	return r->value.p != NULL || w->horizon < 0 || w->horizon > w->rules->now_ms;
@@ -146,13 +148,20 @@ put_batch(const struct rewrite *w, struct buf *out)
 	return 0;
 }
 
+static int64_t
+horizon_from(const struct compact_rules *rules)
+{
+	int64_t t;
+	return __builtin_add_overflow(rules->now_ms, rules->delete_retention_ms, &t) ? INT64_MAX : t;
+}
+
 int
 compact_batch(const uint8_t *batch, const struct compact_rules *rules, struct buf *out)
 {
 	struct rewrite w = { .batch = batch, .rules = rules, .horizon = -1,
 		.base_time = (int64_t)head_be(batch + AT_BASE_TIME, 8), .max_time = -1 };
 	bool fresh_horizon;
-	if ((head_attributes(batch) & BATCH_CONTROL) != 0)
+	if ((head_attributes(batch) & BATCH_CONTROL) != 0 || head_base(batch) >= rules->keep_from)
 		return buf_add(out, batch, (size_t)head_size(batch));
 	if ((head_attributes(batch) & BATCH_HORIZON) != 0)
 		w.horizon = w.base_time;
@@ -160,7 +169,7 @@ compact_batch(const uint8_t *batch, const struct compact_rules *rules, struct bu
 	if (err != 0)
 		return err;
 	if (fresh_horizon)
-		w.horizon = w.base_time = rules->now_ms + rules->delete_retention_ms;
+		w.horizon = w.base_time = horizon_from(rules);
 	buf_init(&w.records, RECORDS_MAX);
 	err = rewrite_records(&w);
 	if (err == 0 && w.kept == w.seen && !fresh_horizon && (w.kept > 0 || rules->keep_empty))

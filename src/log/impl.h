@@ -69,6 +69,7 @@ struct partition {
 	uint32_t generation;		/* of truncations */
 	int64_t log_start;
 	int64_t clean_offset;		/* compaction has seen everything below it */
+	int64_t kept_base, kept_offset;	/* of the recovery point that is in the checkpoint's file */
 	struct log_pos end;		/* appended */
 	struct log_pos journaled;	/* committed in the journal */
 	struct log_pos written;		/* in segment files */

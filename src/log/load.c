@@ -300,6 +300,9 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 	p->point.epoch = -1;
 	if (row != NULL) {
 		p->log_start = row->log_start;
+		p->clean_offset = row->clean < row->offset ? row->clean : row->offset;
+		p->kept_base = row->base;
+		p->kept_offset = row->offset;
 		p->end.offset = row->offset;
 		p->point = (struct log_point){ row->offset, row->base, row->at, row->producers,
 			row->epoch };

@@ -109,7 +109,7 @@ store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 			producers_expire(v[i]->producers, wall_ms - s->config.producer_expiry_ms,
 			    mono_ns > HOUR_NS ? mono_ns - HOUR_NS : 0);
 		lock_drop(&v[i]->lock);
-		if (compacts)
+		if (compacts && by_time)	/* marks of deleted keys go by the clock */
 			partition_compact(v[i], wall_ms, COMPACT_MAP_BYTES);
 	}
 	store_release(v, n);

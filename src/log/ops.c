@@ -106,6 +106,7 @@ take_over(struct partition *p, struct partition *fresh)
 	p->log_start = fresh->log_start;
 	p->journaled = p->written = p->synced = p->durable = p->end;
 	p->point = fresh->point;
+	p->clean_offset = fresh->clean_offset < p->end.offset ? fresh->clean_offset : p->end.offset;
 	p->generation++;
 	p->trim = p->stale = false;
 	p->fail_err = 0;
@@ -128,6 +129,7 @@ fresh_view(struct partition *p, struct ckpt_row *row)
 	row->offset = p->point.offset;
 	row->producers = p->point.producers;
 	row->epoch = p->point.epoch;
+	row->clean = p->clean_offset;
 	return fresh;
 }
 

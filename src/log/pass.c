@@ -82,8 +82,14 @@ row_of(struct partition *p, struct ckpt_row *row)
 	row->offset = p->point.offset;
 	row->producers = p->point.producers;
 	row->epoch = p->point.epoch;
+	row->clean = p->clean_offset;
 	lock_drop(&p->lock);
 }
+
+/* Of a recovery point: what compaction asks about. */
+struct kept {
+	int64_t base, offset;
+};
 
 int
 store_write_checkpoint(struct store *s)
@@ -93,11 +99,13 @@ store_write_checkpoint(struct store *s)
 	size_t n;
 	lock_take(&s->ckpt);
 	struct partition **v = store_collect(s, &n);
+	struct kept *kept = mem_alloc((n + 1) * sizeof(*kept));
 	buf_init(&out, SIZE_MAX);
 	ckpt_begin(&out);
 	for (size_t i = 0; i < n; i++) {
 		row_of(v[i], &row);
 		ckpt_add(&out, &row);
+		kept[i] = (struct kept){ row.base, row.offset };
 	}
 	ckpt_end(&out);
 	char *path = store_file(s, "checkpoint");
@@ -106,6 +114,13 @@ store_write_checkpoint(struct store *s)
 		err = fs_replace(path, out.p, out.n);
 	if (err != 0)
 		ev_err(&s->ev, "cannot write the checkpoint: %s", err_text(err));
+	for (size_t i = 0; i < n && err == 0; i++) {
+		lock_take(&v[i]->lock);
+		v[i]->kept_base = kept[i].base;
+		v[i]->kept_offset = kept[i].offset;
+		lock_drop(&v[i]->lock);
+	}
+	mem_free(kept);
 	mem_free(path);
 	buf_free(&out);
 	store_release(v, n);

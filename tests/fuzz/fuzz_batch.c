@@ -60,7 +60,7 @@ walk(const uint8_t *p, size_t n, struct keymap *keys, int64_t *ret_max)
 static void
 compact(const uint8_t *p, struct keymap *keys, int32_t count)
 {
-	struct compact_rules rules = { keys, 1000000, 1000, count % 2 == 0 };
+	struct compact_rules rules = { keys, INT64_MAX, 1000000, 1000, count % 2 == 0 };
 	struct buf out;
 	int64_t max;
 	buf_init(&out, 8u * OUTPUT_MAX);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include "log/compact.h"
 #include "log/impl.h"
 #include "wire/batch.h"
@@ -280,5 +283,179 @@ an_interrupted_exchange_is_completed(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(newest_values_stay), T(tombstones_go_after_their_time), T(a_producers_last_batch_stays),
+/* More keys than the map holds, in one segment and over several: rounds go on where the last
+ * one ended, and no value, tombstone or offset is lost by it. */
+static void
+more_keys_than_the_map_holds(void **state)
+{
+	(void)state;
+	for (int segment = 1000; segment <= 100000; segment *= 100) {
+		struct fixture f;
+		struct append_result r;
+		struct seen before, after;
+		uint8_t b[1024];
+		setup(&f);
+		f.topic.segment_bytes = segment;
+		f.topic.delete_retention_ms = 0;
+		struct partition *p = fixture_partition(&f, 0);
+		for (int i = 0; i < 98; i += 2)
+			assert_ok(append_durable(p, b, two(b, i, 1, 1000, BATCH_NONE, -1), &r));
+		for (int i = 0; i < 98; i += 2)	/* every fourth key goes */
+			assert_ok(append_durable(p, b, two(b, i, i % 8 == 0 ? -1 : 2, 1000, BATCH_ZSTD, -1), &r));
+		lock_take(&p->lock);
+		p->config.segment_bytes = 1;	/* the next batch closes it */
+		lock_drop(&p->lock);
+		assert_ok(append_durable(p, b, two(b, 98, 3, 1000, BATCH_NONE, -1), &r));
+		lock_take(&p->lock);
+		p->config.segment_bytes = segment;
+		lock_drop(&p->lock);
+		assert_ok(store_checkpoint(f.store));
+		look(p, &before);
+		/* 54 keys a round, and a call makes up to eight. */
+		assert_ok(partition_compact(p, 100000, 2 * 64 * 24 - 1));
+		lock_take(&p->lock);
+		partition_drop_tail(p);
+		assert_int_equal(p->clean_offset, r.base);
+		lock_drop(&p->lock);
+		look(p, &after);
+		for (int k = 0; k < 100; k++) {
+			assert_int_equal(after.value[k], before.value[k] == -1 ? -2 : before.value[k]);
+			assert_true(after.value[k] == -2 || after.offset[k] == before.offset[k]);
+		}
+		assert_true(after.records < 100);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
+/* Sums that do not fit into 64 bits. */
+static void
+tombstones_may_stay_for_ever(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct seen s;
+	uint8_t b[1024];
+	setup(&f);
+	f.topic.delete_retention_ms = INT64_MAX;
+	struct partition *p = fixture_partition(&f, 0);
+	assert_ok(append_durable(p, b, two(b, 1, -1, 1000, BATCH_NONE, -1), &r));
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 60; i++)
+			assert_ok(append_durable(p, b, two(b, 50, i, 1200, BATCH_NONE, -1), &r));
+		assert_ok(store_checkpoint(f.store));
+		assert_ok(partition_compact(p, INT64_C(1) << (40 + round), 1 << 20));
+		lock_take(&p->lock);
+		partition_drop_tail(p);
+		lock_drop(&p->lock);
+		look(p, &s);
+		assert_int_equal(s.value[1], -1);
+	}
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static ino_t
+first_file(const struct fixture *f)
+{
+	struct stat st;
+	char path[128];
+	snprintf(path, sizeof(path), "%s/orders-0/00000000000000000000.log", f->dir);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+/* What was compacted is not done again after a restart; what came later is. */
+static void
+a_restart_goes_on_behind_what_is_clean(void **state)
+{
+	(void)state;
+	for (int clean = 0; clean < 2; clean++) {
+		struct fixture f;
+		struct append_result r;
+		uint8_t b[1024];
+		setup(&f);
+		struct partition *p = fixture_partition(&f, 0);
+		for (int i = 0; i < 60; i++)
+			assert_ok(append_durable(p, b, two(b, 1, i, 1000, BATCH_NONE, -1), &r));
+		assert_ok(store_checkpoint(f.store));
+		assert_ok(partition_compact(p, 100000, 1 << 20));
+		int64_t done = p->clean_offset;
+		assert_true(done > 90);
+		assert_ok(store_checkpoint(f.store));
+		ino_t first = first_file(&f);
+		for (int i = 0; i < 60; i++)
+			assert_ok(append_durable(p, b, two(b, 1, i, 1000, BATCH_NONE, -1), &r));
+		assert_ok(store_checkpoint(f.store));
+		partition_put(&p);
+		store_close(&f.store);
+		if (!clean) {
+			char path[128];
+			snprintf(path, sizeof(path), "%s/clean-stop", f.dir);
+			unlink(path);
+		}
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+		assert_int_equal(p->clean_offset, done);
+		lock_take(&p->lock);
+		p->config.min_cleanable_dirty_ratio = 1;	/* not all of it is dirty */
+		lock_drop(&p->lock);
+		assert_ok(partition_compact(p, 100000, 1 << 20));
+		assert_int_equal(first_file(&f), first);
+		lock_take(&p->lock);
+		p->config.min_cleanable_dirty_ratio = 0.5;
+		lock_drop(&p->lock);
+		assert_ok(partition_compact(p, 100000, 1 << 20));
+		assert_int_not_equal(first_file(&f), first);
+		assert_true(p->clean_offset > done + 90);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
+/* The recovery point has moved in memory only: compaction may not touch what a crash
+ * would read on from, or it would read on within a batch, and cut there. */
+static void
+a_crash_before_the_checkpoint_is_written(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct seen s;
+	uint8_t b[1024];
+	int status;
+	setup(&f);
+	f.topic.segment_bytes = 1500;
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 5; i++)
+		assert_ok(append_durable(p, b, two(b, 2 * i, i, 1000, BATCH_NONE, -1), &r));
+	partition_put(&p);
+	store_close(&f.store);
+	if (fork() == 0) {
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+		for (int i = 5; i < 40; i++)
+			assert_ok(append_durable(p, b, two(b, 2 * i, i, 1000, BATCH_NONE, -1), &r));
+		for (int i = 0; i < 30; i++)
+			assert_ok(append_durable(p, b, two(b, 1, i, 1000, BATCH_NONE, -1), &r));
+		lock_take(&p->lock);
+		p->config.segment_bytes = 100000;
+		lock_drop(&p->lock);
+		_exit(partition_checkpoint(p, true) != 0 || partition_compact(p, 100000, 1 << 20) != 0);
+	}
+	wait(&status);
+	assert_int_equal(status, 0);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	look(p, &s);
+	assert_int_equal(s.last, 139);
+	for (int k = 3; k < 80; k++)
+		assert_int_equal(s.value[k], k / 2);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(newest_values_stay), T(more_keys_than_the_map_holds), T(tombstones_may_stay_for_ever),
+    T(a_restart_goes_on_behind_what_is_clean), T(a_crash_before_the_checkpoint_is_written), T(tombstones_go_after_their_time), T(a_producers_last_batch_stays),
     T(an_interrupted_exchange_is_completed))
