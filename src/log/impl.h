@@ -191,6 +191,8 @@ void writer_drain(struct store *s);
 void writer_poke(struct partition *p, bool urgent);
 /* Somebody waits for a sync. Partition locked. */
 void writer_poke_sync(struct partition *p);
+/* Arranges for the sync that the settings ask for. Partition locked. */
+void writer_sync_later(struct partition *p);
 /* Writes all that may be written. Takes p->io. */
 int partition_write_out(struct partition *p);
 /* write_out and sync of all segments; moves the recovery point. */

@@ -119,6 +119,8 @@ partition_set_config(struct partition *p, const struct log_config *config)
 		p->mode = MODE_WRITTEN;
 		partition_advance(p);
 		writer_poke(p, true);
+		if (p->written.offset > p->synced.offset)
+			writer_sync_later(p);
 	} else if (p->mode == MODE_WRITTEN) {
 		bool safe = farther(p->journaled, p->synced).offset == p->end.offset;
 		p->mode = safe ? MODE_JOURNAL : MODE_SYNC;

@@ -155,9 +155,8 @@ run_write(struct partition *p, struct run *r)
 	return err;
 }
 
-/* Arranges for the sync that a topic's settings ask for. Locked. */
-static void
-sync_later(struct partition *p)
+void
+writer_sync_later(struct partition *p)
 {
 	struct store *s = p->store;
 	const struct log_config *c = &p->config;
@@ -165,11 +164,13 @@ sync_later(struct partition *p)
 	    p->written.offset - p->synced.offset >= c->flush_messages)) {
 		writer_poke_sync(p);
 	} else if (c->flush == LOG_FLUSH_INTERVAL && c->flush_ms < INT64_MAX / (int64_t)NS_PER_MS) {
+		uint64_t due = clock_mono_ns() + (uint64_t)c->flush_ms * NS_PER_MS;
 		lock_take(&s->wlock);
-		if (!timer_is_set(&p->sync_timer)) {
+		bool set = timer_is_set(&p->sync_timer);
+		if (!set)
 			partition_get(p);
-			timer_set(&s->sync_timers, &p->sync_timer,
-			    clock_mono_ns() + (uint64_t)c->flush_ms * NS_PER_MS);
+		if (!set || due < p->sync_timer.when) {	/* flush.ms may have become less */
+			timer_set(&s->sync_timers, &p->sync_timer, due);
 			pthread_cond_signal(&s->fwake);
 		}
 		lock_drop(&s->wlock);
@@ -195,7 +196,7 @@ run_written(struct partition *p, struct run *r)
 	store_note_written(s, r->bytes);
 	partition_advance(p);
 	partition_shed(p, false);
-	sync_later(p);
+	writer_sync_later(p);
 }
 
 /* Files of segments that a cut has taken out of the log. Under io. */

@@ -3,7 +3,8 @@
  * Preloaded into a broker by tests that want disks that fail or are slow, and clocks that jump.
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
  * there. $SHIM_DIR/slow does the same for syncs that take half a second, $SHIM_DIR/held for
- * writes that wait until it is gone. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
+ * writes that wait until it is gone. $SHIM_DIR/syncs, where it is, gets the path of each file that
+ * is synced. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -37,19 +38,37 @@ note(const char *name, char *ret, size_t n)
 	return (size_t)got;
 }
 
+static size_t
+path_of(int fd, char *ret, size_t n)
+{
+	char link[64];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t got = readlink(link, ret, n - 1);
+	ret[got < 0 ? 0 : got] = '\0';
+	return got < 0 ? 0 : (size_t)got;
+}
+
+static void
+tells(int fd)
+{
+	char path[512];
+	const char *dir = getenv("SHIM_DIR");
+	snprintf(path, sizeof(path), "%s/syncs", dir == NULL ? "" : dir);
+	int to = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (to < 0)
+		return;
+	size_t n = path_of(fd, path, sizeof(path));
+	path[n] = '\n';
+	syscall(SYS_write, to, path, n + 1);
+	syscall(SYS_close, to);
+}
+
 /* Is the file one of those that a note names? */
 static int
 named(const char *kind, int fd)
 {
-	char want[256], link[64], path[512];
-	if (note(kind, want, sizeof(want)) == 0)
-		return 0;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0)
-		return 0;
-	path[n] = '\0';
-	return strstr(path, want) != NULL;
+	char want[256], path[512];
+	return note(kind, want, sizeof(want)) > 0 && path_of(fd, path, sizeof(path)) > 0 && strstr(path, want) != NULL;
 }
 
 static int
@@ -83,6 +102,7 @@ int
 fsync(int fd)
 {
 	takes_time(fd);
+	tells(fd);
 	return fails(fd) ? -1 : NEXT(fsync)(fd);
 }
 
@@ -90,6 +110,7 @@ int
 fdatasync(int fd)
 {
 	takes_time(fd);
+	tells(fd);
 	return fails(fd) ? -1 : NEXT(fdatasync)(fd);
 }
 
