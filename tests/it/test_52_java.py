@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apache Kafka's own console tools against Schloss, with the properties that init wrote."""
+import os
+import re
+import time
+
 import foreign
 import pytest
+from confluent_kafka import Producer
 from harness import Broker, Failed, run
 
 TOOLS = "org.apache.kafka.tools."
@@ -89,3 +94,44 @@ def test_a_refusal_is_understood(admin):
     assert "does not exist" in nina(TOOLS + "TopicCommand", "--describe", "--topic", "closed", check=False)
     assert "closed" not in nina(TOOLS + "TopicCommand", "--list").split()
     assert "AuthorizationException" in nina(TOOLS + "AclCommand", "--list", check=False)
+
+
+def test_kafka_reads_our_files(admin):
+    """Kafka's own tool finds every batch, index, snapshot and checkpoint to be right: of segments that were rolled,
+    compacted, and written before and after a kill."""
+    tools, b = admin
+    settings = ["-c", "segment.bytes=20000", "-c", "index.interval.bytes=1000"]
+    b.ctl("topic", "create", "plain", *settings)
+    b.ctl("topic", "create", "comp", *settings, "-c", "cleanup.policy=compact", "-c", "min.cleanable.dirty.ratio=0.01")
+    b.configure("log.retention.check.interval.ms: 300\nlog.segment.delete.delay.ms: 0")
+    for kill in (False, True, False):
+        for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+            p = Producer({**b.conf(), "enable.idempotence": True, "compression.codec": codec, "linger.ms": 5})
+            for i in range(400):
+                for t in ("plain", "comp"):
+                    p.produce(t, os.urandom(20) if i % 9 else None, key=b"%d" % (i % 50), headers=[("h", b"x")], partition=0)
+                if i % 20 == 0:
+                    p.flush(30)
+            assert p.flush(30) == 0
+        b.kill() if kill else b.stop()
+        b.start()
+        time.sleep(1)
+    b.stop()
+    for t in ("plain", "comp"):
+        home = b.dir / f"data/{t}-0"
+        files = sorted(str(f) for f in home.iterdir() if f.suffix in (".log", ".index", ".timeindex", ".snapshot"))
+        assert len(files) > 15 and {f.rsplit(".", 1)[1] for f in files} == {"log", "index", "timeindex", "snapshot"}
+        out = run("java", "-Xmx256m", "-cp", f"{tools.jars}/*", TOOLS + "DumpLogSegments", "--deep-iteration",
+                  "--print-data-log", "--files", ",".join(files), timeout=120).stdout
+        # A batch that is kept for its producer alone has a time, and no record that has it.
+        bad = [line for line in out.split("\n") if re.search(r"ismatch|isvalid: false|rror|xception|Non-consecutive", line)
+               and not (t == "comp" and "timestamp mismatch" in line)]
+        assert not bad, bad
+        offsets = [int(x) for x in re.findall(r"(?m)^\| offset: (\d+)", out)]
+        assert offsets == sorted(set(offsets)) and (offsets == list(range(6000)) if t == "plain" else offsets[-1] == 5999)
+        assert (len(offsets) == 6000) == (t == "plain")
+        assert len(re.findall(r"(?m)^producerId: ", out)) == 15
+        epochs = (home / "leader-epoch-checkpoint").read_text().split("\n")
+        assert epochs[:3] == ["0", "2", "0 0"] and epochs[3].split() == ["1", "4000"]
+        assert re.fullmatch(r"version: 0\ntopic_id: [\w-]{22}\n?", (home / "partition.metadata").read_text())
+    b.start()
