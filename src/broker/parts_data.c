@@ -53,6 +53,7 @@ store_settings(const struct conf *conf)
 	c.readers = (unsigned)conf->num_io_threads;
 	c.ballast_bytes = (uint64_t)conf->log_reserve_bytes;
 	c.retention_check_ms = conf->log_retention_check_interval_ms;
+	c.producers_bytes = memory / 16;
 	c.producer_expiry_ms = conf->producer_id_expiration_ms;
 	return c;
 }

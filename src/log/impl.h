@@ -16,13 +16,13 @@
 #include "log/epochs.h"
 #include "log/fdcache.h"
 #include "log/partition.h"
+#include "log/producers.h"
 #include "log/segment.h"
 #include "log/state.h"
 #include "log/store.h"
 #include "log/tail.h"
 
 struct journal;
-struct producers;
 
 /* An end of the log: an offset, and how many bytes were appended before it since
  * the partition was loaded. */
@@ -115,6 +115,7 @@ struct store {
 	struct tail_cache tail;
 	struct fd_cache fds;
 	struct direct direct;
+	struct producers_budget producers;
 	struct journal *journal;
 	struct workers *readers;
 

@@ -17,7 +17,6 @@
 #include "log/retain.h"
 
 #define HOUR_MS INT64_C(3600000)
-#define HOUR_NS (UINT64_C(3600) * NS_PER_SEC)
 #define COMPACT_MAP_BYTES (UINT64_C(32) << 20)
 
 uint64_t
@@ -100,14 +99,16 @@ store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 {
 	size_t n;
 	bool by_time = clock_is_steady(s, wall_ms, mono_ns);
+	int64_t expiry = s->config.producer_expiry_ms;
+	uint64_t silence = (uint64_t)(expiry < HOUR_MS ? expiry : HOUR_MS) * NS_PER_MS;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
 		partition_retain(v[i], wall_ms, by_time);
 		lock_take(&v[i]->lock);
 		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;
 		if (by_time)
-			producers_expire(v[i]->producers, wall_ms - s->config.producer_expiry_ms,
-			    mono_ns > HOUR_NS ? mono_ns - HOUR_NS : 0);
+			producers_expire(v[i]->producers, wall_ms - expiry,
+			    mono_ns > silence ? mono_ns - silence : 0);
 		lock_drop(&v[i]->lock);
 		if (compacts && by_time)	/* marks of deleted keys go by the clock */
 			partition_compact(v[i], wall_ms, COMPACT_MAP_BYTES);

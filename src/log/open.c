@@ -55,6 +55,7 @@ const struct store_config store_config_default = {
 	.checkpoint_ms = 60000,
 	.retention_check_ms = 300000,
 	.producer_expiry_ms = INT64_C(86400000),
+	.producers_bytes = UINT64_C(64) << 20,
 };
 
 /* What start knows while it goes through the directory. */
@@ -72,6 +73,7 @@ make(const char *path, const struct store_config *config, const struct event *ev
 	s->lock_fd = -1;
 	event_child(&s->ev, ev, "dir", str_from(s->path));
 	s->config = *config;
+	s->producers.max = (int64_t)(config->producers_bytes / PRODUCERS_BYTES);
 	lock_init(&s->lock, LOCK_STORE);
 	lock_init(&s->room, LOCK_LOGROOM);
 	lock_init(&s->wlock, LOCK_WRITER);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A map from producer id to a ring of its last five batches. Sequences wrap from
- * 2^31-1 to 0. A producer that is not known may begin anywhere: after an expiry or
+ * 2^31-1 to 0. They are in a list by age, in memory and in the snapshot. A producer that is not known may begin anywhere: after an expiry or
  * a lost snapshot that is what works for all clients.
  */
 #include "log/producers.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "log/head.h"
@@ -27,6 +29,7 @@ struct sent {
 };
 
 struct producer {
+	struct list hook;
 	uint8_t key[8];
 	int16_t epoch;
 	uint64_t seen_ns;
@@ -36,38 +39,47 @@ struct producer {
 
 struct producers {
 	struct map *by_id;
+	struct list by_age;		/* the one that was silent for longest comes first */
+	struct producers_budget *budget;
 };
 
 struct producers *
-producers_create(void)
+producers_create(struct producers_budget *budget)
 {
 	struct producers *ps = MEM_NEW(struct producers);
 	ps->by_id = map_create();
+	list_init(&ps->by_age);
+	ps->budget = budget;
 	return ps;
-}
-
-void
-producers_destroy(struct producers **pps)
-{
-	struct producers *ps = *pps;
-	size_t pos = 0;
-	struct name key;
-	void *one;
-	if (ps == NULL)
-		return;
-	while ((one = map_next(ps->by_id, &pos, &key)) != NULL) {
-		map_del(ps->by_id, key);
-		mem_free(one);
-	}
-	map_destroy(&ps->by_id);
-	mem_free(ps);
-	*pps = NULL;
 }
 
 static struct name
 key_of(const uint8_t *id)
 {
 	return NAME(0, ((struct str){ (const char *)id, 8 }));
+}
+
+static void
+forget(struct producers *ps, struct producer *one)
+{
+	map_del(ps->by_id, key_of(one->key));
+	list_del(&one->hook);
+	mem_free(one);
+	if (ps->budget != NULL)
+		atomic_fetch_sub_explicit(&ps->budget->n, 1, memory_order_relaxed);
+}
+
+void
+producers_destroy(struct producers **pps)
+{
+	struct producers *ps = *pps;
+	if (ps == NULL)
+		return;
+	LIST_FOREACH(h, &ps->by_age)
+		forget(ps, CONTAINER_OF(h, struct producer, hook));
+	map_destroy(&ps->by_id);
+	mem_free(ps);
+	*pps = NULL;
 }
 
 static int32_t
@@ -137,16 +149,31 @@ producers_check(const struct producers *ps, const uint8_t *head, struct append_r
 	return refuse(ret, old ? APPEND_OLD_DUPLICATE : APPEND_OUT_OF_ORDER);
 }
 
+static struct producer *
+add(struct producers *ps, const uint8_t *id)
+{
+	struct producers_budget *b = ps->budget;
+	if (b != NULL && map_count(ps->by_id) >= PRODUCERS_LEAST &&
+	    atomic_load_explicit(&b->n, memory_order_relaxed) >= b->max)
+		forget(ps, CONTAINER_OF(ps->by_age.next, struct producer, hook));
+	struct producer *one = MEM_NEW(struct producer);
+	list_init(&one->hook);
+	memcpy(one->key, id, 8);
+	map_put(ps->by_id, key_of(one->key), one);
+	if (b != NULL)
+		atomic_fetch_add_explicit(&b->n, 1, memory_order_relaxed);
+	return one;
+}
+
 static void
 remember(struct producers *ps, const uint8_t *id, int16_t epoch, const struct sent *s,
     uint64_t now_ns)
 {
 	struct producer *one = map_get(ps->by_id, key_of(id));
-	if (one == NULL) {
-		one = MEM_NEW(struct producer);
-		memcpy(one->key, id, 8);
-		map_put(ps->by_id, key_of(one->key), one);
-	}
+	if (one == NULL)
+		one = add(ps, id);
+	list_del(&one->hook);
+	list_add(&ps->by_age, &one->hook);
 	if (one->epoch != epoch)
 		one->n = one->next = 0;
 	one->epoch = epoch;
@@ -171,14 +198,10 @@ producers_note(struct producers *ps, const uint8_t *head, uint64_t now_ns)
 void
 producers_expire(struct producers *ps, int64_t before_ms, uint64_t before_ns)
 {
-	size_t pos = 0;
-	struct name key;
-	struct producer *one;
-	while ((one = map_next(ps->by_id, &pos, &key)) != NULL) {
-		if (newest(one)->time >= before_ms || one->seen_ns >= before_ns)
-			continue;
-		map_del(ps->by_id, key);
-		mem_free(one);
+	LIST_FOREACH(h, &ps->by_age) {
+		struct producer *one = CONTAINER_OF(h, struct producer, hook);
+		if (newest(one)->time < before_ms && one->seen_ns < before_ns)
+			forget(ps, one);
 	}
 }
 
@@ -198,32 +221,38 @@ producers_count(const struct producers *ps)
 
 /* ---- the file ---- */
 
-void
-producers_encode(const struct producers *ps, struct buf *out)
+static void
+put_entry(uint8_t *p, const struct producer *one, const struct sent *s)
 {
-	size_t pos = 0, n = SNAPSHOT_HEAD + producers_count(ps) * SNAPSHOT_ENTRY;
-	struct name key;
-	struct producer *one;
-	if (buf_reserve(out, n) != 0)
+	memcpy(p, one->key, 8);
+	head_put(p + 8, (uint16_t)one->epoch, 2);
+	head_put(p + 10, (uint32_t)s->last, 4);
+	head_put(p + 14, (uint64_t)(s->end - 1), 8);
+	head_put(p + 22, (uint64_t)(s->end - 1 - s->base), 4);
+	head_put(p + 26, (uint64_t)s->time, 8);
+	head_put(p + 34, UINT32_MAX, 4);	/* no coordinator epoch */
+	head_put(p + 38, UINT64_MAX, 8);	/* no open transaction */
+}
+
+void
+producers_encode(const struct producers *ps, uint64_t since_ns, struct buf *out)
+{
+	size_t start = out->n, n = 0;
+	uint8_t entry[SNAPSHOT_ENTRY], head[SNAPSHOT_HEAD] = { 0, 1 };
+	if (buf_add(out, head, sizeof(head)) != 0)
 		return;
-	uint8_t *start = out->p + out->n, *p = start + SNAPSHOT_HEAD;
-	memset(start, 0, n);
-	head_put(start, 1, 2);
-	head_put(start + 6, producers_count(ps), 4);
-	while ((one = map_next(ps->by_id, &pos, &key)) != NULL) {
-		const struct sent *s = newest(one);
-		memcpy(p, one->key, 8);
-		head_put(p + 8, (uint16_t)one->epoch, 2);
-		head_put(p + 10, (uint32_t)s->last, 4);
-		head_put(p + 14, (uint64_t)(s->end - 1), 8);
-		head_put(p + 22, (uint64_t)(s->end - 1 - s->base), 4);
-		head_put(p + 26, (uint64_t)s->time, 8);
-		head_put(p + 34, UINT32_MAX, 4);	/* no coordinator epoch */
-		head_put(p + 38, UINT64_MAX, 8);	/* no open transaction */
-		p += SNAPSHOT_ENTRY;
+	for (const struct list *h = ps->by_age.next; h != &ps->by_age; h = h->next) {
+		const struct producer *one = CONTAINER_OF(h, struct producer, hook);
+		/* The last one comes last: of equal ids it is the one that Kafka would keep. */
+		for (unsigned i = one->seen_ns >= since_ns ? one->n : 1; i > 0; i--, n++) {
+			put_entry(entry, one, &one->sent[(one->next + KEPT - i) % KEPT]);
+			if (buf_add(out, entry, sizeof(entry)) != 0)
+				return;
+		}
 	}
-	head_put(start + 2, crc32c(0, start + SNAPSHOT_CRC_FROM, n - SNAPSHOT_CRC_FROM), 4);
-	out->n += n;
+	uint8_t *p = out->p + start;
+	head_put(p + 6, n, 4);
+	head_put(p + 2, crc32c(0, p + SNAPSHOT_CRC_FROM, out->n - start - SNAPSHOT_CRC_FROM), 4);
 }
 
 int

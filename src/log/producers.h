@@ -14,7 +14,22 @@
  */
 struct producers;
 
-struct producers *producers_create(void);
+/*
+ * How many there may be in all partitions together: a client can have as many ids as it
+ * sends batches. Beyond it a new producer takes the place of the one in its own partition
+ * that was silent for longest; a partition may always have PRODUCERS_LEAST. One that is
+ * forgotten and comes back is taken as it is, as after an expiry.
+ */
+#define PRODUCERS_LEAST 16u
+#define PRODUCERS_BYTES 384u		/* what one takes, with its place in the map */
+
+struct producers_budget {
+	_Atomic int64_t n;
+	int64_t max;
+};
+
+/* budget must outlive it; NULL: no bound. */
+struct producers *producers_create(struct producers_budget *budget);
 void producers_destroy(struct producers **ps);
 
 /* 0: ret->verdict is NEW or DUPLICATE (base, end and append_ms set); else
@@ -30,7 +45,8 @@ int64_t producers_newest(const struct producers *ps, const uint8_t *head);
 void producers_expire(struct producers *ps, int64_t before_ms, uint64_t before_ns);
 size_t producers_count(const struct producers *ps);
 
-/* Kafka's snapshot file (version 1): only the newest batch of each is in it. */
-void producers_encode(const struct producers *ps, struct buf *out);
+/* Kafka's snapshot file (version 1): the newest batch of each; before it, of those that were
+ * seen since since_ns and may send again what they sent, the others that are known. */
+void producers_encode(const struct producers *ps, uint64_t since_ns, struct buf *out);
 /* Adds what it says to an empty set; ERR_CORRUPT leaves the set empty. */
 int producers_decode(struct producers *ps, const void *p, size_t n, uint64_t now_ns);

@@ -20,11 +20,12 @@
 #include "log/read.h"
 
 #define SNAPSHOT_MAX (UINT64_C(1) << 30)
+#define RESEND_NS (300 * NS_PER_SEC)	/* more than clients try for by default */
 
 void
 sequence_init(struct partition *p)
 {
-	p->producers = producers_create();
+	p->producers = producers_create(&p->store->producers);
 }
 
 void
@@ -114,7 +115,7 @@ bool
 sequence_load(struct partition *p, const struct ckpt_row *row)
 {
 	struct epochs epochs = { NULL, 0, 0, false };
-	struct producers *producers = producers_create();
+	struct producers *producers = producers_create(&p->store->producers);
 	bool good = true;
 	if (row->epoch >= 0) {
 		good = read_epochs(p, &epochs) == 0;
@@ -137,12 +138,13 @@ sequence_load(struct partition *p, const struct ckpt_row *row)
 void
 sequence_save_begin(struct partition *p, struct sequence_saving *s)
 {
+	uint64_t now = clock_mono_ns();
 	buf_init(&s->snapshot, SNAPSHOT_MAX);
 	buf_init(&s->epochs, SNAPSHOT_MAX);
 	s->with_snapshot = producers_count(p->producers) > 0;
 	s->with_epochs = p->epochs.dirty;
 	if (s->with_snapshot)
-		producers_encode(p->producers, &s->snapshot);
+		producers_encode(p->producers, now > RESEND_NS ? now - RESEND_NS : 0, &s->snapshot);
 	if (s->with_epochs)
 		epochs_encode(&p->epochs, &s->epochs);
 	p->epochs.dirty = false;
@@ -192,7 +194,7 @@ see(const uint8_t *batch, void *arg)
 int
 sequence_rebuild(struct partition *p)
 {
-	struct producers *fresh = producers_create();
+	struct producers *fresh = producers_create(&p->store->producers);
 	lock_take(&p->lock);
 	bool stale = p->stale;
 	int64_t from = p->point.offset, start = p->log_start;

@@ -32,6 +32,7 @@ struct store_config {
 	int64_t checkpoint_ms;
 	int64_t retention_check_ms;
 	int64_t producer_expiry_ms;
+	uint64_t producers_bytes;	/* for the idempotent producers of all partitions */
 	bool no_background;		/* tests: no maintenance thread */
 };
 

@@ -169,14 +169,14 @@ its_snapshots_are_ours(void **state)
 {
 	(void)state;
 	for (int base = PER_SEGMENT; base <= BATCHES; base += PER_SEGMENT) {
-		struct producers *ps = producers_create(), *again = producers_create();
+		struct producers *ps = producers_create(NULL), *again = producers_create(NULL);
 		struct buf out;
 		char *file;
 		size_t n = load(base, ".snapshot", &file);
 		buf_init(&out, 1 << 16);
 		assert_ok(producers_decode(ps, file, n, 0));
 		assert_int_equal(producers_count(ps), base / PER_SEGMENT);
-		producers_encode(ps, &out);
+		producers_encode(ps, UINT64_MAX, &out);
 		assert_int_equal(out.n, n);
 		if (base == PER_SEGMENT)	/* more than one come in any order */
 			assert_memory_equal(out.p, file, n);
@@ -184,7 +184,7 @@ its_snapshots_are_ours(void **state)
 		assert_int_equal(producers_count(again), base / PER_SEGMENT);
 		file[n - 1] ^= 1;
 		producers_destroy(&again);
-		again = producers_create();
+		again = producers_create(NULL);
 		assert_int_equal(producers_decode(again, file, n, 0), ERR_CORRUPT);
 		producers_destroy(&ps);
 		producers_destroy(&again);

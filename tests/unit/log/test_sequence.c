@@ -40,7 +40,7 @@ static void
 five_batches_are_remembered(void **state)
 {
 	(void)state;
-	struct producers *ps = producers_create();
+	struct producers *ps = producers_create(NULL);
 	int64_t base;
 	assert_int_equal(judge(ps, from(7, 0, 500, 3, 0), NULL), APPEND_NEW);	/* unknown: anything */
 	for (int i = 0; i < 6; i++)
@@ -67,7 +67,7 @@ static void
 sequences_wrap(void **state)
 {
 	(void)state;
-	struct producers *ps = producers_create();
+	struct producers *ps = producers_create(NULL);
 	producers_note(ps, from(1, 0, INT32_MAX - 1, 4, 0).b, 1000);	/* the last one is 1 */
 	assert_int_equal(judge(ps, from(1, 0, 2, 1, 0), NULL), APPEND_NEW);
 	assert_int_equal(judge(ps, from(1, 0, INT32_MAX - 1, 4, 0), NULL), APPEND_DUPLICATE);
@@ -79,19 +79,19 @@ static void
 snapshots_keep_the_newest(void **state)
 {
 	(void)state;
-	struct producers *ps = producers_create(), *again = producers_create();
+	struct producers *ps = producers_create(NULL), *again = producers_create(NULL);
 	struct buf b;
 	buf_init(&b, 1 << 20);
 	producers_note(ps, from(1, 3, INT32_MAX, 2, 40).b, 1000);
 	producers_note(ps, from(2, 0, 0, 5, 50).b, 1000);
-	producers_encode(ps, &b);
+	producers_encode(ps, UINT64_MAX, &b);
 	assert_int_equal(b.n, 10 + 2 * 46);
 	assert_ok(producers_decode(again, b.p, b.n, 1000));
 	assert_int_equal(producers_count(again), 2);
 	assert_int_equal(judge(again, from(1, 3, INT32_MAX, 2, 0), NULL), APPEND_DUPLICATE);
 	assert_int_equal(judge(again, from(2, 0, 5, 1, 0), NULL), APPEND_NEW);
 	for (size_t i = 0; i < b.n; i++) {
-		struct producers *bad = producers_create();
+		struct producers *bad = producers_create(NULL);
 		b.p[i] ^= 1;
 		assert_int_equal(producers_decode(bad, b.p, b.n, 1), ERR_CORRUPT);
 		assert_int_equal(producers_decode(bad, b.p, i, 1), ERR_CORRUPT);
@@ -262,6 +262,93 @@ states_move_by_the_table(void **state)
 	assert_true(log_state_reads(LOG_CORRUPT));
 }
 
-TEST_MAIN(T(five_batches_are_remembered), T(sequences_wrap), T(snapshots_keep_the_newest),
+/* A crash comes between a checkpoint and what a producer sends again: all five are known. */
+static void
+snapshots_keep_what_may_come_again(void **state)
+{
+	(void)state;
+	struct producers *ps = producers_create(NULL), *again = producers_create(NULL);
+	struct buf b;
+	int64_t base;
+	for (int i = 0; i < 7; i++)
+		producers_note(ps, from(7, 2, 3 * i, 3, 100 + 3 * i).b, 1000);
+	producers_note(ps, from(8, 0, 0, 3, 200).b, 900);
+	producers_note(ps, from(8, 0, 3, 3, 203).b, 900);
+	buf_init(&b, 1 << 16);
+	producers_encode(ps, 1000, &b);
+	assert_ok(producers_decode(again, b.p, b.n, 2000));
+	assert_int_equal(producers_count(again), 2);
+	for (int i = 2; i < 7; i++) {
+		assert_int_equal(judge(again, from(7, 2, 3 * i, 3, 0), &base), APPEND_DUPLICATE);
+		assert_int_equal(base, 100 + 3 * i);
+	}
+	assert_int_equal(judge(again, from(7, 2, 3, 3, 0), NULL), APPEND_OLD_DUPLICATE);
+	assert_int_equal(judge(again, from(7, 2, 21, 3, 0), NULL), APPEND_NEW);
+	assert_int_equal(judge(again, from(8, 0, 3, 3, 0), &base), APPEND_DUPLICATE);
+	assert_int_equal(judge(again, from(8, 0, 0, 3, 0), NULL), APPEND_OUT_OF_ORDER);	/* too long ago */
+	buf_free(&b);
+	producers_destroy(&ps);
+	producers_destroy(&again);
+}
+
+/* Times are the client's own: one with old ones stays while it is heard of. */
+static void
+producers_expire_when_silent(void **state)
+{
+	(void)state;
+	struct producers *ps = producers_create(NULL);
+	producers_note(ps, from(7, 0, 0, 1, 100).b, 5000);	/* its time: 1100 */
+	producers_note(ps, from(8, 0, 0, 1, 200).b, 6000);
+	producers_expire(ps, 1100, 9000);
+	assert_int_equal(producers_count(ps), 2);
+	producers_expire(ps, 9000, 5000);
+	assert_int_equal(producers_count(ps), 2);
+	producers_expire(ps, 9000, 5001);
+	assert_int_equal(producers_count(ps), 1);
+	assert_int_equal(judge(ps, from(8, 0, 0, 1, 0), NULL), APPEND_DUPLICATE);
+	assert_int_equal(judge(ps, from(7, 0, 0, 1, 0), NULL), APPEND_NEW);
+	producers_destroy(&ps);
+}
+
+/* A client may have as many ids as it sends batches; it pushes out its own, the oldest first. */
+static void
+producers_are_bounded(void **state)
+{
+	(void)state;
+	struct producers_budget budget = { 0, 100 };
+	struct producers *a = producers_create(&budget), *b = producers_create(&budget), *c;
+	struct append_result r;
+	for (int i = 0; i < 1000; i++) {
+		producers_note(a, from(1000 + i, 0, 0, 1, i).b, 1000);
+		producers_note(a, from(7, 0, i, 1, i).b, 1000);	/* never the silent one */
+	}
+	assert_int_equal(producers_count(a), 100);
+	assert_int_equal(producers_check(a, from(7, 0, 5000, 1, 0).b, &r), ERR_CONFLICT);
+	assert_int_equal(producers_check(a, from(1999, 0, 5000, 1, 0).b, &r), ERR_CONFLICT);
+	assert_ok(producers_check(a, from(1000, 0, 5000, 1, 0).b, &r));	/* not known any more */
+	for (int i = 0; i < 1000; i++)
+		producers_note(b, from(1000 + i, 0, 0, 1, i).b, 1000);
+	assert_int_equal(producers_count(b), PRODUCERS_LEAST);
+	assert_int_equal(budget.n, 100 + PRODUCERS_LEAST);
+	/* The order outlives a restart. */
+	struct buf out;
+	buf_init(&out, 1 << 20);
+	producers_encode(a, UINT64_MAX, &out);
+	producers_destroy(&a);
+	assert_int_equal(budget.n, PRODUCERS_LEAST);
+	c = producers_create(&budget);
+	assert_ok(producers_decode(c, out.p, out.n, 1000));
+	for (int i = 0; i < 20; i++)
+		producers_note(c, from(i, 0, 0, 1, i).b, 1000);
+	assert_int_equal(producers_check(c, from(1999, 0, 5000, 1, 0).b, &r), ERR_CONFLICT);
+	assert_ok(producers_check(c, from(1903, 0, 5000, 1, 0).b, &r));
+	producers_expire(c, INT64_MAX, UINT64_MAX);
+	producers_destroy(&b);
+	assert_int_equal(budget.n, 0);
+	producers_destroy(&c);
+	buf_free(&out);
+}
+
+TEST_MAIN(T(producers_are_bounded), T(producers_expire_when_silent), T(snapshots_keep_what_may_come_again), T(five_batches_are_remembered), T(sequences_wrap), T(snapshots_keep_the_newest),
     T(epochs_answer_where_they_end), T(checkpoints_are_whole_or_nothing),
     T(indexes_lead_before_the_batch), T(names_of_segments), T(states_move_by_the_table))
