@@ -175,6 +175,20 @@ partition_active(const struct partition *p)
 	return list_empty(&p->segments) ? NULL :
 	    CONTAINER_OF(p->segments.prev, struct segment, hook);
 }
+/* A walk through the segments whose steps let go of the lock. Begin with zeros. */
+struct segment_walk {
+	struct segment *at;		/* counted; NULL: none yet, or no more */
+	uint32_t generation;
+};
+/* The next segment, or NULL at the end; from the first one again where the log was cut or the
+ * one before has left it. walk_stop() after an earlier end. Locked. */
+struct segment *segment_walk_next(struct partition *p, struct segment_walk *w);
+static inline void
+segment_walk_stop(struct segment_walk *w)
+{
+	segment_put(w->at);
+	w->at = NULL;
+}
 /* The segment that holds offset, or the first one; NULL where there is none. Locked. */
 struct segment *partition_segment(const struct partition *p, int64_t offset);
 /* Drops written chunks: all, or while the cache is over its budget. Locked. */

@@ -54,19 +54,19 @@ store_forget_dead(struct store *s)
 static void
 remove_dead(struct store *s, uint64_t now)
 {
-	for (;;) {
-		struct dead *d = NULL;
-		lock_take(&s->mlock);
-		LIST_FOREACH(h, &s->dead) {
-			struct dead *one = CONTAINER_OF(h, struct dead, hook);
-			if (d == NULL && one->due <= now) {
-				list_del(h);
-				d = one;
-			}
-		}
-		lock_drop(&s->mlock);
-		if (d == NULL)
-			return;
+	struct list due;
+	list_init(&due);
+	lock_take(&s->mlock);
+	LIST_FOREACH(h, &s->dead) {
+		if (CONTAINER_OF(h, struct dead, hook)->due > now)
+			continue;
+		list_del(h);
+		list_add(&due, h);
+	}
+	lock_drop(&s->mlock);
+	LIST_FOREACH(h, &due) {
+		struct dead *d = CONTAINER_OF(h, struct dead, hook);
+		list_del(h);
 		int err = fs_rmtree(d->path);
 		if (err != 0 && err != ERR_NOTFOUND)
 			ev_warn(&s->ev, "cannot remove %s: %s", d->path, err_text(err));

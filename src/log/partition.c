@@ -585,6 +585,18 @@ store_fire_room(struct store *s, int err)
 }
 
 struct segment *
+segment_walk_next(struct partition *p, struct segment_walk *w)
+{
+	struct list *h = p->segments.next;
+	if (w->at != NULL && !w->at->removed && w->generation == p->generation)
+		h = w->at->hook.next;
+	segment_put(w->at);
+	w->generation = p->generation;
+	w->at = h == &p->segments ? NULL : segment_get(CONTAINER_OF(h, struct segment, hook));
+	return w->at;
+}
+
+struct segment *
 partition_segment(const struct partition *p, int64_t offset)
 {
 	for (const struct list *h = p->segments.prev; h != &p->segments; h = h->prev) {

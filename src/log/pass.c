@@ -21,7 +21,7 @@
 #include "log/sequence.h"
 
 #define FULL_LOOK_MS 1000u
-#define BULK 32		/* partitions: more are synced together */
+#define BULK 32		/* segments: more are synced together */
 
 void
 store_note_written(struct store *s, int64_t bytes)
@@ -250,14 +250,30 @@ has_news(struct partition *p)
 	return yes;
 }
 
-/* With many partitions to sync, one sync of the file system does the work of all; the
+/* How many segments a checkpoint would sync. */
+static size_t
+unsynced_segments(struct partition *p)
+{
+	size_t n = 0;
+	lock_take(&p->lock);
+	for (struct list *h = p->segments.prev; h != &p->segments; h = h->prev) {
+		const struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (g->synced >= g->size && g->dir_synced)
+			break;	/* they are synced oldest first */
+		n++;
+	}
+	lock_drop(&p->lock);
+	return n;
+}
+
+/* With many segments to sync, one sync of the file system does the work of all; the
  * sync of each file afterwards finds nothing to write and only tells its own errors. */
 static bool
 write_bulk(struct store *s, struct partition **v, size_t n)
 {
 	size_t news = 0;
 	for (size_t i = 0; i < n; i++)
-		news += has_news(v[i]);
+		news += has_news(v[i]) ? unsynced_segments(v[i]) : 0;
 	if (news < BULK)
 		return false;
 	for (size_t i = 0; i < n; i++)

@@ -21,18 +21,9 @@
 #include "log/mend.h"
 #include "log/seal.h"
 
-static int64_t
-total(const struct partition *p)
-{
-	int64_t n = 0;
-	for (const struct list *h = p->segments.next; h != &p->segments; h = h->next)
-		n += CONTAINER_OF(h, struct segment, hook)->size;
-	return n;
-}
-
 /* Why the first segment may go; NULL where it must stay. Locked. */
 static const char *
-may_go(const struct partition *p, const struct segment *g, int64_t wall_ms, bool by_time)
+may_go(const struct partition *p, const struct segment *g, int64_t wall_ms, bool by_time, int64_t total)
 {
 	const struct log_config *c = &p->config;
 	if (g->size == 0 || g->written < g->size || g->end > p->durable.offset)
@@ -45,7 +36,7 @@ may_go(const struct partition *p, const struct segment *g, int64_t wall_ms, bool
 	int64_t time = g->max_time >= 0 ? g->max_time : g->file_time;
 	if (by_time && c->retention_ms >= 0 && time >= 0 && wall_ms - time > c->retention_ms)
 		return "retention.ms";
-	if (c->retention_bytes >= 0 && total(p) - g->size >= c->retention_bytes)
+	if (c->retention_bytes >= 0 && total - g->size >= c->retention_bytes)
 		return "retention.bytes";
 	return NULL;
 }
@@ -75,14 +66,14 @@ look_at_file(struct partition *p)
 
 /* Takes the first segment out if it may go; counted. */
 static struct segment *
-take_first(struct partition *p, int64_t wall_ms, bool by_time, const char **ret_reason)
+take_first(struct partition *p, int64_t wall_ms, bool by_time, int64_t total, const char **ret_reason)
 {
 	lock_take(&p->lock);
 	/* Of a full disk, too: it is what makes room there. */
 	bool may = (p->state == LOG_ONLINE || p->state == LOG_FULL) && p->configured;
 	struct segment *g = list_empty(&p->segments) || !may ? NULL :
 	    CONTAINER_OF(p->segments.next, struct segment, hook);
-	*ret_reason = g == NULL ? NULL : may_go(p, g, wall_ms, by_time);
+	*ret_reason = g == NULL ? NULL : may_go(p, g, wall_ms, by_time, total);
 	if (*ret_reason == NULL) {
 		lock_drop(&p->lock);
 		return NULL;
@@ -157,12 +148,14 @@ partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 	struct segment *g;
 	unsigned n = 0;
 	partition_mend_indexes(p);
+	int64_t total = (int64_t)partition_size(p);	/* what comes meanwhile counts next time */
 	lock_take(&p->io);
-	while (look_at_file(p), (g = take_first(p, wall_ms, by_time, &reason)) != NULL) {
+	while (look_at_file(p), (g = take_first(p, wall_ms, by_time, total, &reason)) != NULL) {
 		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
 		keep_offset(p);
 		partition_bury_segment(p, g);
 		fd_retire(&g->file);	/* the cached tail may keep the segment for long */
+		total -= g->size;
 		segment_put(g);
 		n++;
 	}

@@ -79,29 +79,29 @@ saving_done(struct saving *s, int err)
 void
 partition_save_indexes(struct partition *p, bool all)
 {
-	for (;;) {
+	struct segment_walk w = { NULL, 0 };
+	for (int err = 0; err == 0;) {
+		struct segment *g;
 		struct saving s;
 		bool found = false;
 		lock_take(&p->lock);
-		for (struct list *h = p->segments.next; h != &p->segments && !found; h = h->next) {
-			struct segment *g = CONTAINER_OF(h, struct segment, hook);
-			bool active = h->next == &p->segments;
+		while (!found && (g = segment_walk_next(p, &w)) != NULL) {
+			bool active = g->hook.next == &p->segments;
 			if (g->on_disk && !g->sealed && (!active || all))
 				found = saving_take(p, g, &s);
 		}
 		lock_drop(&p->lock);
 		if (!found)
-			return;
-		int err = saving_write(&s);
+			break;
+		err = saving_write(&s);
 		lock_take(&p->lock);
 		saving_done(&s, err);
 		lock_drop(&p->lock);
 		mem_free(s.ats);
 		mem_free(s.times);
-		segment_put(s.segment);
-		if (err != 0)
-			return; /* a hint less */
+		segment_put(s.segment);	/* after an error: a hint less */
 	}
+	segment_walk_stop(&w);
 }
 
 static int

@@ -33,6 +33,7 @@ struct segment {
 	uint64_t dice;			/* its part of segment.jitter.ms */
 	bool on_disk;			/* the .log file exists */
 	bool dir_synced;		/* and its directory entry is durable */
+	bool naming;			/* or will be, by the sync of the directory that goes on */
 	bool sealed;			/* closed: indexes are on disk */
 	bool learned;			/* its time index was asked for its greatest time */
 	bool mended;			/* and the files were looked at (mend.c), or are this run's */

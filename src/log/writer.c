@@ -281,14 +281,12 @@ struct mark {
 /* The oldest segment with bytes in the file that are not known to be on the disk
  * (counted); false when there is none. */
 static bool
-unsynced(struct partition *p, struct mark *m)
+unsynced(struct partition *p, struct segment_walk *w, struct mark *m)
 {
+	struct segment *g;
 	bool found = false;
 	lock_take(&p->lock);
-	LIST_FOREACH(h, &p->segments) {
-		struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		if (p->state == LOG_DELETED)
-			break;
+	while (p->state != LOG_DELETED && (g = segment_walk_next(p, w)) != NULL) {
 		if (!g->on_disk || (g->synced >= g->written && g->dir_synced))
 			continue;
 		*m = (struct mark){ segment_get(g), g->written,
@@ -298,6 +296,29 @@ unsynced(struct partition *p, struct mark *m)
 	}
 	lock_drop(&p->lock);
 	return found;
+}
+
+/* The names of all segments that have files by now: one sync of the directory. Only one
+ * thread at a time syncs a partition. */
+static int
+sync_names(struct partition *p)
+{
+	lock_take(&p->lock);
+	LIST_FOREACH(h, &p->segments) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		g->naming = g->on_disk && !g->dir_synced;
+	}
+	lock_drop(&p->lock);
+	int err = fs_sync_dir(p->dir);
+	lock_take(&p->lock);
+	LIST_FOREACH(h, &p->segments) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (err == 0 && g->naming)
+			g->dir_synced = true;
+		g->naming = false;
+	}
+	lock_drop(&p->lock);
+	return err;
 }
 
 static int
@@ -310,7 +331,7 @@ sync_segment(struct partition *p, const struct mark *m)
 	err = fs_sync(fd);
 	fd_unpin(&p->store->fds, &g->file);
 	if (err == 0 && !m->dir_synced)
-		err = fs_sync_dir(p->dir);
+		err = sync_names(p);
 	atomic_fetch_add(&p->store->n_syncs, 1);
 	return err;
 }
@@ -340,9 +361,10 @@ partition_flush(struct partition *p)
 int
 partition_sync_files(struct partition *p)
 {
+	struct segment_walk w = { NULL, 0 };
 	struct mark m;
 	int err = 0;
-	while (err == 0 && unsynced(p, &m)) {
+	while (err == 0 && unsynced(p, &w, &m)) {
 		err = sync_segment(p, &m);
 		lock_take(&p->lock);
 		if (m.segment->removed || p->generation != m.generation || p->state == LOG_DELETED) {
@@ -356,6 +378,7 @@ partition_sync_files(struct partition *p)
 		lock_drop(&p->lock);
 		segment_put(m.segment);
 	}
+	segment_walk_stop(&w);
 	return err;
 }
 
