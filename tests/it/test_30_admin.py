@@ -238,6 +238,46 @@ def test_where_an_epoch_ended(shared, admin, wire):
         assert (got["error_code"], got["diverging_epoch"]["epoch"], got["diverging_epoch"]["end_offset"]) == want
 
 
+FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH = 74, 75
+
+
+def test_what_a_restart_keeps(broker):
+    """Partitions, records, what was deleted of them; the leader epoch after a clean stop, and one more after a kill."""
+    broker.ctl("topic", "create", "kept", "-p", "5")
+    for n, (end, want) in enumerate([(None, 0), ("stop", 0), ("kill", 1), ("kill", 2), ("stop", 2)]):
+        if end is not None:
+            broker.kill() if end == "kill" else broker.stop()
+            broker.start()
+        with speak(broker) as c:
+            if end is None:
+                broker.kcat("-P", "-t", "kept", "-p", "0", stdin="a\nb\nc\n")
+                c.call("delete_records", 2, timeout_ms=1000, topics=[
+                    {"name": "kept", "partitions": [{"partition_index": 0, "offset": 1}]}])
+            m = c.call("metadata", 9, topics=[{"name": "kept"}])
+            found = {p["partition_index"]: p["leader_epoch"] for p in m["topics"][0]["partitions"]}
+            assert (m["controller_id"], found) == (1, dict.fromkeys(range(5), want)), end
+
+            def of(timestamp):
+                a = c.call("list_offsets", 7, replica_id=-1, isolation_level=0, topics=[
+                    {"name": "kept", "partitions": [{"partition_index": 0, "timestamp": timestamp}]}])["topics"][0]["partitions"][0]
+                return a["offset"], a["leader_epoch"]
+            assert (of(-2), of(-1)) == ((1, 0), (3 + max(n - 1, 0), [0, 0, 0, 1, 2][n]))
+            if n > 0:
+                broker.kcat("-P", "-t", "kept", "-p", "0", stdin=f"{n}\n")
+            ends = [c.call("offset_for_leader_epoch", 4, replica_id=-1, topics=[{"topic": "kept", "partitions": [
+                {"partition": 0, "current_leader_epoch": -1, "leader_epoch": e}]}])["topics"][0]["partitions"][0]["end_offset"]
+                for e in range(4)]
+            assert ends == [[3, -1, -1, -1], [4, -1, -1, -1], [4, 5, -1, -1], [4, 5, 6, -1], [4, 5, 7, -1]][n]
+            for epoch, code in ((want, 0), (want + 1, UNKNOWN_LEADER_EPOCH), (want - 1, FENCED_LEADER_EPOCH)):
+                if epoch < 0:
+                    continue
+                got = c.call("fetch", 11, replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=1000, isolation_level=0, topics=[
+                    {"topic": "kept", "partitions": [{"partition": 0, "current_leader_epoch": epoch, "fetch_offset": 1,
+                                                      "partition_max_bytes": 1000}]}])["responses"][0]["partitions"][0]
+                assert got["error_code"] == code, (end, epoch)
+    assert broker.kcat("-C", "-t", "kept", "-p", "0", "-e", "-o", "beginning").stdout == "b\nc\n1\n2\n3\n4\n"
+
+
 # Settings.
 
 def test_settings_of_topics(admin):
