@@ -206,14 +206,16 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promise
 }
 
 /* Whether the part of a segment below byte `at` need not be read for its indexes' sake:
- * then its greatest time is known. */
+ * then its greatest time is known. Where it is too short for an entry nothing is looked at:
+ * ten thousand partitions must start at once. */
 static bool
 indexed(const struct partition *p, struct segment *g, int64_t at)
 {
 	int64_t size = g->size;
-	struct index_time end;
+	struct index_time end = { -1, -1 };
 	g->size = at;
-	bool good = segment_indexes_good(g, p->config.index_interval_bytes, false, &end);
+	bool good = at <= p->config.index_interval_bytes ||
+	    segment_indexes_good(g, p->config.index_interval_bytes, false, &end);
 	g->size = size;
 	if (good)
 		segment_learn(g, &g->max_time, &g->max_time_offset);
