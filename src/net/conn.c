@@ -2,8 +2,9 @@
 /*
  * Reading: what is there is read into the loop's scratch and every complete
  * frame is handled where it lies; the beginning of an incomplete one moves to
- * the connection's own buffer, which grows as bytes arrive and never by what
- * the length field promises. From then on bytes are read directly behind it.
+ * the connection's own buffer. Before the login, and for more than WHOLE_FRAME, that
+ * grows as bytes arrive and not by what the length field promises. From then on bytes are
+ * read directly behind it.
  *
  * Writing: replies are queued in the order of their requests; once a turn, those
  * at the head that are complete go out in one write. What the socket does not
@@ -29,7 +30,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define READS_A_TURN	4		/* of the scratch's size; then others have their turn */
+#define BYTES_A_TURN	(2u << 20)	/* then others have their turn */
+#define READS_A_TURN	16
+#define WHOLE_FRAME	(1u << 20)	/* room for so much is made at once */
+#define STEP_MIN	(64u << 10)	/* of a buffer that grows */
 #define IOV_A_WRITE	64
 #define LENGTH_BYTES	4
 
@@ -294,15 +298,21 @@ take_frames(struct conn *c, const uint8_t *p, size_t n)
 	return used;
 }
 
-/* The beginning of a frame. Room for all of it at once, where that is not more than twice
- * what has come, so that the rest needs no second copy. */
+/* Room that may be made for a frame of which n bytes have come: all of it, where that is not
+ * more than twice as much, or a little of what the user may send anyway. */
+static size_t
+room_for_frame(const struct conn *c, size_t all, size_t n)
+{
+	bool whole = all <= 2 * n || (c->state == CONN_READY && all <= WHOLE_FRAME);
+	return whole && all > n ? all : n;
+}
+
+/* The beginning of a frame. */
 static void
 keep(struct conn *c, const uint8_t *p, size_t n)
 {
-	if (n >= LENGTH_BYTES && c->in.n == 0) {
-		size_t all = LENGTH_BYTES + (size_t)(uint32_t)frame_length(p);
-		(void)buf_reserve(&c->in, all <= 2 * n ? all : n);
-	}
+	if (n >= LENGTH_BYTES && c->in.n == 0)
+		(void)buf_reserve(&c->in, room_for_frame(c, LENGTH_BYTES + (size_t)(uint32_t)frame_length(p), n));
 	if (c->state != CONN_CLOSED && n > 0 && buf_add(&c->in, p, n) != 0)
 		conn_close(c, "no memory for its requests");
 }
@@ -342,55 +352,68 @@ transport_write(struct conn *c, const struct iovec *iov, int n, size_t *ret_n)
 	return err;
 }
 
-/* Room for the rest of the frame at hand, but never for more than has come. */
+/* What is still to come of the frame whose beginning is kept. */
+static size_t
+rest_of_frame(const struct conn *c)
+{
+	int64_t all = LENGTH_BYTES, have = (int64_t)c->in.n;
+	if (have >= LENGTH_BYTES)
+		all += frame_length(c->in.p);
+	return all > have ? (size_t)(all - have) : 0;
+}
+
+/* Room for it; where it was not made at once, never for more than has come. */
 static size_t
 room_for_rest(struct conn *c)
 {
-	size_t have = c->in.n, rest = LENGTH_BYTES;
-	if (have >= LENGTH_BYTES)
-		rest = LENGTH_BYTES + (size_t)frame_length(c->in.p) - have;
-	else
-		rest -= have;
-	size_t step = have < 65536 ? 65536 : have;
+	size_t have = c->in.n, rest = rest_of_frame(c), room = c->in.cap - have;
+	size_t step = have < STEP_MIN ? STEP_MIN : have;
+	step = step < room ? room : step;
 	rest = rest < step ? rest : step;
 	return buf_reserve(&c->in, rest) == 0 ? rest : 0;
 }
 
 static int
-read_some(struct conn *c)
+read_rest(struct conn *c, size_t *ret_n)
+{
+	size_t room = room_for_rest(c);
+	int err = room == 0 ? ERR_NOMEM : transport_read(c, c->in.p + c->in.n, room, ret_n);
+	if (err == 0) {
+		c->in.n += *ret_n;
+		take_kept(c);
+	}
+	return err;
+}
+
+static int
+read_some(struct conn *c, size_t *ret_n)
 {
 	struct transport_scratch *scratch = loop_scratch(c->loop);
-	size_t n, room;
-	int err;
-	if (c->in.n > 0) {
-		room = room_for_rest(c);
-		err = room == 0 ? ERR_NOMEM : transport_read(c, c->in.p + c->in.n, room, &n);
-		if (err == 0) {
-			c->in.n += n;
-			take_kept(c);
-		}
-		return err;
-	}
+	if (c->in.n > 0)
+		return read_rest(c, ret_n);
 	uint8_t *plain = scratch->plain;
-	err = transport_read(c, plain, scratch->size, &n);
+	int err = transport_read(c, plain, scratch->size, ret_n);
 	if (err != 0)
 		return err;
 	c->in_frame = true;
-	size_t used = take_frames(c, plain, n);
+	size_t used = take_frames(c, plain, *ret_n);
 	c->in_frame = false;
-	keep(c, plain + used, n - used);
+	keep(c, plain + used, *ret_n - used);
 	return 0;
 }
 
 static void
 read_turn(struct conn *c)
 {
+	size_t n, all = 0;
 	take_kept(c);
-	for (int i = 0; i < READS_A_TURN && c->state != CONN_CLOSED && may_read(c); i++) {
-		int err = read_some(c);
+	for (int i = 0; i < READS_A_TURN && all < BYTES_A_TURN && c->state != CONN_CLOSED && may_read(c); i++) {
+		int err = read_some(c, &n);
 		if (err == ERR_AGAIN)
 			break;
-		if (err != 0 && c->state != CONN_CLOSED) {
+		if (err == 0)
+			all += n;
+		else if (c->state != CONN_CLOSED) {
 			bool plain_end = err == ERR_CLOSED && c->in.n == 0;
 			conn_close(c, plain_end ? NULL : c->transport->ops->reason(c->transport));
 		}
