@@ -10,7 +10,8 @@
  * The file is opened for each such write: that costs two microseconds, and no second
  * descriptor has to be kept. Where O_DIRECT is refused (tmpfs) it is not asked for again. Where
  * acks wait for the page cache alone (`os`, `interval`) and the disk is slow or busy, the
- * page cache takes the writes for a while.
+ * page cache takes the writes for a while. One slow write is no sign of that: it may have waited
+ * for a processor, and the page cache costs more of that.
  */
 #include "log/direct.h"
 
@@ -24,6 +25,7 @@
 #define NS_PER_BYTE	5		/* slower than 200 MB/s: slow */
 #define SLOW_SPARE_NS	(5 * NS_PER_MS)
 #define SLOW_FOR_NS	NS_PER_SEC
+#define SLOW_IN_A_ROW	4		/* writes */
 #define PIECES		8
 
 /* What goes through the page cache next. */
@@ -86,7 +88,9 @@ write_blocks(struct direct *d, int fd, const uint8_t *p, size_t n, int64_t at, b
 	int err = fs_pwrite(fd, p, n, at);
 	if (awaited) {
 		uint64_t now = clock_mono_ns();
-		if (now - start > SLOW_SPARE_NS + n * NS_PER_BYTE)
+		if (now - start <= SLOW_SPARE_NS + n * NS_PER_BYTE)
+			atomic_store(&d->slow_n, 0);
+		else if (atomic_fetch_add(&d->slow_n, 1) + 1 >= SLOW_IN_A_ROW)
 			atomic_store(&d->slow_until, now + SLOW_FOR_NS);
 	}
 	return err;

@@ -14,6 +14,7 @@
 
 struct direct {
 	_Atomic bool off;		/* the file system does not take it */
+	_Atomic unsigned slow_n;	/* writes in a row that took too long */
 	_Atomic uint64_t slow_until;	/* monotonic ns: the disk is slower than its cache */
 };
 
