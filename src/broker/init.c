@@ -289,6 +289,15 @@ hostport_text(struct work *w, const struct conf_hostport *hp)
 	    brackets(hp->host, "]"), hp->port);
 }
 
+/* Whose tenant the login name says, unless its @ would name one for the administrator. */
+static const char *
+tenant_lines(const struct work *w)
+{
+	return strchr(w->in->admin, '@') != NULL ? "" :
+	    "    # anna@acme logs in to the tenant acme, anna to main; without this line @ is a plain character.\n"
+	    "    tenant: from-login\n";
+}
+
 static int
 step_config(struct work *w)
 {
@@ -302,14 +311,14 @@ step_config(struct work *w)
 	    "  main:\n"
 	    "    address: \"%.*s\"\n"
 	    "    advertised: \"%.*s\"\n"
-	    "    protocol: SASL_SSL\n"
+	    "    protocol: SASL_SSL\n%s"
 	    "    mechanisms: [SCRAM-SHA-256, SCRAM-SHA-512]\n\n"
 	    "# The server's key and certificate, and the authority for client certificates.\n"
 	    "# A new server certificate: schlossd cert.\n"
 	    "ssl.keystore.location: tls/server.pem\n"
 	    "ssl.truststore.location: tls/ca.pem\n",
 	    w->system ? w->data.final : "data", STR_ARG(user),
-	    STR_ARG(hostport_text(w, &w->listen)), STR_ARG(hostport_text(w, &w->told)));
+	    STR_ARG(hostport_text(w, &w->listen)), STR_ARG(hostport_text(w, &w->told)), tenant_lines(w));
 	return put_file(w, "schlossd.yaml", text);
 }
 

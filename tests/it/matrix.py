@@ -169,8 +169,6 @@ class Site:
     def __init__(self, cells=True, settings=""):
         self.schema = twin.Schema()
         self.broker = Broker(f"{SETTINGS}\n{settings}")
-        text = self.broker.yaml.read_text().replace("protocol: SASL_SSL", "protocol: SASL_SSL\n    tenant: from-login")
-        self.broker.yaml.write_text(text)
         self.anonymous_port = free_port()
         self.broker.add_listener("OPEN", f"address: 127.0.0.1:{self.anonymous_port}\nprotocol: SSL\n"
                                          "client.auth: none\nallow.anonymous: true")

@@ -11,8 +11,6 @@ from harness import SCHLOSSD, Broker, run
 def site():
     """A broker whose login names carry the tenant."""
     b = Broker("auto.create.topics.enable: true")
-    text = b.yaml.read_text().replace("protocol: SASL_SSL", "protocol: SASL_SSL\n    tenant: from-login")
-    b.yaml.write_text(text)
     b.start()
     yield b
     b.remove()

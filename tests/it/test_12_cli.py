@@ -158,11 +158,14 @@ def test_the_root_shows_the_tenants(site):
 
 
 def test_a_client_file_that_nobody_gets_in_by_is_told_of(site):
-    """The listener that init makes has the tenant main, and takes nobody of another one."""
+    """The listener that init makes takes the tenant from the login name: a name with an @ in main gets in nowhere."""
     conf = site.dir / "dora.conf"
-    p = site.ctl("tenant", "create", "far", "--admin", "dora", "--conf", conf)
-    assert "warning: no login as dora@far" in p.stderr and "tenant: from-login" in p.stderr
+    assert site.ctl("tenant", "create", "far", "--admin", "dora", "--conf", conf).stderr == ""
+    assert "dora" in site.ctl("id", conf="dora").stdout
     site.ctl("tenant", "delete", "far")
+    p = site.ctl("user", "create", "dora@example.org", "--conf", site.dir / "mail.conf")
+    assert "warning: no login as dora@example.org" in p.stderr and "tenant: main" in p.stderr
+    site.ctl("user", "delete", "dora@example.org")
     assert site.ctl("user", "create", "fine", "--conf", site.dir / "fine.conf").stderr == ""
 
 
