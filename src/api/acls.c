@@ -9,6 +9,8 @@
 #include "acl/describe.h"
 #include "api/authorize.h"
 #include "api/changes.h"
+#include "api/groups.h"
+#include "api/session.h"
 #include "meta/tree.h"
 
 struct acl_binding
@@ -104,6 +106,24 @@ api_describe_acls(struct request *rq, const void *vin, void *vout)
 
 /* ---- CreateAcls ---- */
 
+/* A group by use may have ended while its owner's rule was made: then nobody else would take
+ * the rule away, and the next owner of the name would inherit it. */
+static bool
+group_stays(struct request *rq, const struct rule_change *r)
+{
+	struct name name = NAME(request_tenant(rq), r->binding.name);
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), name.tenant);
+	const struct acl_node *n = t == NULL ? NULL : acl_tenant_node(t, ACL_GROUP, name.s);
+	if (!r->by_owner || r->owner.p != NULL || rq->core->groups == NULL)
+		return true;
+	if (n == NULL)
+		n = group_node(rq, name);
+	if (n != NULL && str_eq(n->owner, rq->session->principal.user.s))
+		return true;
+	groups_ended(rq->core->groups, name);
+	return false;
+}
+
 static enum api_turn
 created(struct request *rq)
 {
@@ -112,11 +132,13 @@ created(struct request *rq)
 	for (int32_t i = 0; i < c->n; i++) {
 		struct rule_change *r = &c->rules[i];
 		enum change_result res = r->result != CHANGE_OK ? r->result : c->change.result;
+		if (res == CHANGE_OK && !group_stays(rq, r))
+			res = CHANGE_SECURITY;
 		if (res == CHANGE_OK || out->results.v[i].error_code != 0)
 			continue;
 		out->results.v[i].error_code = (int16_t)change_code(res);
 		out->results.v[i].error_message = change_text(rq, res,
-		    res == r->result ? &r->why : &c->change.why);
+		    res == c->change.result ? &c->change.why : &r->why);
 	}
 	return API_ANSWER;
 }
@@ -129,6 +151,7 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 	struct rules_add *c = rq->state = arena_zalloc(rq->arena, sizeof(*c));
 	size_t most = in->creations.n > 0 ? (size_t)in->creations.n : 0;
 	bool any = false;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), request_tenant(rq));
 	c->tenant = request_tenant(rq);
 	c->rules = arena_zalloc(rq->arena, (most + 1) * sizeof(*c->rules));
 	for (c->n = 0; c->n < in->creations.n; c->n++) {
@@ -144,6 +167,8 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 			acl_rule_unref(&rule);
 			if (!acls_may(rq, &r->binding, &r->by_owner))
 				r->result = CHANGE_SECURITY;
+			const struct acl_node *n = acl_tenant_node(t, (enum acl_type)r->binding.type, r->binding.name);
+			r->owner = n == NULL ? STR_NULL : arena_str(rq->arena, n->owner);
 		}
 		a->error_code = (int16_t)change_code(r->result);
 		a->error_message = change_text(rq, r->result, &r->why);

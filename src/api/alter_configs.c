@@ -166,6 +166,7 @@ alter(struct request *rq)
 			continue;
 		}
 		r->alter.name = r->name;
+		r->alter.id = image_topic(rq->image, r->name)->id; /* the gate has found it */
 		r->alter.replace = s->replace;
 		s->answers[s->topics.n] = i;
 		s->topics.topics[s->topics.n++] = r->alter;

@@ -47,7 +47,7 @@ one(struct request *rq, struct growth *g, const struct create_partitions_req_top
 		return;
 	g->partitions += in->count > t->partitions ? in->count - t->partitions : 0;
 	struct topic_grow *grow = &g->change.topics[g->change.n];
-	*grow = (struct topic_grow){ .name = in->name, .count = in->count };
+	*grow = (struct topic_grow){ .name = in->name, .id = t->id, .count = in->count };
 	grow->assignments.n = in->assignments.n < 0 ? -1 : 0;
 	ARRAY_FOREACH(const struct create_partitions_req_assignment, as, in->assignments)
 		*ARRAY_ADD(rq->arena, grow->assignments) = (struct topic_assignment){ 0, as->broker_ids.v,

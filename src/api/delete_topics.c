@@ -58,7 +58,7 @@ one(struct request *rq, struct deletion *d, struct name name, const struct uuid 
 	a->topic_id = t->id;
 	d->partitions += t->partitions;
 	d->answers[d->change.n] = out->responses.n - 1;
-	d->change.topics[d->change.n++] = (struct topic_gone){ .name = a->name };
+	d->change.topics[d->change.n++] = (struct topic_gone){ .name = a->name, .id = t->id };
 }
 
 enum api_turn

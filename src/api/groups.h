@@ -33,6 +33,8 @@ void groups_stop(struct groups **groups);
 /* Loads the shard anew, whose log may hold something else than it did: after a
  * repair. Any thread. */
 void groups_reload(struct groups *groups, int32_t shard);
+/* A name is no group any more, or another's: the rules that its owner had set go. Any thread. */
+void groups_ended(void *groups, struct name name);
 /* A topic is gone: its offsets go. Any thread. */
 void groups_forget_topic(struct groups *groups, struct name topic);
 

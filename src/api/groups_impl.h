@@ -72,7 +72,5 @@ void *groups_work(void *groups);
 void groups_work_stop(struct groups *groups);
 /* Wants the shard loaded. Any thread, also under its lock. */
 void groups_want(struct home *home);
-/* coord_io's. */
-void groups_ended(void *groups, struct name group);
 /* Replays one shard's partition; not while its log is failed (ERR_AGAIN). */
 int groups_load(struct home *home);

@@ -176,8 +176,11 @@ struct setting {
 	ARRAY(int32_t) row;		/* of the result, for each of the list */
 	const struct tree_set_req_change *in;
 	int32_t at;
+	int tries;
 	struct tree_set_rsp *out;
 };
+
+#define TRIES_MAX 16		/* of a change whose nodes others change meanwhile */
 
 /* Whether who may make this change to one node; the node as it would be. */
 static enum kerr
@@ -232,8 +235,12 @@ set_node(struct walk *w, enum acl_type type, struct str name, const struct acl_n
 	r->mode = (int16_t)next.mode;
 	next.owner = r->owner;
 	next.team = r->team;
+	struct acl_node seen = *node;
+	seen.owner = arena_str(w->rq->arena, node->owner);
+	seen.team = arena_str(w->rq->arena, node->team);
 	*ARRAY_ADD(w->rq->arena, s->list) = (struct node_change){ .type = type,
-		.name = NAME(o.name.tenant, arena_str(w->rq->arena, name)), .node = next };
+		.name = NAME(o.name.tenant, arena_str(w->rq->arena, name)), .node = next, .seen = seen,
+		.before = by_use ? NODE_NONE : NODE_SEEN };
 	*ARRAY_ADD(w->rq->arena, s->row) = s->at;
 	return 0;
 }
@@ -260,10 +267,15 @@ plan_path(struct request *rq, struct setting *s)
 	}
 }
 
+static enum api_turn set_nodes(struct request *rq);
+
 static enum api_turn
 nodes_set(struct request *rq)
 {
 	struct setting *s = rq->state;
+	/* It was decided on what is no more: ask again what may be done to what is. */
+	if (s->change.change.result == CHANGE_CHANGED && s->tries < TRIES_MAX)
+		return set_nodes(rq);
 	for (int32_t i = 0; i < s->list.n; i++) {
 		struct node_change *c = &s->list.v[i];
 		struct tree_set_rsp_result *r = &s->out->results.v[s->row.v[i]];
@@ -275,15 +287,15 @@ nodes_set(struct request *rq)
 	return API_ANSWER;
 }
 
-enum api_turn
-api_tree_set(struct request *rq, const void *vin, void *vout)
+static enum api_turn
+set_nodes(struct request *rq)
 {
-	const struct tree_set_req *in = vin;
-	struct tree_set_rsp *out = vout;
-	struct setting *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
-	s->out = out;
+	const struct tree_set_req *in = rq->in;
+	struct setting *s = rq->state;
+	s->tries++;
+	s->list.n = s->row.n = s->out->results.n = 0;
 	for (int32_t i = 0; i < in->changes.n; i++)
-		WIRE_ADD(rq->arena, out->results, tree_set_rsp_result);
+		WIRE_ADD(rq->arena, s->out->results, tree_set_rsp_result);
 	for (s->at = 0; s->at < in->changes.n; s->at++) {
 		s->in = &in->changes.v[s->at];
 		plan_path(rq, s);
@@ -294,6 +306,15 @@ api_tree_set(struct request *rq, const void *vin, void *vout)
 	s->change.nodes = s->list.v;
 	s->change.n = s->list.n;
 	return own_submit(rq, &s->change.change, nodes_set);
+}
+
+enum api_turn
+api_tree_set(struct request *rq, const void *vin, void *vout)
+{
+	struct setting *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
+	(void)vin;
+	s->out = vout;
+	return set_nodes(rq);
 }
 
 /* ---- GroupCreate ---- */
@@ -351,7 +372,7 @@ api_group_create(struct request *rq, const void *vin, void *vout)
 	}
 	caller(rq, &w);
 	struct acl_node node = acl_new_node(image_acl(rq->image), &w, ACL_GROUP, tenant);
-	*n = (struct node_change){ .type = ACL_GROUP, .name = name, .node = { .mode = node.mode,
+	*n = (struct node_change){ .type = ACL_GROUP, .name = name, .before = NODE_NONE, .node = { .mode = node.mode,
 		.owner = arena_str(rq->arena, in->owner.p != NULL ? in->owner : node.owner),
 		.team = arena_str(rq->arena, in->team.p != NULL ? in->team : node.team) } };
 	if (in->mode >= 0)

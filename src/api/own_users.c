@@ -7,6 +7,7 @@
  */
 #include "acl/change.h"
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/own.h"
 #include "api/session.h"
 #include "meta/image.h"
@@ -107,7 +108,7 @@ inherit(const struct group *group, const struct group_owner *owner, void *arg)
 	    acl_tenant_node(t, ACL_GROUP, group->name.s) != NULL)
 		return;
 	h->any = true;
-	*ARRAY_ADD(arena, h->work->groups) = (struct node_change){ .type = ACL_GROUP,
+	*ARRAY_ADD(arena, h->work->groups) = (struct node_change){ .type = ACL_GROUP, .before = NODE_NONE,
 		.name = NAME(group->name.tenant, arena_str(arena, group->name.s)),
 		.node = { .owner = h->change->chown_to.n > 0 ? h->change->chown_to : STR(""),
 			.team = arena_str(arena, owner->team.p == NULL ? STR("") : owner->team),
@@ -142,6 +143,7 @@ plan_user(struct request *rq, struct user_work *w, int32_t row, uint32_t tenant,
 	struct acl_answer a;
 	enum kerr err = take_mechanisms(in->mechanisms.v, in->mechanisms.n, &c.mechanisms);
 	caller(rq, &who);
+	c.by_operator = who.is_operator;
 	if (!acl_may_user(image_acl(rq->image), &who, c.user, c.is_operator, &a))
 		return own_denied(rq, &who, &a);
 	for (int32_t i = 0; err == KERR_NONE && i < in->keys.n; i++) {
@@ -328,10 +330,12 @@ plan_team(struct request *rq, struct team_work *w, int32_t row, uint32_t tenant,
 		return KERR_INVALID_REQUEST;
 	if (!may_regroup(rq, tenant, in))
 		return KERR_CLUSTER_AUTHORIZATION_FAILED;
+	bool by_operator = !caller_limited(rq);
 	for (int32_t i = 0; i < (alone ? 1 : in->users.n); i++) {
 		struct team_change *c = ARRAY_ADD(rq->arena, w->list);
 		team_change_init(c);
 		c->kind = kind;
+		c->by_operator = by_operator;
 		c->tenant = tenant;
 		c->team = in->team;
 		c->user = alone ? STR("") : in->users.v[i];

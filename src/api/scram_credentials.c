@@ -93,6 +93,7 @@ api_describe_user_scram_credentials(struct request *rq, const void *vin, void *v
 
 struct altering {
 	struct users_change change;
+	bool by_operator;
 	int32_t *answers;
 	const uint8_t *repeated;
 	int32_t i;			/* place in the request, deletions first */
@@ -148,7 +149,8 @@ next(struct request *rq, struct name user, int8_t mechanism, enum scram_hash *re
 	if (a->error_code != KERR_NONE)
 		return NULL;
 	struct user_change *u = &s->change.users[s->change.n];
-	*u = (struct user_change){ .user = user, .team = STR(""), .make = true };
+	*u = (struct user_change){ .user = user, .team = STR(""), .make = true,
+		.by_operator = s->by_operator };
 	u->has_key[*ret_hash] = true;
 	s->answers[s->change.n++] = out->results.n - 1;
 	*ret_answer = a;
@@ -198,6 +200,7 @@ api_alter_user_scram_credentials(struct request *rq, const void *vin, void *vout
 		names[n++] = d->name;
 	ARRAY_FOREACH(const struct alter_user_scram_credentials_req_upsertion, u, in->upsertions)
 		names[n++] = u->name;
+	s->by_operator = !caller_limited(rq);
 	s->repeated = names_repeated(rq->arena, names, (int32_t)n);
 	s->answers = arena_zalloc(rq->arena, (most + 1) * sizeof(*s->answers));
 	s->change.users = arena_zalloc(rq->arena, (most + 1) * sizeof(*s->change.users));

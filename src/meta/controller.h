@@ -14,8 +14,10 @@
  * The one place that changes metadata. Changes run in order on the controller's
  * own thread: each plans nodes to write from the image that is current, commits
  * them as one multi, carries out what follows in the log (partitions), publishes
- * the new image, and reports. Permissions are the caller's matter; that what was
- * checked still exists is asked here again.
+ * the new image, and reports. Permissions are the caller's matter, who asks an image
+ * that may be older; what he asked about and what made him say yes (this topic, this
+ * node, no operator's record) is compared here again, or who asks without end would
+ * sooner or later be ahead of a change that takes the right away.
  */
 struct controller;
 struct change;

@@ -258,6 +258,14 @@ topics_create_init(struct topics_create *c)
 	c->change.carry_out = create_carry_out;
 }
 
+/* The topic of the name; NULL also where it is another since the gate was asked. */
+static const struct image_topic *
+topic_meant(struct plan *p, struct name name, const struct uuid *id)
+{
+	const struct image_topic *t = image_topic(plan_image(p), name);
+	return t == NULL || uuid_is_zero(id) || uuid_eq(&t->id, id) ? t : NULL;
+}
+
 /* ---- deleting ---- */
 
 void
@@ -280,7 +288,7 @@ delete_plan(struct change *change, struct plan *p)
 			continue;
 		bool by_id = g->name.s.n == 0;
 		const struct image_topic *t = by_id ? image_topic_by_id(plan_image(p), &g->id)
-		    : image_topic(plan_image(p), g->name);
+		    : topic_meant(p, g->name, &g->id);
 		if (t == NULL) {
 			g->result = by_id ? CHANGE_UNKNOWN_ID : CHANGE_NOT_FOUND;
 			continue;
@@ -321,7 +329,7 @@ topics_delete_init(struct topics_delete *c)
 static enum change_result
 plan_grow(struct plan *p, struct topics_grow *c, struct topic_grow *g)
 {
-	const struct image_topic *t = image_topic(plan_image(p), g->name);
+	const struct image_topic *t = topic_meant(p, g->name, &g->id);
 	if (t == NULL)
 		return CHANGE_NOT_FOUND;
 	if (g->count > PARTITIONS_MAX || g->count <= t->partitions) {
@@ -434,7 +442,7 @@ alter_one(struct plan *p, const struct topics_alter *c, struct topic_alter *t,
 static enum change_result
 plan_alter(struct plan *p, const struct topics_alter *c, struct topic_alter *a)
 {
-	const struct image_topic *t = image_topic(plan_image(p), a->name);
+	const struct image_topic *t = topic_meant(p, a->name, &a->id);
 	struct topic_overrides set = { { NULL } };
 	if (t == NULL)
 		return CHANGE_NOT_FOUND;

@@ -46,7 +46,7 @@ void topics_create_init(struct topics_create *c);
 
 struct topic_gone {
 	struct name name;
-	struct uuid id;			/* found by it where the name is empty; set when done */
+	struct uuid id;			/* found by it where the name is empty, else as in topic_grow; set when done */
 	enum change_result result;
 	int32_t partitions;		/* private */
 };
@@ -60,6 +60,7 @@ void topics_delete_init(struct topics_delete *c);
 
 struct topic_grow {
 	struct name name;
+	struct uuid id;			/* which topic of that name is meant; zero: any */
 	int32_t count;			/* partitions in all */
 	ARRAY(struct topic_assignment) assignments;	/* of the new ones; n < 0: none given */
 	enum change_result result;
@@ -85,6 +86,7 @@ struct topic_alteration {
 
 struct topic_alter {
 	struct name name;
+	struct uuid id;			/* as in topic_grow */
 	bool replace;			/* AlterConfigs: what is not named is unset */
 	ARRAY(struct topic_alteration) settings;
 	enum change_result result;

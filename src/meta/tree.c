@@ -58,12 +58,25 @@ tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct str na
 	}
 }
 
+static bool
+is_as_seen(const struct node_change *n, const struct acl_node *now)
+{
+	if (n->before == NODE_ANY)
+		return true;
+	if (n->before == NODE_NONE || now == NULL)
+		return n->before == NODE_NONE && now == NULL;
+	return str_eq(now->owner, n->seen.owner) && str_eq(now->team, n->seen.team) &&
+	    now->mode == n->seen.mode && now->create_mode == n->seen.create_mode;
+}
+
 static enum change_result
 plan_node(struct plan *p, struct node_change *n)
 {
 	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), n->name.tenant);
 	if (t == NULL)
 		return CHANGE_RESOURCE_NOT_FOUND;
+	if (!is_as_seen(n, acl_tenant_node(t, n->type, n->name.s)))
+		return CHANGE_CHANGED;
 	if (n->type == ACL_TOPIC && image_topic(plan_image(p), n->name) == NULL)
 		return CHANGE_NOT_FOUND;
 	if (n->node.owner.n > 0 && acl_tenant_user(t, n->node.owner) == NULL) {
@@ -214,6 +227,19 @@ is_owners(struct plan *p, uint32_t tenant, const struct acl_rule *rule, bool by_
 	return by_owner && (t == NULL || acl_tenant_rules(t, &rule->b, set_by_administrator, NULL) == 0);
 }
 
+/* A rule of an owner ends with the node, which may have ended, or be another's, since it was
+ * asked for. A group without a node is the coordinator's: its owner is asked when this is done. */
+static bool
+owner_stays(struct plan *p, uint32_t tenant, const struct rule_change *r)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), tenant);
+	const struct acl_node *n = t == NULL ? NULL
+	    : acl_tenant_node(t, (enum acl_type)r->binding.type, r->binding.name);
+	if (!r->by_owner || r->owner.p == NULL)
+		return true;
+	return n != NULL && str_eq(n->owner, r->owner);
+}
+
 static enum change_result
 rules_add_plan(struct change *change, struct plan *p)
 {
@@ -227,7 +253,10 @@ rules_add_plan(struct change *change, struct plan *p)
 			r->result = CHANGE_BAD_REQUEST;
 			continue;
 		}
-		rules_put_one(p, c->tenant, &rule->b, is_owners(p, c->tenant, rule, r->by_owner));
+		if (owner_stays(p, c->tenant, r))
+			rules_put_one(p, c->tenant, &rule->b, is_owners(p, c->tenant, rule, r->by_owner));
+		else
+			r->result = CHANGE_SECURITY;
 		acl_rule_unref(&rule);
 	}
 	return CHANGE_OK;

@@ -7,10 +7,13 @@
 /* Changes of permissions, rules and quotas; form and duties as in topics.h. */
 
 /* chmod, chown, chgrp of one node. Groups and transactional ids get a node here that
- * stays until it is deleted. */
+ * stays until it is deleted. The node is written whole, so whoever decided on one that
+ * is another meanwhile (or of another topic) is told: CHANGE_CHANGED. */
 struct node_change {
 	enum acl_type type;
 	struct name name;
+	enum { NODE_ANY, NODE_SEEN, NODE_NONE } before;	/* what was decided on */
+	struct acl_node seen;
 	struct acl_node node;		/* what it is to be, whole */
 	enum change_result result;
 	struct why why;
@@ -37,6 +40,7 @@ void names_end_init(struct names_end *c);
 struct rule_change {
 	struct acl_binding binding;
 	bool by_owner;			/* set by the right of ownership */
+	struct str owner;		/* of the node then, asked again; null: a group without one */
 	enum change_result result;
 	struct why why;
 };

@@ -334,12 +334,26 @@ delete_user(struct plan *p, struct user_change *x, bool exists)
 	return CHANGE_OK;
 }
 
+/* Asked here again: a record may have become an operator's since the gate was passed. */
+static enum change_result
+operators_only(const struct draft *d, bool by_operator, struct why *why)
+{
+	if (!d->u.is_operator || by_operator)
+		return CHANGE_OK;
+	why_set(why, 0, "only operators change an operator's record");
+	return CHANGE_SECURITY;
+}
+
 static enum change_result
 plan_user(struct plan *p, struct user_change *x)
 {
 	struct draft d;
 	bool exists = read_user(p, x->user, &d);
-	enum change_result r = CHANGE_BAD_REQUEST;
+	enum change_result r = operators_only(&d, x->by_operator, &x->why);
+	if (r != CHANGE_OK) {
+		mem_cleanse(&d.c, sizeof(d.c));
+		return r;
+	}
 	switch (x->kind) {
 	case USER_CREATE:	r = create_user(p, x, &d, exists); break;
 	case USER_DELETE:	r = delete_user(p, x, exists); break;
@@ -373,6 +387,29 @@ users_change_init(struct users_change *c)
 /* ---- teams ---- */
 
 static enum change_result
+join_team(struct draft *d, struct str team)
+{
+	if (in_team(d, team))
+		return CHANGE_OK;
+	if (d->u.n_teams == ACL_TEAMS_MAX)
+		return CHANGE_POLICY;
+	d->teams[d->u.n_teams++] = team;
+	if (d->u.team.n == 0)
+		d->u.team = team;
+	return CHANGE_OK;
+}
+
+static void
+leave_team(struct draft *d, struct str team)
+{
+	for (uint32_t i = 0; i < d->u.n_teams; i++)
+		if (str_eq(d->teams[i], team))
+			d->teams[i--] = d->teams[--d->u.n_teams];
+	if (str_eq(d->u.team, team))
+		d->u.team = d->u.n_teams > 0 ? d->teams[0] : STR("");
+}
+
+static enum change_result
 team_member(struct plan *p, struct team_change *c, bool add)
 {
 	struct draft d;
@@ -381,24 +418,17 @@ team_member(struct plan *p, struct team_change *c, bool add)
 		why_set(&c->change.why, 0, "there is no user '%.*s'", STR_ARG(c->user));
 		return CHANGE_RESOURCE_NOT_FOUND;
 	}
-	bool in = in_team(&d, c->team);
-	if (add && !in && d.u.n_teams == ACL_TEAMS_MAX)
-		return CHANGE_POLICY;
-	if (add && !in) {
-		d.teams[d.u.n_teams++] = c->team;
-		if (d.u.team.n == 0)
-			d.u.team = c->team;
-	}
-	for (uint32_t i = 0; !add && i < d.u.n_teams; i++)
-		if (str_eq(d.teams[i], c->team))
-			d.teams[i--] = d.teams[--d.u.n_teams];
-	if (!add && str_eq(d.u.team, c->team))
-		d.u.team = d.u.n_teams > 0 ? d.teams[0] : STR("");
-	if (add)
+	enum change_result r = operators_only(&d, c->by_operator, &c->change.why);
+	if (r == CHANGE_OK && add)
+		r = join_team(&d, c->team);
+	else if (r == CHANGE_OK)
+		leave_team(&d, c->team);
+	if (r == CHANGE_OK && add)
 		put_team(p, c->tenant, c->team);
-	put_user(p, user, &d);
+	if (r == CHANGE_OK)
+		put_user(p, user, &d);
 	mem_cleanse(&d.c, sizeof(d.c));
-	return CHANGE_OK;
+	return r;
 }
 
 /* What belonged to it or named it goes too, or the next team of that name would inherit: nobody

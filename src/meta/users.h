@@ -14,6 +14,7 @@ enum user_change_kind {
 struct user_change {
 	enum user_change_kind kind;
 	struct name user;
+	bool by_operator;		/* who asks is one; else no operator's record is touched */
 	uint32_t mechanisms;		/* CREATE, SET_MECHANISMS: MECH_BITs */
 	bool is_operator;		/* CREATE */
 	struct str team;		/* CREATE: the primary one; may be empty */
@@ -38,6 +39,7 @@ enum team_change_kind { TEAM_CREATE, TEAM_DELETE, TEAM_ADD, TEAM_REMOVE };
 struct team_change {
 	struct change change;
 	enum team_change_kind kind;
+	bool by_operator;		/* as in user_change */
 	uint32_t tenant;
 	struct str team, user;
 };

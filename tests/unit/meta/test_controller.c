@@ -581,7 +581,160 @@ nothing_is_published_before_the_answer(void **state)
 	room_free(&r);
 }
 
+/* ---- what was allowed of one thing is not done to another ---- */
+
+static struct uuid
+owned_topic(struct room *r, const char *owner)
+{
+	struct topic_new t = { .name = NAME(0, STR("thing")), .partitions = 1, .replication = 1, .owner = str_from(owner),
+		.team = STR(""), .mode = 0700 };
+	struct topics_create c = { .topics = &t, .n = 1 };
+	topics_create_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	assert_int_equal(t.result, CHANGE_OK);
+	return t.id;
+}
+
+static enum change_result
+delete_topic(struct room *r, const struct uuid *id)
+{
+	struct topic_gone g = { .name = NAME(0, STR("thing")), .id = *id };
+	struct topics_delete c = { .topics = &g, .n = 1 };
+	topics_delete_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	return g.result;
+}
+
+static enum change_result
+grow_topic(struct room *r, const struct uuid *id)
+{
+	struct topic_grow g = { .name = NAME(0, STR("thing")), .id = *id, .count = 2, .assignments = { NULL, -1 } };
+	struct topics_grow c = { .topics = &g, .n = 1 };
+	topics_grow_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	return g.result;
+}
+
+static enum change_result
+set_topic(struct room *r, const struct uuid *id)
+{
+	struct topic_alteration a = { STR("retention.ms"), STR("1000"), TOPIC_SET };
+	struct topic_alter t = { .name = NAME(0, STR("thing")), .id = *id, .settings = { &a, 1 } };
+	struct topics_alter c = { .topics = &t, .n = 1 };
+	topics_alter_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	return t.result;
+}
+
+static void
+changes_are_of_the_topic_that_was_meant(void **state)
+{
+	struct room r;
+	(void)state;
+	room_make(&r);
+	struct uuid first = owned_topic(&r, "admin");
+	assert_int_equal(delete_topic(&r, &first), CHANGE_OK);
+	struct uuid second = owned_topic(&r, "admin");
+	assert_int_equal(set_topic(&r, &first), CHANGE_NOT_FOUND);
+	assert_int_equal(grow_topic(&r, &first), CHANGE_NOT_FOUND);
+	assert_int_equal(delete_topic(&r, &first), CHANGE_NOT_FOUND);
+	assert_int_equal(set_topic(&r, &second), CHANGE_OK);
+	assert_int_equal(grow_topic(&r, &second), CHANGE_OK);
+	assert_int_equal(delete_topic(&r, &second), CHANGE_OK);
+	room_free(&r);
+}
+
+static enum change_result
+add_rule(struct room *r, const char *owner)
+{
+	struct rule_change rule = { .by_owner = true, .owner = str_from(owner), .binding = { ACL_TOPIC, ACL_LITERAL,
+		ACL_READ, ACL_ALLOW, STR("thing"), STR("User:x"), STR("*") } };
+	struct rules_add c = { .rules = &rule, .n = 1 };
+	rules_add_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	return rule.result;
+}
+
+static void
+owners_make_rules_while_they_are(void **state)
+{
+	struct room r;
+	(void)state;
+	room_make(&r);
+	assert_int_equal(add_rule(&r, "admin"), CHANGE_SECURITY);
+	owned_topic(&r, "admin");
+	assert_int_equal(add_rule(&r, "victim"), CHANGE_SECURITY);
+	assert_int_equal(acl_tenant_rule_count(tenant_of(&r, 0)), 0);
+	assert_int_equal(add_rule(&r, "admin"), CHANGE_OK);
+	assert_int_equal(acl_tenant_rule_count(tenant_of(&r, 0)), 1);
+	room_free(&r);
+}
+
+static enum change_result
+set_node(struct room *r, int before, const char *seen, const char *owner)
+{
+	struct node_change n = { .type = ACL_GROUP, .name = NAME(0, STR("g")), .before = before,
+		.seen = { .owner = str_from(seen), .team = STR(""), .mode = 0700 },
+		.node = { .owner = str_from(owner), .team = STR(""), .mode = 0700 } };
+	struct nodes_change c = { .nodes = &n, .n = 1 };
+	nodes_change_init(&c);
+	return submit(r, &c.change);
+}
+
+static void
+nodes_are_written_over_what_was_seen(void **state)
+{
+	struct room r;
+	(void)state;
+	room_make(&r);
+	assert_int_equal(user_is(&r, 0, USER_CREATE), CHANGE_OK);
+	assert_int_equal(set_node(&r, NODE_SEEN, "admin", "admin"), CHANGE_CHANGED);
+	assert_int_equal(set_node(&r, NODE_NONE, "", "admin"), CHANGE_OK);
+	assert_int_equal(set_node(&r, NODE_NONE, "", "victim"), CHANGE_CHANGED);
+	assert_int_equal(set_node(&r, NODE_SEEN, "victim", "victim"), CHANGE_CHANGED);
+	assert_int_equal(groups_of(&r, 0, "admin"), 1);
+	assert_int_equal(set_node(&r, NODE_SEEN, "admin", "victim"), CHANGE_OK);
+	assert_int_equal(groups_of(&r, 0, "victim"), 1);
+	room_free(&r);
+}
+
+static enum change_result
+team_is(struct room *r, enum team_change_kind kind, bool by_operator)
+{
+	struct team_change c = { .kind = kind, .by_operator = by_operator, .team = STR("crew"), .user = STR("admin") };
+	team_change_init(&c);
+	return submit(r, &c.change);
+}
+
+/* Whatever the record was when the gate was passed. */
+static void
+operators_records_are_the_operators(void **state)
+{
+	static const enum user_change_kind kinds[] = { USER_SET_KEYS, USER_DELETE_KEY, USER_LOCK, USER_UNLOCK,
+		USER_SET_MECHANISMS, USER_DELETE };
+	struct room r;
+	(void)state;
+	room_make(&r);
+	assert_int_equal(team_is(&r, TEAM_CREATE, false), CHANGE_OK);
+	assert_int_equal(team_is(&r, TEAM_ADD, false), CHANGE_SECURITY);
+	assert_int_equal(team_is(&r, TEAM_ADD, true), CHANGE_OK);
+	assert_int_equal(team_is(&r, TEAM_REMOVE, false), CHANGE_SECURITY);
+	assert_int_equal(team_is(&r, TEAM_DELETE, false), CHANGE_SECURITY);
+	assert_int_equal(team_is(&r, TEAM_DELETE, true), CHANGE_OK);
+	for (size_t i = 0; i < 12; i++) {
+		struct user_change u = { .kind = kinds[i / 2], .user = NAME(0, STR("admin")), .by_operator = i % 2 != 0,
+			.has_key = { true, false }, .keys = { { .iterations = 4096, .salt_len = 8 } }, .purge = true,
+			.mechanisms = MECH_BIT(MECH_PLAIN) };
+		struct users_change c = { .users = &u, .n = 1 };
+		users_change_init(&c);
+		assert_int_equal(submit(&r, &c.change), CHANGE_OK);
+		assert_int_equal(u.result, u.by_operator ? CHANGE_OK : CHANGE_SECURITY);
+	}
+	room_free(&r);
+}
+
 TEST_MAIN(T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
     T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nobody_inherits_from_a_half_deleted_user),
     T(a_half_deleted_tenant_is_empty_of_users), T(owners_rules_do_not_outlive_a_half_deleted_topic),
-    T(nothing_is_published_before_the_answer))
+    T(nothing_is_published_before_the_answer), T(changes_are_of_the_topic_that_was_meant),
+    T(owners_make_rules_while_they_are), T(nodes_are_written_over_what_was_seen), T(operators_records_are_the_operators))
