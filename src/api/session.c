@@ -68,6 +68,7 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	if (first)
 		s->tenant = p->user.tenant;
 	s->login_expires_ms = expires_ms;
+	s->login_requests = 0; /* the next login is counted for itself */
 	session_move(s, SESSION_READY);
 	if (!first)
 		return;
