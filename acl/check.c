@@ -282,17 +282,32 @@ ask_create(struct ask *ask)
 	return end_if(ask, dir_has(ask, dir, ACL_W), ACL_STEP_DIRECTORY);
 }
 
+/* Whether a rule denies to make the name, where this operation would. */
+static bool
+may_not_be_made(struct ask *ask)
+{
+	const struct acl_object *o = &ask->a.object;
+	if (!(o->type == ACL_GROUP && ask->a.op == ACL_READ) &&
+	    !(o->type == ACL_TXN && ask->a.op == ACL_WRITE))
+		return false;
+	ask->a.rule = acl_tenant_find_rule(ask->tenant, ask->who, ACL_DENY, ACL_CREATE, o->type,
+	    o->name.s, NULL);
+	return ask->a.rule != NULL;
+}
+
 static bool
 ask_named(struct ask *ask)
 {
 	const struct acl_object *o = &ask->a.object;
 	if (ask->a.op == ACL_CREATE)
 		return ask_create(ask);
-	if (rules_end(ask, o->type, o->name.s))
-		return ask->a.allow;
 	const struct acl_node *node = acl_tenant_node(ask->tenant, o->type, o->name.s);
 	if (node == NULL)
 		node = o->node;
+	if (node == NULL && may_not_be_made(ask))
+		return end(ask, ACL_STEP_DENY_RULE);
+	if (rules_end(ask, o->type, o->name.s))
+		return ask->a.allow;
 	return node == NULL ? ask_name(ask) : ask_node(ask, node);
 }
 

@@ -374,6 +374,31 @@ deny_rules_on_the_new_name_come_before_any_allow(void **state)
 	assert_true(may(c, "boss", ACL_CREATE, ACL_TOPIC, "public-1"));
 }
 
+/* Joining a new group makes it, and so does writing by a new transactional id. */
+static void
+who_may_not_make_a_name_does_not_by_use(void **state)
+{
+	struct castle *c = *state;
+	struct acl_who carl = user(c, 0, "carl");
+	struct acl_node used = { .owner = STR("carl"), .team = STR(""), .mode = 0700 };
+	struct acl_object o = obj(ACL_GROUP, 0, "secret-1");
+	struct acl_answer a;
+	rule(c, ACL_ALLOW, "User:carl", ACL_ALL, ACL_GROUP, ACL_PREFIXED, "secret-");
+	rule(c, ACL_ALLOW, "User:carl", ACL_ALL, ACL_TXN, ACL_PREFIXED, "secret-");
+	assert_true(may(c, "carl", ACL_READ, ACL_GROUP, "secret-1"));
+	rule(c, ACL_DENY, "User:*", ACL_CREATE, ACL_GROUP, ACL_PREFIXED, "secret-");
+	rule(c, ACL_DENY, "User:*", ACL_CREATE, ACL_TXN, ACL_PREFIXED, "secret-");
+	assert_false(acl_check(c->image, &carl, ACL_READ, &o, &a));
+	assert_int_equal(a.step, ACL_STEP_DENY_RULE);
+	assert_false(may(c, "carl", ACL_WRITE, ACL_TXN, "secret-1"));
+	assert_true(may(c, "carl", ACL_DESCRIBE, ACL_GROUP, "secret-1"));
+	assert_true(may(c, "carl", ACL_DELETE, ACL_GROUP, "secret-1"));
+	o.node = &used;
+	assert_true(acl_check(c->image, &carl, ACL_READ, &o, NULL));
+	set_node(c, 0, ACL_GROUP, "secret-1", "carl", "", 0700);
+	assert_true(may(c, "carl", ACL_READ, ACL_GROUP, "secret-1"));
+}
+
 static void
 create_is_given_by_a_rule_on_the_name_or_on_the_cluster(void **state)
 {
@@ -605,6 +630,7 @@ TEST_MAIN(CT(an_operator_is_a_record_of_main_with_the_flag),
     CT(deny_rules_imply_nothing_but_all),
     CT(four_the_mode_counts_for_owner_else_team_else_other),
     CT(five_what_nothing_allows_is_denied), CT(deny_rules_on_the_new_name_come_before_any_allow),
+    CT(who_may_not_make_a_name_does_not_by_use),
     CT(create_is_given_by_a_rule_on_the_name_or_on_the_cluster),
     CT(hosts_are_a_star_an_address_or_a_block), CT(principals_are_a_user_everybody_or_a_team),
     CT(patterns_are_literal_prefixed_or_a_star),
