@@ -139,26 +139,40 @@ count_groups(const struct acl_tenant *t)
 	return n;
 }
 
+/* Numbers tell how many tenants there were, and counts what one may not see. */
+static void
+list_tenant(struct request *rq, const struct acl_who *w, const struct image_tenant *it, struct tenant_list_rsp *out)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), it->number);
+	struct acl_object o = { ACL_TENANT, NAME(it->number, STR("")), NULL };
+	if (t == NULL)
+		return;
+	bool counts = acl_check(image_acl(rq->image), w, ACL_DESCRIBE, &o, NULL);
+	struct tenant_list_rsp_tenant *row = WIRE_ADD(rq->arena, out->tenants, tenant_list_rsp_tenant);
+	row->name = it->name;
+	row->number = w->is_operator ? (int32_t)it->number : -1;
+	row->cluster_id = str_from(it->cluster_id);
+	row->topics = counts ? (int32_t)it->topics : -1;
+	row->users = counts ? count_users(t) : -1;
+	row->groups = counts ? count_groups(t) : -1;
+}
+
 enum api_turn
 api_tenant_list(struct request *rq, const void *vin, void *vout)
 {
+	const struct tenant_list_req *in = vin;
 	struct tenant_list_rsp *out = vout;
 	struct acl_who w;
-	(void)vin;
+	uint32_t only;
+	out->error_code = (int16_t)own_tenant(rq, in->tenant, &only);
+	if (out->error_code != 0)
+		return API_ANSWER;
 	caller(rq, &w);
+	bool all = w.is_operator && in->tenant.p == NULL;
 	const struct image_tenant *it = image_next_tenant(rq->image, NULL);
-	for (; it != NULL; it = image_next_tenant(rq->image, it)) {
-		const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), it->number);
-		if (t == NULL || (!w.is_operator && it->number != request_tenant(rq)))
-			continue;
-		struct tenant_list_rsp_tenant *row = WIRE_ADD(rq->arena, out->tenants, tenant_list_rsp_tenant);
-		row->name = it->name;
-		row->number = (int32_t)it->number;
-		row->cluster_id = str_from(it->cluster_id);
-		row->topics = (int32_t)it->topics;
-		row->users = count_users(t);
-		row->groups = count_groups(t);
-	}
+	for (; it != NULL; it = image_next_tenant(rq->image, it))
+		if (all || it->number == only)
+			list_tenant(rq, &w, it, out);
 	return API_ANSWER;
 }
 

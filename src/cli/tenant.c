@@ -87,6 +87,13 @@ tenant_delete(struct cli *cli, struct args *args)
 	return status;
 }
 
+/* Nothing where it is not told. */
+static struct str
+told(struct cli *cli, int32_t n)
+{
+	return n < 0 ? STR_NULL : print_number(&cli->print, n);
+}
+
 static int
 tenant_list(struct cli *cli, struct args *args)
 {
@@ -110,10 +117,10 @@ tenant_list(struct cli *cli, struct args *args)
 		const struct tenant_list_rsp_tenant *one = &out.tenants.v[i];
 		struct str *cell = print_row(&t);
 		cell[0] = one->name;
-		cell[1] = print_number(&cli->print, one->number);
-		cell[2] = print_number(&cli->print, one->users);
-		cell[3] = print_number(&cli->print, one->topics);
-		cell[4] = print_number(&cli->print, one->groups);
+		cell[1] = told(cli, one->number);
+		cell[2] = told(cli, one->users);
+		cell[3] = told(cli, one->topics);
+		cell[4] = told(cli, one->groups);
 		cell[5] = one->cluster_id;
 	}
 	print_table(&cli->print, &t);

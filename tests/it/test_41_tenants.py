@@ -258,7 +258,13 @@ def test_naming_the_other_tenant(site, world, api, name):
 def test_only_operators_see_that_there_are_others(site, world):
     for name in ("acme", "main"):
         told = site.connection(login("tina", name)).call("tenant_list", 0)[0]["tenants"]
-        assert [t["name"] for t in told] == [name]
+        assert [(t["name"], t["number"]) for t in told] == [(name, -1)]
+        assert min(told[0][n] for n in ("users", "topics", "groups")) > 0
+        for user in ("anna", "tina"):		# what one does not see is not counted for him
+            counts = site.connection(login(user, name)).call("tenant_list", 0)[0]["tenants"][0]
+            assert (counts["users"] == -1) == (counts["topics"] == -1) == (counts["groups"] == -1) == (user == "anna")
+        assert site.connection(login("tina", name)).call("tenant_list", 0, tenant="beta")[0]["error_code"] == 31
+    assert [t["name"] for t in site.do("tenant_list", 0, tenant="acme")["tenants"]] == ["acme"]
     clusters = [t["cluster_id"] for t in site.do("tenant_list", 0)["tenants"]]
     assert len(clusters) == len(set(clusters)) == 3
 
