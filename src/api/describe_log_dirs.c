@@ -33,12 +33,21 @@ add_topic(struct request *rq, const struct image_topic *t, struct describe_log_d
 	return a;
 }
 
+/* Who may describe the tenant sees all of it; internal topics are not of the tenant. */
+static bool
+shown(struct request *rq, const struct image_topic *t)
+{
+	return !t->internal || sees_topic(rq, t->name);
+}
+
 static void
 all(struct request *rq, struct describe_log_dirs_rsp_dir *dir)
 {
 	uint32_t tenant = request_tenant(rq);
 	const struct image_topic *t = image_next_topic(rq->image, tenant, STR_NULL);
 	for (; t != NULL; t = image_next_topic(rq->image, tenant, t->name.s)) {
+		if (!shown(rq, t))
+			continue;
 		struct describe_log_dirs_rsp_topic *a = add_topic(rq, t, dir);
 		for (int32_t i = 0; i < t->partitions; i++)
 			add_partition(rq, t, i, a);
@@ -74,7 +83,7 @@ api_describe_log_dirs(struct request *rq, const void *vin, void *vout)
 		all(rq, dir);
 	ARRAY_FOREACH(const struct describe_log_dirs_req_topic, ask, in->topics) {
 		const struct image_topic *t = image_topic(rq->image, ask->topic);
-		if (t == NULL)
+		if (t == NULL || !shown(rq, t))
 			continue;
 		struct describe_log_dirs_rsp_topic *a = add_topic(rq, t, dir);
 		ARRAY_FOREACH(const int32_t, index, ask->partitions)
