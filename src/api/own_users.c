@@ -132,6 +132,13 @@ bequeath(struct request *rq, struct user_work *w, const struct user_change *c, s
 	return err;
 }
 
+/* For fields that making and deleting do not heed. */
+static bool
+asks_for_more(const struct user_alter_req_change *in)
+{
+	return in->teams.n >= 0 || in->locked >= 0 || in->expires_ms >= 0;
+}
+
 static enum kerr
 plan_user(struct request *rq, struct user_work *w, int32_t row, uint32_t tenant,
     const struct user_alter_req_change *in, struct str *ret_message)
@@ -157,6 +164,10 @@ plan_user(struct request *rq, struct user_work *w, int32_t row, uint32_t tenant,
 		return plan_alter(rq, w, row, in, c);
 	if (in->action != ACTION_CREATE && in->action != ACTION_DELETE)
 		return KERR_INVALID_REQUEST;
+	if (asks_for_more(in)) {
+		*ret_message = STR("teams are joined by TeamAlter, a lock is an alteration, and no user expires yet");
+		return KERR_INVALID_REQUEST;
+	}
 	c.kind = in->action == ACTION_CREATE ? USER_CREATE : USER_DELETE;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), tenant);
 	if (c.kind == USER_DELETE && acl_tenant_user(t, in->user) != NULL)

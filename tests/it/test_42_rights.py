@@ -130,6 +130,8 @@ def test_only_operators_touch_an_operators_record(site):
     def alter(**change):
         return code(tina.call("user_alter", 0, changes=[change])[0], "results", 0)
     assert alter(action=0, user="hers", **mine) == 0
+    for more in ({"teams": ["admins"]}, {"locked": 1}, {"expires_ms": 1}):	# what has no effect is not taken
+        assert alter(action=0, user="nobody", **mine, **more) == 42
     assert alter(action=0, user="boss", operator=1, **mine) == 31
     assert alter(action=1, user="admin", locked=1) == 31
     assert alter(action=1, user="admin", keys=site.keys) == 31
@@ -224,6 +226,9 @@ def test_internal_topics(site):
             version = max(version, site.schema[what[0]].lo)
             answer = at.call(what[0], version, **ASKS[what].request(offsets, version))[0]
             assert ASKS[what].judge(answer, offsets) == want, (user, what)
+        dirs = [at.call("describe_log_dirs", 4, topics=topics)[0]["results"][0]["topics"]
+                for topics in (None, [{"topic": "__consumer_offsets", "partitions": [0]}])]
+        assert ["__consumer_offsets" in {t["name"] for t in d} for d in dirs] == [user == "admin"] * 2
         at.close()
     tenant(site, "away", action=0)
     answer = site.do("metadata", 9, 3, inside="away", topics=[{"name": "__consumer_offsets"}],
