@@ -408,6 +408,7 @@ tls_create(struct tls_context *context, int fd, struct transport_scratch *scratc
 		BIO_free(bio);
 		return NULL;
 	}
+	SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);
 	struct tls *s = MEM_NEW(struct tls);
 	s->t = (struct transport){ &tls_ops, fd };
 	s->ssl = ssl;
@@ -422,6 +423,15 @@ tls_create(struct tls_context *context, int fd, struct transport_scratch *scratc
 	SSL_set_msg_callback(ssl, count_messages);
 	SSL_set_msg_callback_arg(ssl, s);
 	return &s->t;
+}
+
+void
+tls_wipe_read(struct transport *t, bool on)
+{
+	if (on)
+		SSL_set_options(tls_of(t)->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	else
+		SSL_clear_options(tls_of(t)->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 int

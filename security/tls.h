@@ -42,7 +42,11 @@ int64_t tls_context_expires(const struct tls_context *context);
  * thread's, used for the length of each call. Takes its own reference. */
 struct transport *tls_create(struct tls_context *context, int fd, struct transport_scratch *scratch);
 
-/* After the handshake, of a transport made by tls_create(). */
+/* Of a transport made by tls_create(): whether what OpenSSL has handed out is overwritten in
+ * its own buffers. So it is at first, for passwords; it costs time by the byte. */
+void tls_wipe_read(struct transport *t, bool on);
+
+/* After the handshake, of such a transport. */
 /* The verified client certificate's subject, written as Java's X500Principal.getName()
  * (RFC 2253; attributes that it does not name as OID=#DER). ERR_NOTFOUND without a
  * certificate, ERR_LIMIT. */

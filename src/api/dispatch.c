@@ -15,6 +15,7 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "wire/table.h"
 
 #define CHANGES_MAX	20000	/* things that one request may change */
@@ -110,6 +111,7 @@ decode(struct request *rq)
 	rq->in = arena_zalloc(rq->arena, api->req->type->size);
 	int err = wire_decode(api->req, rq->header.version, &r, rq->arena, request_tenant(rq), rq->in);
 	if (err != 0) {
+		rq->in = NULL;
 		ev_info(conn_event(rq->session->conn), "%s version %d: %s", api->name,
 		    rq->header.version, err_text(err));
 		return API_CLOSE;
@@ -139,6 +141,16 @@ static enum api_turn (*const pipeline[])(struct request *rq) = {
 };
 
 /* ---- after the handler ---- */
+
+/* A frame lies in a buffer that others use, or nobody for long: a password must not stay
+ * there. What was decoded of it goes with the request (request_free()). */
+static void
+wipe_frame(const struct request *rq, const uint8_t *frame, size_t n)
+{
+	if (rq->row != NULL && rq->row->bill == API_BILL_NONE && rq->header.api != NULL &&
+	    wire_wipe(rq->header.api->req, NULL))
+		mem_cleanse((uint8_t *)(uintptr_t)frame, n);
+}
 
 void
 dispatch_settle(struct request *rq, enum api_turn turn)
@@ -177,6 +189,7 @@ dispatch(struct session *s, const uint8_t *frame, size_t n)
 	rq->reply = conn_reply_begin(s->conn);
 	for (size_t i = 0; turn == API_NEXT && i < sizeof(pipeline) / sizeof(pipeline[0]); i++)
 		turn = pipeline[i](rq);
+	wipe_frame(rq, frame, n);
 	rq->cpu_ns = clock_mono_ns() - start;
 	dispatch_settle(rq, turn);
 }

@@ -15,6 +15,8 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
+#include "security/tls.h"
 
 static void
 checked(void *arg)
@@ -44,9 +46,11 @@ api_sasl_handshake(struct request *rq, const void *vin, void *vout)
 		out->error_code = KERR_UNSUPPORTED_SASL_MECHANISM;
 		return API_ANSWER;
 	}
-	if (s->phase == SESSION_READY)
+	if (s->phase == SESSION_READY) {
 		session_move(s, SESSION_RENEW);
-	else
+		if (s->listener->tls)
+			tls_wipe_read(conn_transport(s->conn), true);
+	} else
 		session_move(s, request_flag(rq, FLAG_sasl_handshake_wrapped_tokens) ? SESSION_TOKENS : SESSION_RAW);
 	return API_ANSWER;
 }
@@ -212,5 +216,6 @@ login_raw_token(struct session *s, const uint8_t *p, size_t n)
 	rq->reply = conn_reply_begin(s->conn);
 	s->login_rq = rq;
 	sasl_login_step(s->login, (struct str){ (const char *)p, n }, request_now(rq), &turn);
+	mem_cleanse((uint8_t *)(uintptr_t)p, n);
 	dispatch_settle(rq, raw_act(rq, &turn));
 }

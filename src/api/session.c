@@ -70,6 +70,8 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	s->login_expires_ms = expires_ms;
 	s->login_requests = 0; /* the next login is counted for itself */
 	session_move(s, SESSION_READY);
+	if (s->listener->tls)
+		tls_wipe_read(conn_transport(s->conn), false); /* no more passwords to come */
 	if (!first)
 		return;
 	s->quota = quota_open(core->quota, s->principal.user);

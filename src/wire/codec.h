@@ -148,6 +148,10 @@ wire_added(const struct wire_type *type, void *item)
  * hangs on considered. */
 enum wire_sem wire_sem_of(const struct wire_field *field, const void *parent);
 
+/* Overwrites the secrets of a decoded message, which is of no use then. True where such a
+ * message can have any; in may be NULL, to ask that only. */
+bool wire_wipe(const struct wire_msg *msg, void *in);
+
 /* Adds a message in one line of text, for logs and tests; secrets show as
  * "***", records by their length, strings escaped. ERR_LIMIT where buf is full
  * (what fitted stays). */

@@ -6,6 +6,7 @@ import struct
 
 import hostile
 import pytest
+from matrix import Connection, Site
 from test_61_faults import batch, error_of, fetch, produce_request
 
 SECRET = "hidden-word"
@@ -190,3 +191,50 @@ def test_no_record_ends_in_another_topic(site):
     finally:
         for c in clients:
             c.close()
+
+
+def memory_has(pid, needles):
+    """Which of them stand anywhere in the process. What a sanitizer reserves is not read."""
+    found = set()
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            where, may = line.split()[:2]
+            lo, hi = (int(x, 16) for x in where.split("-"))
+            if "w" not in may or hi - lo > 256 << 20:
+                continue
+            mem.seek(lo)
+            try:
+                data = mem.read(hi - lo)
+            except OSError:
+                continue
+            found |= {n for n in needles if n in data}
+    return found
+
+
+def test_no_password_stays_in_memory():
+    """Of a broker that has nothing else to do, whose buffers nothing writes over."""
+    password, wrong, salted = b"never seen again 1", b"never seen again 2", b"never seen again 3 (32 bytes..)."
+    s = Site(cells=False)
+
+    def gone(secret):		# the answer leaves a moment before its request goes
+        hostile.eventually(lambda: not memory_has(s.broker.process.pid, [secret]), 5)
+    try:
+        text = s.broker.yaml.read_text()
+        s.broker.yaml.write_text(text.replace("[SCRAM-SHA-256, SCRAM-SHA-512]", "[SCRAM-SHA-256, SCRAM-SHA-512, PLAIN]"))
+        s.restart()
+        s.broker.ctl("user", "create", "paul", "--password-file", "-", stdin=password.decode())
+        for given, code in ((password, 0), (wrong, 58)):
+            c = Connection(s, None)
+            c.open()
+            c.call("sasl_handshake", 1, mechanism="PLAIN")
+            assert c.call("sasl_authenticate", 2, auth_bytes=b"\0paul\0" + given)[0]["error_code"] == code
+            gone(given)
+            c.close()
+        s.do("alter_user_scram_credentials", 0, deletions=[], upsertions=[
+            {"name": "paul", "mechanism": 1, "iterations": 4096, "salt": b"salty", "salted_password": salted}])
+        gone(salted)
+        assert memory_has(s.broker.process.pid, [b"paul"])
+    except PermissionError as e:
+        pytest.skip(f"the memory of a process that is not dumpable is root's: {e}")
+    finally:
+        s.remove()
