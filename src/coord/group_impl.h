@@ -37,3 +37,7 @@ void group_answer_join(struct group *g, struct member *m, bool with_members);
 /* The member that the caller claims to be: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID. */
 enum kerr group_find(const struct group *g, struct str member_id, struct str instance_id,
     struct member **ret);
+
+/* Whether two pieces of metadata of one protocol subscribe to the same topics; where that
+ * cannot be read, whether they are the same bytes. */
+bool group_same_topics(const struct group *g, struct bytes a, struct bytes b);

@@ -362,15 +362,28 @@ resume_static(struct group *g, struct member *m, struct str old_leader,
 	mem_free(views);
 }
 
+/* Whether the chosen protocol is still offered, for the same topics. What else a consumer
+ * says of itself (what it owned in which generation) is not the same after a restart. */
+static bool
+reads_the_same(const struct member *m, const struct group_join *j)
+{
+	const char *protocol = m->group->protocol;
+	struct bytes old = member_metadata(m, protocol);
+	ARRAY_FOREACH(const struct group_protocol, p, j->protocols)
+		if (protocol != NULL && str_is(p->name, protocol))
+			return group_same_topics(m->group, old, p->metadata);
+	return false;
+}
+
 /* A static member whose process restarted: same place, new id (KIP-345). */
 static void
 replace_static(struct group *g, struct member *m, const struct group_join *j, void *cookie)
 {
-	bool same = unchanged(m, j);
+	bool same = reads_the_same(m, j);
 	char *old_leader = mem_strdup(g->leader);
 	member_rename(m, make_id(j->instance_id));
 	member_take_join(m, j);
-	if (g->state != GROUP_STABLE || !same) {
+	if (g->state != GROUP_STABLE || !same || !str_eq(elect_protocol(g), str_from(g->protocol))) {
 		park_join(g, m, cookie);
 		group_rebalance(g);
 	} else if (g->ops->store(g->ctx, g) != 0) {

@@ -185,28 +185,45 @@ group_may_commit(struct group *g, const struct group_caller *c)
 }
 
 /* Subscriptions of the "consumer" protocol: version, then an array of topic
- * names; what follows differs by version and does not matter here. */
-static bool
-subscription_has(struct bytes b, struct str topic, bool *ret_readable)
+ * names; what follows differs by version and does not matter here. The bytes
+ * of the array, and whether the topic is in it; 0 bytes: cannot be read. */
+static size_t
+subscription_topics(struct bytes b, struct str topic, bool *ret_has)
 {
 	size_t at = 6;
-	*ret_readable = false;
+	*ret_has = false;
 	if (b.n < at)
-		return false;
+		return 0;
 	uint32_t count = (uint32_t)b.p[2] << 24 | (uint32_t)b.p[3] << 16 | (uint32_t)b.p[4] << 8 | b.p[5];
 	bool found = false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (b.n - at < 2)
-			return false;
+			return 0;
 		size_t n = (size_t)b.p[at] << 8 | b.p[at + 1];
 		at += 2;
 		if (b.n - at < n)
-			return false;
+			return 0;
 		found = found || str_eq((struct str){ (const char *)b.p + at, n }, topic);
 		at += n;
 	}
-	*ret_readable = true;
-	return found;
+	*ret_has = found;
+	return at - 2;
+}
+
+static bool
+of_consumers(const struct group *g)
+{
+	return g->protocol_type != NULL && strcmp(g->protocol_type, "consumer") == 0;
+}
+
+bool
+group_same_topics(const struct group *g, struct bytes a, struct bytes b)
+{
+	bool has;
+	size_t n = of_consumers(g) ? subscription_topics(a, STR(""), &has) : 0;
+	if (n > 0)
+		return n == subscription_topics(b, STR(""), &has) && memcmp(a.p + 2, b.p + 2, n) == 0;
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
 bool
@@ -214,17 +231,16 @@ group_subscribes(const struct group *g, struct str topic)
 {
 	if (g->members_n == 0)
 		return false;
-	if (g->protocol_type == NULL || strcmp(g->protocol_type, "consumer") != 0)
+	if (!of_consumers(g))
 		return true;
 	LIST_FOREACH(hook, &g->members) {
 		const struct member *m = CONTAINER_OF(hook, struct member, hook);
 		const char *protocol = g->protocol != NULL ? g->protocol : "";
 		struct bytes b = member_metadata(m, protocol);
-		bool readable, has;
+		bool has;
 		if (g->protocol == NULL && m->protocols_n > 0)
 			b = m->protocols[0].metadata;
-		has = subscription_has(b, topic, &readable);
-		if (has || !readable)
+		if (subscription_topics(b, topic, &has) == 0 || has)
 			return true;
 	}
 	return false;

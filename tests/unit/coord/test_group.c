@@ -416,6 +416,48 @@ static_member_comes_back_without_rebalance(void **state)
 	assert_int_equal(w->group->state, GROUP_STABLE);
 }
 
+/* A stable group of two static members, b with that metadata. */
+static void
+form_static(struct world *w, struct bytes metadata)
+{
+	struct group_protocol p = { STR("range"), metadata };
+	struct group_join j = { .member_id = STR(""), .instance_id = STR("b"), .client_id = STR("cl"),
+		.client_host = STR("/h"), .protocol_type = STR("consumer"), .protocols = { &p, 1 },
+		.session_ms = 10000, .rebalance_ms = 60000 };
+	join_as(w, &w->c[0], "a", "range", "m", false, true);
+	group_join(w->group, &j, &w->c[1]);
+	pass(w, 6000);
+	struct group_sync s = { .member_id = str_from(w->c[0].id), .instance_id = STR("a"), .generation = 1 };
+	group_sync(w->group, &s, &w->c[0]);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+}
+
+/* What a consumer owned before is not what makes it another. */
+static void
+static_member_comes_back_without_what_it_owned(void **state)
+{
+	struct world *w = *state;
+	static const char was[] = "\0\3" "\0\0\0\1" "\0\1t" "\xff\xff\xff\xff" "\0\0\0\1" "\0\1t" "\0\0\0\1" "\0\0\0\0" "\0\0\0\7" "\xff\xff";
+	static const char is[] = "\0\3" "\0\0\0\1" "\0\1t" "\xff\xff\xff\xff" "\0\0\0\0" "\xff\xff\xff\xff" "\xff\xff";
+	static const char other[] = "\0\3" "\0\0\0\1" "\0\1u" "\xff\xff\xff\xff" "\0\0\0\0" "\xff\xff\xff\xff" "\xff\xff";
+	form_static(w, (struct bytes){ (const uint8_t *)was, sizeof(was) - 1 });
+	struct group_protocol p[] = { { STR("range"), { (const uint8_t *)is, sizeof(is) - 1 } },
+		{ STR("sticky"), { (const uint8_t *)is, sizeof(is) - 1 } } };
+	struct group_join j = { .member_id = STR(""), .instance_id = STR("b"), .client_id = STR("cl"),
+		.client_host = STR("/h"), .protocol_type = STR("consumer"), .protocols = { p, 2 },
+		.session_ms = 10000, .rebalance_ms = 60000 };
+	group_join(w->group, &j, &w->c[2]);
+	assert_int_equal(w->c[2].joins, 1);
+	assert_int_equal(w->c[2].err, KERR_NONE);
+	assert_int_equal(w->c[2].generation, 1);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+	/* Other topics, or not the protocol that was chosen: all are called. */
+	p[0].metadata = (struct bytes){ (const uint8_t *)other, sizeof(other) - 1 };
+	group_join(w->group, &j, &w->c[3]);
+	assert_int_equal(w->c[3].joins, 0);
+	assert_int_equal(w->group->state, GROUP_PREPARING);
+}
+
 /* D2: two processes with one instance id while a rebalance runs. */
 static void
 static_twin_fences_the_parked_one(void **state)
@@ -597,6 +639,7 @@ main(void)
 		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
 		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
 		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
+		G(static_member_comes_back_without_what_it_owned),
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
 		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
 		G(no_time_at_all_is_no_loop), G(after_the_last_generation_comes_the_first),
