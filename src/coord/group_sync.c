@@ -135,7 +135,8 @@ group_heartbeat(struct group *g, const struct group_caller *c)
 		return err;
 	if (c->generation != g->generation)
 		return KERR_ILLEGAL_GENERATION;
-	member_touch(m);
+	if (!member_joining(m) && m->sync_cookie == NULL)
+		member_touch(m); /* else it is we who are waited for */
 	return g->state == GROUP_PREPARING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE;
 }
 
@@ -170,8 +171,9 @@ group_may_commit(struct group *g, const struct group_caller *c)
 	struct member *m;
 	if (g->state == GROUP_DEAD)
 		return KERR_COORDINATOR_NOT_AVAILABLE;
-	if (c->generation < 0 && c->member_id.n == 0 && c->instance_id.n == 0)
-		return g->state == GROUP_EMPTY ? KERR_NONE : KERR_UNKNOWN_MEMBER_ID;
+	/* Of no generation: who assigns partitions to himself, whatever he calls himself. */
+	if (c->generation < 0 && g->state == GROUP_EMPTY)
+		return KERR_NONE;
 	enum kerr err = group_find(g, c->member_id, c->instance_id, &m);
 	if (err != KERR_NONE)
 		return err;

@@ -261,6 +261,26 @@ session_ends_without_heartbeats(void **state)
 	assert_int_equal(beat(w, &w->c[1]), KERR_UNKNOWN_MEMBER_ID);
 }
 
+/* Who waits for others in a JoinGroup has nothing to send, whatever it sent last. */
+static void
+heartbeat_of_one_that_waits_starts_no_session(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	join_as(w, &w->c[0], NULL, "range", "changed", false, true);
+	struct group_caller me = { str_from(w->c[0].id), STR_NULL, 1 };
+	struct group_caller other = { str_from(w->c[1].id), STR_NULL, 1 };
+	assert_int_equal(group_heartbeat(w->group, &me), KERR_REBALANCE_IN_PROGRESS);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(group_heartbeat(w->group, &other), KERR_REBALANCE_IN_PROGRESS);
+		pass(w, 9000);
+	}
+	assert_int_equal(w->group->members_n, 2);
+	join_as(w, &w->c[1], NULL, "range", "m", false, true);
+	assert_int_equal(w->c[0].err, KERR_NONE);
+	assert_int_equal(w->c[0].generation, 2);
+}
+
 static void
 last_member_gone_leaves_it_empty(void **state)
 {
@@ -477,9 +497,13 @@ commits_are_fenced(void **state)
 {
 	struct world *w = *state;
 	struct group_caller simple = { STR(""), STR_NULL, -1 };
+	/* One that assigns partitions to itself may have a name all the same. */
+	struct group_caller named = { STR("some"), STR("instance"), -1 };
 	assert_int_equal(group_may_commit(w->group, &simple), KERR_NONE);
+	assert_int_equal(group_may_commit(w->group, &named), KERR_NONE);
 	form(w, 1);
 	assert_int_equal(group_may_commit(w->group, &simple), KERR_UNKNOWN_MEMBER_ID);
+	assert_int_equal(group_may_commit(w->group, &named), KERR_UNKNOWN_MEMBER_ID);
 	struct group_caller me = { str_from(w->c[0].id), STR_NULL, 1 };
 	assert_int_equal(group_may_commit(w->group, &me), KERR_NONE);
 	me.generation = 0;
@@ -639,7 +663,7 @@ main(void)
 		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
 		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
 		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
-		G(static_member_comes_back_without_what_it_owned),
+		G(static_member_comes_back_without_what_it_owned), G(heartbeat_of_one_that_waits_starts_no_session),
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
 		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
 		G(no_time_at_all_is_no_loop), G(after_the_last_generation_comes_the_first),
