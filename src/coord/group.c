@@ -231,8 +231,10 @@ group_add_member(struct group *g, const struct group_join *join, char *id)
 	list_add(&g->members, &m->hook);
 	g->members_n++;
 	member_index(m);
-	if (g->protocol_type == NULL)
+	if (g->members_n == 1) { /* who comes first says what kind of group it is */
+		mem_free(g->protocol_type);
 		g->protocol_type = str_dup(join->protocol_type);
+	}
 	if (g->leader == NULL)
 		g->leader = mem_strdup(id);
 	return m;

@@ -419,6 +419,7 @@ static_member_comes_back_without_rebalance(void **state)
 	assert_string_not_equal(w->c[2].id, former.id);
 	struct group_caller old = { str_from(former.id), STR("b"), 1 };
 	assert_int_equal(group_heartbeat(w->group, &old), KERR_FENCED_INSTANCE_ID);
+	assert_int_equal(group_may_commit(w->group, &old), KERR_FENCED_INSTANCE_ID);
 	s = (struct group_sync){ .member_id = str_from(w->c[2].id), .instance_id = STR("b"),
 		.generation = 1 };
 	group_sync(w->group, &s, &w->c[2]);
@@ -490,6 +491,45 @@ static_twin_fences_the_parked_one(void **state)
 	pass(w, 6000);
 	assert_int_equal(w->c[1].err, KERR_NONE);
 	assert_int_equal(w->c[1].joins, 1);
+}
+
+/* D2, in the other half of a rebalance: the assignment goes to the twin, and not by this one. */
+static void
+static_twin_fences_the_one_that_syncs(void **state)
+{
+	struct world *w = *state;
+	join_as(w, &w->c[0], "a", "range", "m", false, true);
+	join_as(w, &w->c[1], "b", "range", "m", false, true);
+	pass(w, 6000);
+	struct group_sync s = { .member_id = str_from(w->c[1].id), .instance_id = STR("b"), .generation = 1 };
+	group_sync(w->group, &s, &w->c[1]);
+	assert_int_equal(w->c[1].syncs, 0);
+	join_as(w, &w->c[2], "b", "range", "m", false, true);
+	assert_int_equal(w->c[1].syncs, 1);
+	assert_int_equal(w->c[1].err, KERR_FENCED_INSTANCE_ID);
+	assert_int_equal(w->group->state, GROUP_PREPARING);
+	join_as(w, &w->c[0], "a", "range", "m", false, true);
+	assert_int_equal(w->c[2].err, KERR_NONE);
+	assert_int_equal(w->c[2].generation, 2);
+}
+
+/* A group that all have left may become one of another kind. */
+static void
+kind_of_group_is_that_of_its_members(void **state)
+{
+	struct world *w = *state;
+	struct group_protocol p = { STR("sessioned"), { (const uint8_t *)"", 0 } };
+	struct group_join j = { .member_id = STR(""), .client_id = STR("cl"), .client_host = STR("/h"),
+		.protocol_type = STR("connect"), .protocols = { &p, 1 }, .session_ms = 10000,
+		.rebalance_ms = 60000 };
+	form(w, 1);
+	group_join(w->group, &j, &w->c[1]);
+	assert_int_equal(w->c[1].err, KERR_INCONSISTENT_GROUP_PROTOCOL);
+	assert_int_equal(group_leave(w->group, str_from(w->c[0].id), STR_NULL), KERR_NONE);
+	group_join(w->group, &j, &w->c[1]);
+	pass(w, 6000);
+	assert_int_equal(w->c[1].err, KERR_NONE);
+	assert_string_equal(w->group->protocol_type, "connect");
 }
 
 static void
@@ -663,6 +703,7 @@ main(void)
 		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
 		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
 		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
+		G(static_twin_fences_the_one_that_syncs), G(kind_of_group_is_that_of_its_members),
 		G(static_member_comes_back_without_what_it_owned), G(heartbeat_of_one_that_waits_starts_no_session),
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
 		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
