@@ -172,23 +172,23 @@ coord_delete_offsets(struct coord *c, struct name group, struct coord_commit *it
 	return err;
 }
 
+static bool
+is_of_topic(const struct offset *o, void *topic)
+{
+	return str_eq(o->topic, *(const struct str *)topic);
+}
+
 static void
 forget_in(struct shard *s, struct entry *e, struct str topic)
 {
 	struct pen pen;
 	pen_init(&pen, s);
 	for (const struct offset *o = NULL; (o = offsets_next(e->offsets, o)) != NULL;)
-		if (str_eq(o->topic, topic))
+		if (is_of_topic(o, &topic))
 			pen_offset(&pen, e->group->name, o, true);
 	if (pen_finish(&pen) != 0)
 		return; /* they expire in time; nobody can commit for the topic any more */
-	for (const struct offset *o = offsets_next(e->offsets, NULL); o != NULL;) {
-		if (str_eq(o->topic, topic)) {
-			offsets_del(e->offsets, topic, o->partition);
-			o = offsets_next(e->offsets, NULL);
-		} else
-			o = offsets_next(e->offsets, o);
-	}
+	offsets_prune(e->offsets, is_of_topic, &topic);
 }
 
 void

@@ -383,50 +383,55 @@ coord_delete_group(struct coord *c, struct name group, struct coord_time t, int6
 	return err;
 }
 
-/* Whether the offset's time is over, by the rules of KIP-211. */
+/* One group, while its offsets are looked at. */
+struct expiring {
+	const struct group *group;
+	int64_t retention_ms, wall_ms;
+	struct str topic;		/* subscribed is of this one */
+	bool subscribed;
+};
+
 static bool
-expired(const struct entry *e, const struct offset *o, int64_t retention_ms, int64_t wall_ms)
+is_subscribed(struct expiring *x, struct str topic)
 {
-	const struct group *g = e->group;
-	if (o->expire_ms >= 0)
-		return wall_ms >= o->expire_ms;
-	if (g->protocol_type == NULL)		/* a simple consumer: since its commit */
-		return wall_ms - o->commit_ms >= retention_ms;
-	if (g->state == GROUP_EMPTY) {
-		int64_t since = g->state_since_ms > o->commit_ms ? g->state_since_ms : o->commit_ms;
-		return wall_ms - since >= retention_ms;
-	}
-	return g->state == GROUP_STABLE && wall_ms - o->commit_ms >= retention_ms &&
-	    !group_subscribes(g, o->topic);
+	if (x->topic.p != topic.p)
+		x->subscribed = group_subscribes(x->group, topic);
+	x->topic = topic;
+	return x->subscribed;
+}
+
+/* Whether the offset's time is over, by the rules of KIP-211: without members since the last
+ * of them left, with some only where none reads the topic; while they rebalance, never. */
+static bool
+expired(const struct offset *o, void *arg)
+{
+	struct expiring *x = arg;
+	const struct group *g = x->group;
+	bool empty = g->state == GROUP_EMPTY;
+	if (!empty && g->state != GROUP_STABLE)
+		return false;
+	int64_t since = o->commit_ms;
+	if (empty && g->protocol_type != NULL && g->state_since_ms > since)
+		since = g->state_since_ms;
+	bool due = o->expire_ms >= 0 ? x->wall_ms >= o->expire_ms : x->wall_ms - since >= x->retention_ms;
+	return due && (empty || !is_subscribed(x, o->topic));
 }
 
 static void
 expire_entry(struct shard *s, struct entry *e, struct coord_time t)
 {
-	int64_t retention = s->coord->settings.retention_ms;
+	struct expiring x = { .group = e->group, .retention_ms = s->coord->settings.retention_ms, .wall_ms = t.wall_ms };
 	struct pen pen;
 	pen_init(&pen, s);
 	if (e->group->unstored)
 		pen_group(&pen, e, false);
-	int gone = 0;
-	for (const struct offset *o = NULL; (o = offsets_next(e->offsets, o)) != NULL;) {
-		if (!expired(e, o, retention, t.wall_ms))
-			continue;
-		pen_offset(&pen, e->group->name, o, true);
-		gone++;
-	}
+	for (const struct offset *o = NULL; (o = offsets_next(e->offsets, o)) != NULL;)
+		if (expired(o, &x))
+			pen_offset(&pen, e->group->name, o, true);
 	if (pen_finish(&pen) != 0)
 		return; /* tried again at the next round */
 	e->group->unstored = false;
-	while (gone > 0) {
-		const struct offset *o = offsets_next(e->offsets, NULL);
-		while (!expired(e, o, retention, t.wall_ms))
-			o = offsets_next(e->offsets, o);
-		struct str topic = { mem_dup(o->topic.p, o->topic.n), o->topic.n };
-		offsets_del(e->offsets, topic, o->partition);
-		mem_free((void *)(uintptr_t)topic.p);
-		gone--;
-	}
+	offsets_prune(e->offsets, expired, &x);
 	/* A group that nobody is in and that holds nothing goes. */
 	if (e->group->state == GROUP_EMPTY && offsets_count(e->offsets) == 0 &&
 	    map_count(e->group->pending) == 0)

@@ -123,6 +123,14 @@ offsets_get(const struct offsets *o, struct str topic, int32_t partition)
 	return t != NULL && i < t->n && t->v[i].partition == partition ? &t->v[i] : NULL;
 }
 
+static void
+topic_drop(struct offsets *o, struct topic *t)
+{
+	map_del(o->topics, NAME(0, t->name));
+	list_del(&t->hook);
+	topic_free(t);
+}
+
 bool
 offsets_del(struct offsets *o, struct str topic, int32_t partition)
 {
@@ -133,12 +141,29 @@ offsets_del(struct offsets *o, struct str topic, int32_t partition)
 	free_str(t->v[i].metadata);
 	memmove(&t->v[i], &t->v[i + 1], (t->n - i - 1) * sizeof(*t->v));
 	o->count--;
-	if (--t->n == 0) {
-		map_del(o->topics, NAME(0, t->name));
-		list_del(&t->hook);
-		topic_free(t);
-	}
+	if (--t->n == 0)
+		topic_drop(o, t);
 	return true;
+}
+
+/* In one pass: thousands of partitions may go at once. */
+void
+offsets_prune(struct offsets *o, bool (*gone)(const struct offset *o, void *arg), void *arg)
+{
+	LIST_FOREACH(hook, &o->order) {
+		struct topic *t = CONTAINER_OF(hook, struct topic, hook);
+		size_t kept = 0;
+		for (size_t i = 0; i < t->n; i++) {
+			if (gone(&t->v[i], arg))
+				free_str(t->v[i].metadata);
+			else
+				t->v[kept++] = t->v[i];
+		}
+		o->count -= t->n - kept;
+		t->n = kept;
+		if (kept == 0)
+			topic_drop(o, t);
+	}
 }
 
 size_t

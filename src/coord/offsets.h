@@ -31,6 +31,8 @@ void offsets_destroy(struct offsets **offsets);
 void offsets_put(struct offsets *offsets, const struct offset *o);
 const struct offset *offsets_get(const struct offsets *offsets, struct str topic, int32_t partition);
 bool offsets_del(struct offsets *offsets, struct str topic, int32_t partition);
+/* Removes those of which gone() says so; it is asked once for each, in offsets_next()'s order. */
+void offsets_prune(struct offsets *offsets, bool (*gone)(const struct offset *o, void *arg), void *arg);
 size_t offsets_count(const struct offsets *offsets);
 
 /* All, grouped by topic: topics in the order of their first commit, partitions

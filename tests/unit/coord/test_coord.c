@@ -390,6 +390,84 @@ offsets_expire(void **state)
 	assert_true(same_after_replay(w, (struct coord_time){ 1, 101001 }));
 }
 
+static void
+expire(struct world *w, int64_t wall)
+{
+	for (int s = 0; s < SHARDS; s++)
+		coord_expire(w->coord, s, (struct coord_time){ 1, wall });
+}
+
+/* With members, what they read stays, whatever was said when it was committed; without, all
+ * stays until as long after the last of them left. */
+static void
+offsets_of_members_expire(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g"));
+	static const char reads_t[] = "\0\1" "\0\0\0\1" "\0\1t" "\xff\xff\xff\xff";
+	struct group_protocol before = range;
+	range.metadata = (struct bytes){ (const uint8_t *)reads_t, sizeof(reads_t) - 1 };
+	for (int p = 0; p < 2; p++) {
+		commit(w, g, "t", p, 1, "", p == 1 ? 50 : -1, 1000);
+		commit(w, g, "u", p, 1, "", p == 1 ? 50 : -1, 1000);
+	}
+	join_alone(w, g, 1001);
+	range = before;
+	assert_int_equal(w->err, KERR_NONE);
+	expire(w, 2000);
+	assert_int_equal(committed(w, g, "u", 1), -1);
+	assert_int_equal(committed(w, g, "u", 0), 1);
+	expire(w, 101000);
+	assert_int_equal(committed(w, g, "u", 0), -1);
+	assert_int_equal(committed(w, g, "t", 1), 1);
+	assert_int_equal(committed(w, g, "t", 0), 1);
+	assert_true(same_after_replay(w, (struct coord_time){ 1, 101001 }));
+	assert_int_equal(coord_leave(w->coord, g, str_from(w->member), STR_NULL,
+	    (struct coord_time){ 150000 * NS_PER_MS, 150000 }, &w->barrier), KERR_NONE);
+	expire(w, 249999);
+	assert_int_equal(committed(w, g, "t", 1), -1);
+	assert_int_equal(committed(w, g, "t", 0), 1);
+	expire(w, 250000);
+	assert_int_equal(committed(w, g, "t", 0), -1);
+	assert_string_equal(w->ended, "g");
+}
+
+/* Nothing expires while members are called together: nobody knows what they will read. */
+static void
+no_offset_expires_in_a_rebalance(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g"));
+	commit(w, g, "t", 0, 1, "", 50, 1000);
+	join_alone(w, g, 1001);
+	struct group_join j = { .member_id = STR(""), .client_id = STR("c"), .client_host = STR("/h"),
+		.protocol_type = STR("consumer"), .protocols = { &range, 1 }, .session_ms = 10000,
+		.rebalance_ms = 10000 };
+	coord_join(w->coord, g, &j, &anna, (struct coord_time){ 1002 * NS_PER_MS, 1002 }, w);
+	expire(w, 300000);
+	assert_int_equal(committed(w, g, "t", 0), 1);
+}
+
+/* Many at once, from the middle of others, in one pass. */
+static void
+many_offsets_go_at_once(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g"));
+	static const char *const topics[] = { "a", "b", "c" };
+	for (int t = 0; t < 3; t++)
+		for (int p = 0; p < 1000; p++)
+			commit(w, g, topics[t], p, p, "m", t == 1 || p % 2 == 0 ? -1 : 50, 1000);
+	coord_forget_topic(w->coord, NAME(0, STR("b")), (struct coord_time){ 1, 1001 });
+	expire(w, 1050);
+	for (int t = 0; t < 3; t++)
+		for (int p = 0; p < 1000; p++)
+			assert_int_equal(committed(w, g, topics[t], p), t == 1 || p % 2 == 1 ? -1 : p);
+	assert_true(same_after_replay(w, (struct coord_time){ 1, 1051 }));
+	expire(w, 101000);
+	assert_string_equal(w->ended, "g");
+}
+
 /* What a failed log kept is not told, and what it holds is loaded again. */
 static void
 doubt_empties_a_shard_that_is_used(void **state)
@@ -535,7 +613,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		C(shard_is_where_kafka_looks), C(commit_and_fetch),
 		C(log_that_takes_nothing_changes_nothing), C(owner_is_remembered),
-		C(delete_leaves_nothing), C(offsets_expire), C(doubt_empties_a_shard_that_is_used), C(deleted_topic_takes_its_offsets),
+		C(delete_leaves_nothing), C(offsets_expire), C(offsets_of_members_expire),
+		C(no_offset_expires_in_a_rebalance), C(many_offsets_go_at_once),
+		C(doubt_empties_a_shard_that_is_used), C(deleted_topic_takes_its_offsets),
 		C(callers_wait_for_the_load), C(stable_group_survives_replay), C(any_bytes_are_read),
 		C(replay_equals_live_state),
 	};
