@@ -27,7 +27,6 @@ static const struct {
 	[GROUP_PREPARING] = { "PreparingRebalance", FROM(EMPTY) | FROM(COMPLETING) | FROM(STABLE) },
 	[GROUP_COMPLETING] = { "CompletingRebalance", FROM(PREPARING) },
 	[GROUP_STABLE] = { "Stable", FROM(COMPLETING) | FROM(EMPTY) /* by replay */ },
-	[GROUP_DEAD] = { "Dead", FROM(EMPTY) | FROM(PREPARING) | FROM(COMPLETING) | FROM(STABLE) },
 #undef FROM
 };
 
@@ -374,17 +373,6 @@ group_fail_parked(struct group *g, enum kerr err)
 		member_fail_join(CONTAINER_OF(hook, struct member, hook), err);
 		member_fail_sync(CONTAINER_OF(hook, struct member, hook), err);
 	}
-}
-
-enum kerr
-group_delete(struct group *g)
-{
-	if (g->state == GROUP_DEAD)
-		return KERR_GROUP_ID_NOT_FOUND;
-	if (g->state != GROUP_EMPTY || map_count(g->pending) > 0)
-		return KERR_NON_EMPTY_GROUP;
-	group_move(g, GROUP_DEAD);
-	return KERR_NONE;
 }
 
 /* The time to fetch one's assignment is over: who has not is gone. */

@@ -26,7 +26,6 @@ enum group_state {
 	GROUP_PREPARING,	/* members are called to rejoin */
 	GROUP_COMPLETING,	/* all have joined; the leader's assignment is awaited */
 	GROUP_STABLE,
-	GROUP_DEAD,		/* removed; nobody can join any more */
 	GROUP_STATES
 };
 
@@ -171,9 +170,6 @@ void group_abandon(struct group *group, void *cookie);
 
 /* Fails every parked request: the group is about to be forgotten. */
 void group_fail_parked(struct group *group, enum kerr err);
-
-/* Removes an empty group for good; NON_EMPTY_GROUP where it has members. */
-enum kerr group_delete(struct group *group);
 
 /* Whether a member of the group is subscribed to the topic, as far as the
  * "consumer" protocol's subscriptions can be read; true where they cannot. */

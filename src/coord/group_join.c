@@ -177,7 +177,7 @@ group_rebalance(struct group *g)
 {
 	if (g->state == GROUP_PREPARING)
 		group_try_complete_join(g);
-	else if (g->state != GROUP_DEAD)
+	else
 		prepare(g);
 }
 
@@ -435,8 +435,6 @@ check_join(const struct group *g, const struct group_join *j)
 {
 	if (j->session_ms < g->settings->min_session_ms || j->session_ms > g->settings->max_session_ms)
 		return KERR_INVALID_SESSION_TIMEOUT;
-	if (g->state == GROUP_DEAD)
-		return KERR_COORDINATOR_NOT_AVAILABLE;
 	if (!group_word_fits(j->instance_id) || !fits_in(j))
 		return KERR_INVALID_REQUEST;
 	if (!protocols_fit(g, j))

@@ -87,8 +87,6 @@ differs(struct str said, const char *ours)
 static enum kerr
 check_sync(const struct group *g, const struct group_sync *s, struct member **ret)
 {
-	if (g->state == GROUP_DEAD)
-		return KERR_COORDINATOR_NOT_AVAILABLE;
 	enum kerr err = group_find(g, s->member_id, s->instance_id, ret);
 	if (err != KERR_NONE)
 		return err;
@@ -128,8 +126,6 @@ enum kerr
 group_heartbeat(struct group *g, const struct group_caller *c)
 {
 	struct member *m;
-	if (g->state == GROUP_DEAD)
-		return KERR_COORDINATOR_NOT_AVAILABLE;
 	enum kerr err = group_find(g, c->member_id, c->instance_id, &m);
 	if (err != KERR_NONE)
 		return err;
@@ -144,8 +140,6 @@ enum kerr
 group_leave(struct group *g, struct str id, struct str instance)
 {
 	struct member *m;
-	if (g->state == GROUP_DEAD)
-		return KERR_COORDINATOR_NOT_AVAILABLE;
 	if (instance.n == 0 && group_take_pending(g, id)) {
 		group_try_complete_join(g);
 		return KERR_NONE;
@@ -169,8 +163,6 @@ enum kerr
 group_may_commit(struct group *g, const struct group_caller *c)
 {
 	struct member *m;
-	if (g->state == GROUP_DEAD)
-		return KERR_COORDINATOR_NOT_AVAILABLE;
 	/* Of no generation: who assigns partitions to himself, whatever he calls himself. */
 	if (c->generation < 0 && g->state == GROUP_EMPTY)
 		return KERR_NONE;
