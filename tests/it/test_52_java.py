@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apache Kafka's own console tools against Schloss, with the properties that init wrote."""
+import json
 import os
 import re
 import time
@@ -84,6 +85,33 @@ def test_rules(admin):
     assert "User:rosa" in tools(acls, "--list", "--topic", "ruled")
     tools(acls, "--remove", "--force", *rule)
     assert b.ctl("why", "rosa", "read", "/main/topics/ruled", check=False).returncode == 1
+
+
+def test_the_log_of_offsets_is_readable_by_kafka(admin, tmp_path):
+    """Through a consumer with its formatters, and from the file; our own records there (key 20000) are passed over."""
+    tools, b = admin
+    b.ctl("topic", "create", "told", "-p", "1")
+    tools(TOOLS + "ConsoleProducer", "--topic", "told", stdin="one\ntwo\n")
+    tools(CONSUMER, "--topic", "told", "--from-beginning", "--max-messages", "2", "--timeout-ms", "60000", "--group", "g-told")
+
+    def read(formatter):
+        out = tools(CONSUMER, "--topic", "__consumer_offsets", "--from-beginning", "--timeout-ms", "8000",
+                    "--formatter", TOOLS + "consumer." + formatter, check=False)
+        records, at = [], out.find("{")  # one behind the other, on one line
+        while out.startswith("{", at):
+            record, at = json.JSONDecoder().raw_decode(out, at)
+            records.append(record)
+        return [r for r in records if r["key"]["data"]["group"] == "g-told"]
+    offsets = [r for r in read("OffsetsMessageFormatter") if r["key"]["data"]["topic"] == "told"]
+    assert offsets and offsets[-1]["key"]["type"] == 1 and offsets[-1]["value"]["version"] == 3, offsets
+    last = offsets[-1]["value"]["data"]
+    assert (last["offset"], last["leaderEpoch"], last["metadata"]) == (2, 0, ""), offsets
+    groups = read("GroupMetadataMessageFormatter")
+    full = [g["value"]["data"] for g in groups if g["value"]["data"]["members"]]
+    assert full and {g["key"]["type"] for g in groups} == {2} and {g["value"]["version"] for g in groups} == {3}
+    assert full[0]["protocolType"] == "consumer" and full[0]["generation"] == 1
+    assert full[0]["members"][0]["memberId"] == full[0]["leader"] and full[0]["members"][0]["assignment"]
+    assert not groups[-1]["value"]["data"]["members"], "the last record is of the group that all have left"
 
 
 def test_a_refusal_is_understood(admin):
