@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "coord/coord.h"
+#include "coord/records.h"
 
 enum { SHARDS = 4, LOG = 20000 };
 
@@ -539,6 +540,123 @@ stable_group_survives_replay(void **state)
 	    KERR_UNKNOWN_MEMBER_ID);
 }
 
+/* Of one that is never heard of again, the session ends as well. */
+static void
+member_of_before_is_dropped(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g"));
+	int members = -1;
+	join_alone(w, g, 10);
+	coord_destroy(&w->coord);
+	w->coord = fresh(w);
+	replay(w, w->coord, (struct coord_time){ 5 * NS_PER_SEC, 5000 });
+	assert_int_equal(coord_look(w->coord, g, see_members, &members), KERR_NONE);
+	assert_int_equal(members, 1);
+	for (int s = 0; s < SHARDS; s++)
+		coord_tick(w->coord, s, (struct coord_time){ 15 * NS_PER_SEC, 15000 });
+	assert_int_equal(coord_look(w->coord, g, see_members, &members), KERR_NONE);
+	assert_int_equal(members, 0);
+}
+
+static enum kerr
+delete_offset(struct world *w, struct name group, const char *topic)
+{
+	struct coord_commit item = { str_from(topic), 0, 0, -1, STR(""), KERR_NONE };
+	enum kerr err = coord_delete_offsets(w->coord, group, &item, 1, (struct coord_time){ 1, 20 }, &w->barrier);
+	return err != KERR_NONE ? err : item.err;
+}
+
+static void
+offsets_that_are_in_use_stay(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g")), other = NAME(0, STR("other"));
+	static const char reads_t[] = "\0\1" "\0\0\0\1" "\0\1t" "\xff\xff\xff\xff";
+	struct group_protocol before = range;
+	assert_int_equal(delete_offset(w, g, "t"), KERR_GROUP_ID_NOT_FOUND);
+	range.metadata = (struct bytes){ (const uint8_t *)reads_t, sizeof(reads_t) - 1 };
+	commit(w, g, "t", 0, 1, "", -1, 10);
+	commit(w, g, "u", 0, 1, "", -1, 10);
+	join_alone(w, g, 11);
+	range = before;
+	assert_int_equal(delete_offset(w, g, "t"), KERR_GROUP_SUBSCRIBED_TO_TOPIC);
+	assert_int_equal(delete_offset(w, g, "u"), KERR_NONE);
+	assert_int_equal(committed(w, g, "t", 0), 1);
+	assert_int_equal(committed(w, g, "u", 0), -1);
+	assert_true(same_after_replay(w, (struct coord_time){ 1, 30 }));
+	/* What members of another kind read, nobody can say. */
+	struct group_join j = { .member_id = STR(""), .client_id = STR("c"), .client_host = STR("/h"),
+		.protocol_type = STR("connect"), .protocols = { &range, 1 }, .session_ms = 10000,
+		.rebalance_ms = 10000 };
+	commit(w, other, "t", 0, 1, "", -1, 10);
+	coord_join(w->coord, other, &j, &anna, (struct coord_time){ 1, 11 }, w);
+	assert_int_equal(delete_offset(w, other, "t"), KERR_NON_EMPTY_GROUP);
+}
+
+/* A member's commit makes no group, and a group somebody is about to join does not go. */
+static void
+groups_come_and_go_with_who_is_in_them(void **state)
+{
+	struct world *w = *state;
+	struct name g = NAME(0, STR("g"));
+	struct coord_commit item = { STR("t"), 0, 1, -1, STR(""), KERR_NONE };
+	struct group_caller member = { STR("m"), STR_NULL, 1 };
+	struct coord_time t = { 1, 10 };
+	assert_int_equal(coord_commit(w->coord, g, &member, &anna, -1, &item, 1, t, &w->barrier),
+	    KERR_ILLEGAL_GENERATION);
+	assert_int_equal(w->barrier, -1);
+	struct group_join j = { .member_id = STR(""), .client_id = STR("c"), .client_host = STR("/h"),
+		.protocol_type = STR("consumer"), .protocols = { &range, 1 }, .session_ms = 10000,
+		.rebalance_ms = 10000, .needs_member_id = true };
+	coord_join(w->coord, g, &j, &anna, t, w);
+	assert_int_equal(w->err, KERR_MEMBER_ID_REQUIRED);
+	expire(w, 1000000);
+	char id[80];
+	snprintf(id, sizeof(id), "%s", w->member);
+	j.member_id = str_from(id);
+	coord_join(w->coord, g, &j, &anna, t, w);
+	assert_int_equal(w->err, KERR_NONE);
+}
+
+/* Byte for byte: both what we write and what we read could be wrong in the same way. */
+static void
+records_are_kafkas(void **state)
+{
+	struct world *w = *state;
+	static const char want[] = "\0\3" "\0\10consumer" "\0\0\0\7" "\0\5range" "\0\1m"
+	    "\0\0\0\0\0\0\x30\x39" "\0\0\0\1" "\0\1m" "\0\1i" "\0\1c" "\0\2/h"
+	    "\0\0\x75\x30" "\0\0\x27\x10" "\0\0\0\3sub" "\0\0\0\2as";
+	static const char offset[] = "\0\3" "\0\0\0\0\0\0\1\0" "\0\0\0\5" "\0\1x" "\0\0\0\0\0\0\0\t";
+	static const char own[] = "\0\1" "\0\0\0\0\0\0\1\0" "\0\1x" "\0\0\0\0\0\0\0\t" "\0\0\0\0\0\0\0\12";
+	struct group_stored_member m = { STR("m"), STR("i"), STR("c"), STR("/h"), 30000, 10000,
+		{ (const uint8_t *)"sub", 3 }, { (const uint8_t *)"as", 2 } };
+	struct group_stored s = { STR("consumer"), STR("range"), STR("m"), 7, 12345, { &m, 1 } };
+	struct timers timers;
+	struct buf b;
+	timers_init(&timers);
+	buf_init(&b, 4096);
+	struct group *g = group_create(NAME(0, STR("g")), &settings.group, NULL, w, &timers, 1);
+	group_at(g, 1, 1);
+	group_restore(g, &s);
+	assert_ok(coord_group_encode(g, &b));
+	assert_int_equal(b.n, sizeof(want) - 1);
+	assert_memory_equal(b.p, want, b.n);
+	group_destroy(&g);
+	timers_free(&timers);
+	struct offset o = { .offset = 256, .leader_epoch = 5, .metadata = STR("x"), .commit_ms = 9, .expire_ms = -1 };
+	b.n = 0;
+	assert_ok(coord_offset_encode(&o, &b));
+	assert_int_equal(b.n, sizeof(offset) - 1);
+	assert_memory_equal(b.p, offset, b.n);
+	o.expire_ms = 10; /* only the first version has room for it */
+	b.n = 0;
+	assert_ok(coord_offset_encode(&o, &b));
+	assert_int_equal(b.n, sizeof(own) - 1);
+	assert_memory_equal(b.p, own, b.n);
+	buf_free(&b);
+}
+
 static void
 any_bytes_are_read(void **state)
 {
@@ -616,7 +734,9 @@ main(void)
 		C(delete_leaves_nothing), C(offsets_expire), C(offsets_of_members_expire),
 		C(no_offset_expires_in_a_rebalance), C(many_offsets_go_at_once),
 		C(doubt_empties_a_shard_that_is_used), C(deleted_topic_takes_its_offsets),
-		C(callers_wait_for_the_load), C(stable_group_survives_replay), C(any_bytes_are_read),
+		C(callers_wait_for_the_load), C(stable_group_survives_replay),
+		C(member_of_before_is_dropped), C(offsets_that_are_in_use_stay),
+		C(groups_come_and_go_with_who_is_in_them), C(records_are_kafkas), C(any_bytes_are_read),
 		C(replay_equals_live_state),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -677,6 +677,242 @@ abandoned_join_keeps_the_place(void **state)
 	assert_int_equal(w->c[0].joins, 1);
 }
 
+/* A client with time-outs of its own. */
+static void
+join_for(struct world *w, struct client *c, int session_ms, int rebalance_ms, const char *tag)
+{
+	struct group_protocol p = { STR("range"), { (const uint8_t *)tag, strlen(tag) } };
+	struct group_join j = { .member_id = str_from(c->id), .client_id = STR("cl"), .client_host = STR("/h"),
+		.protocol_type = STR("consumer"), .protocols = { &p, 1 }, .session_ms = session_ms,
+		.rebalance_ms = rebalance_ms };
+	group_join(w->group, &j, c);
+}
+
+static void
+slowest_member_sets_the_time(void **state)
+{
+	struct world *w = *state;
+	join_for(w, &w->c[0], 10000, 20000, "m");
+	join_for(w, &w->c[1], 10000, 60000, "m");
+	pass(w, 6000);
+	sync_(w, &w->c[0], w->c, 2);
+	sync_(w, &w->c[1], NULL, 0);
+	join_for(w, &w->c[0], 10000, 20000, "other");
+	for (int s = 0; s < 60; s += 5) {
+		assert_int_equal(beat(w, &w->c[1]), KERR_REBALANCE_IN_PROGRESS);
+		assert_int_equal(w->c[0].joins, 1);
+		pass(w, 5000);
+	}
+	assert_int_equal(w->c[0].joins, 2);
+	assert_int_equal(beat(w, &w->c[1]), KERR_UNKNOWN_MEMBER_ID);
+}
+
+static void
+first_generation_comes_in_time_all_the_same(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(w->c[0].joins, 0);
+		join_for(w, &w->c[i], 6000, 4000, "m");
+		pass(w, 1000);
+	}
+	assert_int_equal(w->c[0].joins, 1);
+	assert_int_equal(w->c[3].joins, 1);
+}
+
+/* Its client may be gone, and nobody would ever notice. */
+static void
+new_member_is_not_waited_for_without_end(void **state)
+{
+	struct world *w = *state;
+	join_for(w, &w->c[0], 10000, 1200000, "m");
+	pass(w, 6000);
+	sync_(w, &w->c[0], w->c, 1);
+	join_for(w, &w->c[1], 10000, 1200000, "m");
+	for (int s = 0; s < 300; s += 5) {
+		assert_int_equal(w->c[1].joins, 0);
+		(void)beat(w, &w->c[0]);
+		pass(w, 5000);
+	}
+	assert_int_equal(w->c[1].err, KERR_UNKNOWN_MEMBER_ID);
+	/* One that was in a generation, as after a restart of the broker, is. */
+	join_for(w, &w->c[0], 10000, 1200000, "other");
+	assert_int_equal(w->c[0].err, KERR_NONE);
+}
+
+static void
+second_try_of_a_request_takes_the_place_of_the_first(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	join_as(w, &w->c[0], NULL, "range", "other", false, true);
+	struct client again = w->c[0];
+	join_as(w, &again, NULL, "range", "other", false, true);
+	assert_int_equal(w->c[0].err, KERR_UNKNOWN_MEMBER_ID);
+	assert_int_equal(w->c[0].joins, 2);
+	join(w, &w->c[1]);
+	assert_int_equal(again.err, KERR_NONE);
+	assert_int_equal(again.joins, 2);
+	struct client follower = strcmp(again.leader, again.id) == 0 ? w->c[1] : again, twice = follower;
+	sync_(w, &follower, NULL, 0);
+	sync_(w, &twice, NULL, 0);
+	assert_int_equal(follower.syncs, 1);
+	assert_int_equal(follower.err, KERR_UNKNOWN_MEMBER_ID);
+	assert_int_equal(twice.syncs, 0);
+	group_abandon(w->group, &twice);
+}
+
+static void
+lost_answer_is_given_again_before_the_assignment(void **state)
+{
+	struct world *w = *state;
+	join(w, &w->c[0]);
+	join(w, &w->c[1]);
+	pass(w, 6000);
+	for (int i = 0; i < 2; i++) {
+		join(w, &w->c[i]);
+		assert_int_equal(w->c[i].joins, 2);
+		assert_int_equal(w->c[i].generation, 1);
+		assert_int_equal(w->c[i].members, strcmp(w->c[i].leader, w->c[i].id) == 0 ? 2 : 0);
+	}
+	assert_int_equal(w->group->state, GROUP_COMPLETING);
+}
+
+static void
+groups_are_bounded(void **state)
+{
+	struct world *w = *state;
+	struct group_settings small = settings;
+	small.max_size = 2;
+	group_destroy(&w->group);
+	w->group = group_create(NAME(0, STR("g")), &small, &ops, w, &w->timers, 1000);
+	for (int i = 0; i < 3; i++)
+		join_as(w, &w->c[i], NULL, "range", "m", true, true); /* ids given out count */
+	assert_int_equal(w->c[1].err, KERR_MEMBER_ID_REQUIRED);
+	assert_int_equal(w->c[2].err, KERR_GROUP_MAX_SIZE_REACHED);
+	join_as(w, &w->c[0], NULL, "range", "m", true, true);
+	join_as(w, &w->c[1], "inst", "range", "m", true, true); /* and are for who got them, as it was */
+	assert_int_equal(w->c[1].err, KERR_UNKNOWN_MEMBER_ID);
+	join_as(w, &w->c[1], NULL, "range", "m", true, true);
+	pass(w, 6000);
+	assert_int_equal(w->group->members_n, 2);
+	join_as(w, &w->c[2], NULL, "range", "m", true, true);
+	assert_int_equal(w->c[2].err, KERR_GROUP_MAX_SIZE_REACHED);
+	group_destroy(&w->group);
+}
+
+static enum kerr
+sync_of(struct world *w, int generation, const char *type, const char *protocol)
+{
+	struct group_sync s = { .member_id = str_from(w->c[1].id), .generation = generation,
+		.protocol_type = str_from(type), .protocol = str_from(protocol) };
+	group_sync(w->group, &s, &w->c[1]);
+	return w->c[1].err;
+}
+
+static void
+generations_are_fenced(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	assert_int_equal(sync_of(w, 0, NULL, NULL), KERR_ILLEGAL_GENERATION);
+	assert_int_equal(sync_of(w, 2, NULL, NULL), KERR_ILLEGAL_GENERATION);
+	assert_int_equal(sync_of(w, 1, "connect", "range"), KERR_INCONSISTENT_GROUP_PROTOCOL);
+	assert_int_equal(sync_of(w, 1, "consumer", "sticky"), KERR_INCONSISTENT_GROUP_PROTOCOL);
+	assert_int_equal(sync_of(w, 1, "consumer", "range"), KERR_NONE);
+	struct group_caller old = { str_from(w->c[1].id), STR_NULL, 0 };
+	assert_int_equal(group_heartbeat(w->group, &old), KERR_ILLEGAL_GENERATION);
+	old.generation = 2;
+	assert_int_equal(group_heartbeat(w->group, &old), KERR_ILLEGAL_GENERATION);
+	join(w, &w->c[0]); /* the leader calls all */
+	assert_int_equal(sync_of(w, 1, NULL, NULL), KERR_REBALANCE_IN_PROGRESS);
+}
+
+static void
+who_is_left_out_has_nothing(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	join(w, &w->c[0]);
+	join(w, &w->c[1]);
+	struct client *leader = strcmp(w->c[0].id, w->c[0].leader) == 0 ? &w->c[0] : &w->c[1];
+	sync_(w, leader, leader, 1);
+	struct client *other = leader == &w->c[0] ? &w->c[1] : &w->c[0];
+	sync_(w, other, NULL, 0);
+	assert_int_equal(other->err, KERR_NONE);
+	assert_string_equal(other->assignment, "");
+	/* And nothing stays of an assignment that could not be stored. */
+	join(w, &w->c[0]);
+	join(w, &w->c[1]);
+	w->store_err = ERR_IO;
+	sync_(w, leader, w->c, 2);
+	assert_int_equal(group_member_by_id(w->group, str_from(leader->id))->assignment_n, 0);
+	assert_int_equal(group_member_by_id(w->group, str_from(other->id))->assignment_n, 0);
+}
+
+static void
+those_who_go_are_not_waited_for(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	join_as(w, &w->c[2], NULL, "range", "m", true, true);
+	join(w, &w->c[0]);
+	join(w, &w->c[1]);
+	assert_int_equal(w->c[0].joins, 1);
+	assert_int_equal(group_leave(w->group, str_from(w->c[2].id), STR_NULL), KERR_NONE);
+	assert_int_equal(w->c[0].joins, 2); /* an id that was given back */
+	join_as(w, &w->c[3], "inst", "range", "m", false, true);
+	join(w, &w->c[0]);
+	join(w, &w->c[1]);
+	assert_int_equal(w->group->members_n, 3);
+	assert_int_equal(group_leave(w->group, STR(""), STR("other")), KERR_UNKNOWN_MEMBER_ID);
+	assert_int_equal(group_leave(w->group, STR("x"), STR("inst")), KERR_FENCED_INSTANCE_ID);
+	assert_int_equal(group_leave(w->group, STR(""), STR("inst")), KERR_NONE);
+	assert_int_equal(w->group->members_n, 2);
+}
+
+/* A commit is a sign of life, but begins no session for who waits in a JoinGroup. */
+static void
+commits_keep_the_session(void **state)
+{
+	struct world *w = *state;
+	form(w, 2);
+	struct group_caller me = { str_from(w->c[0].id), STR_NULL, 1 };
+	for (int i = 0; i < 5; i++) {
+		pass(w, 6000);
+		(void)beat(w, &w->c[1]);
+		assert_int_equal(group_may_commit(w->group, &me), KERR_NONE);
+	}
+	join_as(w, &w->c[0], NULL, "range", "other", false, true);
+	assert_int_equal(group_may_commit(w->group, &me), KERR_NONE);
+	for (int i = 0; i < 3; i++) {
+		pass(w, 6000);
+		(void)beat(w, &w->c[1]);
+	}
+	assert_int_equal(w->group->members_n, 2);
+}
+
+/* A static member that prefers another protocol now, or whose place cannot be stored. */
+static void
+static_member_comes_back_otherwise(void **state)
+{
+	struct world *w = *state;
+	join_as(w, &w->c[0], "a", "range,sticky", "m", false, true);
+	pass(w, 6000);
+	struct group_sync s = { .member_id = str_from(w->c[0].id), .instance_id = STR("a"), .generation = 1 };
+	group_sync(w->group, &s, &w->c[0]);
+	w->store_err = ERR_IO;
+	join_as(w, &w->c[1], "a", "range,sticky", "m", false, true);
+	assert_int_equal(w->c[1].err, KERR_COORDINATOR_NOT_AVAILABLE);
+	assert_int_equal(w->group->state, GROUP_STABLE);
+	w->store_err = 0;
+	join_as(w, &w->c[2], "a", "range,sticky", "m", false, true);
+	assert_int_equal(w->c[2].generation, 1);
+	join_as(w, &w->c[3], "a", "sticky,range", "m", false, true);
+	assert_int_equal(w->c[3].generation, 2);
+	assert_string_equal(w->c[3].protocol, "sticky");
+}
+
 static void
 subscriptions_are_read(void **state)
 {
@@ -704,6 +940,11 @@ main(void)
 		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
 		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
 		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
+		G(slowest_member_sets_the_time), G(first_generation_comes_in_time_all_the_same),
+		G(new_member_is_not_waited_for_without_end), G(second_try_of_a_request_takes_the_place_of_the_first),
+		G(lost_answer_is_given_again_before_the_assignment), G(groups_are_bounded), G(generations_are_fenced),
+		G(who_is_left_out_has_nothing), G(those_who_go_are_not_waited_for), G(commits_keep_the_session),
+		G(static_member_comes_back_otherwise),
 		G(static_twin_fences_the_one_that_syncs), G(kind_of_group_is_that_of_its_members),
 		G(static_member_comes_back_without_what_it_owned), G(heartbeat_of_one_that_waits_starts_no_session),
 		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
