@@ -11,10 +11,10 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
 <groupId>schloss</groupId><artifactId>foreign</artifactId><version>1</version><packaging>pom</packaging>
 <dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{0}</version></dependency>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{0}</version></dependency>
+{}
 </dependencies></project>
 """
+DEPENDENCY = "<dependency><groupId>org.apache.kafka</groupId><artifactId>{}</artifactId><version>{}</version></dependency>"
 
 
 class Unavailable(Exception):
@@ -46,12 +46,21 @@ def reached(name, programs, fetch, limit=300):
         raise Unavailable(f"{name} could not be fetched: {e}") from None
 
 
-def kafka_jars():
-    """Apache Kafka's tools with all they need, for java -cp DIR/*."""
+def jars(name, *artifacts):
+    """Parts of Apache Kafka with all they need, for java -cp DIR/*."""
     def fetch(d, call):
-        (d / "pom.xml").write_text(POM.format(KAFKA))
+        (d / "pom.xml").write_text(POM.format("\n".join(DEPENDENCY.format(a, KAFKA) for a in artifacts)))
         call("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={d / 'libs'}", "-DincludeScope=runtime")
-    return reached(f"kafka-{KAFKA}", ["java", "mvn"], fetch) / "libs"
+    return reached(f"{name}-{KAFKA}", ["java", "mvn"], fetch) / "libs"
+
+
+def kafka_jars():
+    """Its tools."""
+    return jars("kafka", "kafka-tools", "kafka_2.13")
+
+
+def streams_jars():
+    return jars("streams", "kafka-streams")
 
 
 def node_modules(*packages):
