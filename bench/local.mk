@@ -7,3 +7,6 @@ bench_logstart_LDADD = liblog.a libwire.a libbase.a $(system_libs)
 EXTRA_PROGRAMS += bench/load
 bench_load_SOURCES = bench/load.c bench/stream.c bench/stream.h
 bench_load_LDADD = libcli.a libbroker.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)
+EXTRA_PROGRAMS += bench/small
+bench_small_SOURCES = bench/small.c
+bench_small_LDADD = -lrdkafka

@@ -8,6 +8,7 @@ TEST_PACKAGES="libcmocka-dev mandoc python3-pytest python3-confluent-kafka pytho
 	krb5-kdc krb5-admin-server krb5-user openssl xz-utils sqlite3 systemd iproute2 procps util-linux"
 LONG_PACKAGES="clang libclang-rt-14-dev g++ rapidjson-dev unzip
 	e2fsprogs xfsprogs"
+BENCH_PACKAGES="librdkafka-dev"		# 100-byte messages
 
 need() { # PACKAGE ...: installs those that are missing, says so, fails with the reason
 	local missing=
