@@ -132,6 +132,7 @@ part_core_start(struct broker *b, struct why *why)
 	s->scram_iterations = (uint32_t)c->sasl_scram_iterations;
 	s->limits.v[LIMIT_SEGMENT_BYTES] = (double)c->limits_topic_segment_bytes_min;
 	s->limits.v[LIMIT_SEGMENT_MS] = (double)c->limits_topic_segment_ms_min;
+	s->limits.v[LIMIT_SEGMENT_INDEX] = (double)c->limits_topic_segment_index_bytes_min;
 	s->limits.v[LIMIT_DIRTY_RATIO] = c->limits_topic_dirty_ratio_min;
 	s->limits.v[LIMIT_MESSAGE_BYTES] = (double)c->limits_topic_max_message_bytes_max;
 	s->limits.v[LIMIT_PARTITIONS_REQUEST] = (double)c->limits_topic_partitions_request_max;
