@@ -43,7 +43,7 @@ int64_t tls_context_expires(const struct tls_context *context);
 struct transport *tls_create(struct tls_context *context, int fd, struct transport_scratch *scratch);
 
 /* Of a transport made by tls_create(): whether what OpenSSL has handed out is overwritten in
- * its own buffers. So it is at first, for passwords; it costs time by the byte. */
+ * its own buffers. So it is at first, for secrets; it costs time by the byte. */
 void tls_wipe_read(struct transport *t, bool on);
 
 /* After the handshake, of such a transport. */

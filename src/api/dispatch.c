@@ -78,6 +78,8 @@ find_buckets(struct request *rq)
 	rq->header.client_id = arena_str(rq->arena, rq->header.client_id);
 	if (rq->session->quota != NULL)
 		quota_client(rq->session->quota, rq->header.client_id);
+	if (rq->row->bill != API_BILL_NONE)
+		session_moves_records(rq->session);
 	return API_NEXT;
 }
 

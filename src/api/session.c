@@ -70,7 +70,7 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	s->login_expires_ms = expires_ms;
 	s->login_requests = 0; /* the next login is counted for itself */
 	session_move(s, SESSION_READY);
-	if (s->listener->tls)
+	if (s->listener->tls && s->moves_records)
 		tls_wipe_read(conn_transport(s->conn), false); /* no more passwords to come */
 	if (!first)
 		return;
@@ -83,6 +83,16 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 		listener_vouch(s->conn);
 	ev_debug(conn_event(s->conn), "logged in as %.*s by %s", STR_ARG(s->principal.user.s),
 	    s->principal.mechanism);
+}
+
+void
+session_moves_records(struct session *s)
+{
+	if (s->moves_records)
+		return;
+	s->moves_records = true;
+	if (s->listener->tls)
+		tls_wipe_read(conn_transport(s->conn), false);
 }
 
 bool

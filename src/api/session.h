@@ -37,6 +37,7 @@ struct session {
 	char software[96];		/* "name version" of the client, as it says */
 	struct list requests;		/* all that are not finished */
 	unsigned login_requests;	/* before READY: bounded */
+	bool moves_records;		/* see session_moves_records() */
 	bool closing;
 	bool stopping;			/* nothing waits for what others may bring */
 };
@@ -47,6 +48,10 @@ extern const struct conn_ops session_ops;
 /* Whether requests of the login, and those behind it, are legal now. */
 bool session_may_login(const struct session *s);
 bool session_may_work(const struct session *s);
+
+/* Called with each Produce and Fetch. From the first on OpenSSL's own buffers are not overwritten
+ * any more, which costs by the byte; until then whatever comes may be a secret. */
+void session_moves_records(struct session *s);
 
 /* The broker stops: no more requests; those under way are answered, a Fetch with what
  * there is. Who has not logged in is not waited for. On the connection's loop. */
