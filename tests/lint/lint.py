@@ -88,6 +88,10 @@ def rule_layers():
 
 def rule_sizes():
     sizes, lengths = [], []
+    for path in sorted([*(ROOT / "tests").rglob("*.[ch]"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").glob("*.[ch]")]):
+        n = path.read_text().count("\n")
+        if n > FILE_MAX:
+            say(path, 1, f"{n} lines, at most {FILE_MAX}")
     for path in sources():
         text = path.read_text()
         n = text.count("\n")

@@ -1,190 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The classic protocol on virtual time: each test plays clients by hand. */
-#include "../test.h"
+#include "group_world.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/mem.h"
-#include "coord/group.h"
-
-#define MAX 1200
-
-struct client {
-	char id[80], leader[80], protocol[32], assignment[64];
-	enum kerr err;
-	int joins, syncs, generation, members;
-	bool skip;
-};
-
-struct world {
-	struct timers timers;
-	struct group *group;
-	uint64_t now;
-	int stores, store_err;
-	size_t id_n;			/* of the last member id that was told */
-	struct client c[MAX];
-};
-
-static const struct group_settings settings = { 6000, 1800000, 3000, MAX, 300000 };
-
-static void
-copy(char *out, size_t size, struct str s)
-{
-	snprintf(out, size, "%.*s", STR_ARG(s));
-}
-
-static void
-joined(void *ctx, void *cookie, const struct group_joined *a)
-{
-	struct client *c = cookie;
-	((struct world *)ctx)->id_n = a->member_id.n;
-	c->joins++;
-	c->err = a->err;
-	if (a->err == KERR_NONE || a->err == KERR_MEMBER_ID_REQUIRED)
-		copy(c->id, sizeof(c->id), a->member_id);
-	copy(c->leader, sizeof(c->leader), a->leader);
-	copy(c->protocol, sizeof(c->protocol), a->protocol);
-	c->generation = a->generation;
-	c->members = a->members.n;
-	c->skip = a->skip_assignment;
-}
-
-static void
-synced(void *ctx, void *cookie, const struct group_synced *a)
-{
-	struct client *c = cookie;
-	(void)ctx;
-	c->syncs++;
-	c->err = a->err;
-	snprintf(c->assignment, sizeof(c->assignment), "%.*s", (int)a->assignment.n,
-	    a->assignment.n > 0 ? (const char *)a->assignment.p : "");
-}
-
-static int
-store(void *ctx, struct group *group)
-{
-	struct world *w = ctx;
-	(void)group;
-	w->stores++;
-	return w->store_err;
-}
-
-static const struct group_ops ops = { joined, synced, store };
-
-static int
-setup(void **state)
-{
-	struct world *w = mem_zalloc(sizeof(*w));
-	timers_init(&w->timers);
-	w->now = 1;
-	w->group = group_create(NAME(0, STR("g")), &settings, &ops, w, &w->timers, 1000);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct world *w = *state;
-	group_destroy(&w->group);
-	assert_true(timers_next(&w->timers) == UINT64_MAX);
-	timers_free(&w->timers);
-	mem_free(w);
-	return 0;
-}
-
-static void
-pass(struct world *w, uint64_t ms)
-{
-	uint64_t end = w->now + ms * NS_PER_MS;
-	while (timers_next(&w->timers) <= end) {
-		w->now = timers_next(&w->timers);
-		group_at(w->group, w->now, (int64_t)(w->now / NS_PER_MS));
-		timers_run(&w->timers, w->now);
-	}
-	w->now = end;
-	group_at(w->group, w->now, (int64_t)(w->now / NS_PER_MS));
-}
-
-/* protocols: "range,sticky"; the metadata is the client's tag. */
-static void
-join_as(struct world *w, struct client *c, const char *instance, const char *protocols,
-    const char *tag, bool needs_id, bool can_skip)
-{
-	struct group_protocol p[4];
-	struct group_join j = { .member_id = str_from(c->id), .instance_id = str_from(instance),
-		.client_id = STR("cl"), .client_host = STR("/10.0.0.1"),
-		.protocol_type = STR("consumer"), .protocols = { p, 0 }, .session_ms = 10000,
-		.rebalance_ms = 60000, .needs_member_id = needs_id, .can_skip_assignment = can_skip };
-	struct str rest = str_from(protocols), head;
-	while (rest.p != NULL) {
-		str_cut(&rest, ',', &head);
-		p[j.protocols.n++] = (struct group_protocol){ head,
-			{ (const uint8_t *)tag, strlen(tag) } };
-	}
-	group_join(w->group, &j, c);
-}
-
-static void
-join(struct world *w, struct client *c)
-{
-	join_as(w, c, NULL, "range", "m", false, true);
-}
-
-static void
-sync_(struct world *w, struct client *c, struct client *all, int n)
-{
-	struct group_assignment a[MAX];
-	struct group_sync s = { .member_id = str_from(c->id), .protocol_type = STR_NULL,
-		.protocol = STR_NULL, .generation = c->generation, .assignments = { a, n } };
-	for (int i = 0; i < n; i++)
-		a[i] = (struct group_assignment){ str_from(all[i].id),
-			{ (const uint8_t *)all[i].id, strlen(all[i].id) } };
-	group_sync(w->group, &s, c);
-}
-
-static enum kerr
-beat(struct world *w, struct client *c)
-{
-	struct group_caller caller = { str_from(c->id), STR_NULL, c->generation };
-	return group_heartbeat(w->group, &caller);
-}
-
-/* n clients from nothing to a stable generation. */
-static void
-form(struct world *w, int n)
-{
-	int before[MAX];
-	for (int i = 0; i < n; i++) {
-		before[i] = w->c[i].joins;
-		join(w, &w->c[i]);
-	}
-	for (int i = 0; i < n && w->c[n - 1].joins == before[n - 1]; i++)
-		pass(w, 3000);
-	int leader = -1;
-	for (int i = 0; i < n; i++) {
-		assert_int_equal(w->c[i].err, KERR_NONE);
-		assert_int_equal(w->c[i].joins, before[i] + 1);
-		if (strcmp(w->c[i].id, w->c[i].leader) == 0)
-			leader = i;
-	}
-	assert_true(leader >= 0);
-	assert_int_equal(w->c[leader].members, n);
-	for (int i = 0; i < n; i++)
-		if (i != leader)
-			sync_(w, &w->c[i], NULL, 0);
-	sync_(w, &w->c[leader], w->c, n);
-	assert_int_equal(w->group->state, GROUP_STABLE);
-	for (int i = 0; i < n; i++) {
-		assert_int_equal(w->c[i].err, KERR_NONE);
-		assert_int_equal(w->c[i].syncs, 1);
-		assert_int_equal(strncmp(w->c[i].assignment, w->c[i].id, 60), 0);
-		w->c[i].syncs = 0;
-	}
-}
 
 static void
 first_generation_waits_for_late_comers(void **state)
@@ -394,124 +214,6 @@ subscriptions_are_bounded(void **state)
 		assert_string_equal(w->c[i].protocol, "p00");
 	}
 	mem_free(big);
-}
-
-static void
-static_member_comes_back_without_rebalance(void **state)
-{
-	struct world *w = *state;
-	join_as(w, &w->c[0], "a", "range", "m", false, true);
-	join_as(w, &w->c[1], "b", "range", "m", false, true);
-	pass(w, 6000);
-	struct client former = w->c[1];
-	w->c[0].generation = w->c[1].generation = 1;
-	struct group_assignment as = { str_from(w->c[1].id), { (const uint8_t *)"part", 4 } };
-	struct group_sync s = { .member_id = str_from(w->c[1].id), .instance_id = STR("b"),
-		.generation = 1 };
-	group_sync(w->group, &s, &w->c[1]);
-	s = (struct group_sync){ .member_id = str_from(w->c[0].id), .instance_id = STR("a"),
-		.generation = 1, .assignments = { &as, 1 } };
-	group_sync(w->group, &s, &w->c[0]);
-	assert_int_equal(w->group->state, GROUP_STABLE);
-
-	join_as(w, &w->c[2], "b", "range", "m", false, true);
-	assert_int_equal(w->c[2].err, KERR_NONE);
-	assert_int_equal(w->c[2].generation, 1);
-	assert_string_not_equal(w->c[2].id, former.id);
-	struct group_caller old = { str_from(former.id), STR("b"), 1 };
-	assert_int_equal(group_heartbeat(w->group, &old), KERR_FENCED_INSTANCE_ID);
-	assert_int_equal(group_may_commit(w->group, &old), KERR_FENCED_INSTANCE_ID);
-	s = (struct group_sync){ .member_id = str_from(w->c[2].id), .instance_id = STR("b"),
-		.generation = 1 };
-	group_sync(w->group, &s, &w->c[2]);
-	assert_string_equal(w->c[2].assignment, "part");
-
-	/* The leader itself: told to keep the assignment, or that it does not lead. */
-	join_as(w, &w->c[3], "a", "range", "m", false, true);
-	assert_true(w->c[3].skip);
-	assert_string_equal(w->c[3].leader, w->c[3].id);
-	assert_int_equal(w->c[3].members, 2);
-	join_as(w, &w->c[4], "a", "range", "m", false, false);
-	assert_false(w->c[4].skip);
-	assert_string_equal(w->c[4].leader, w->c[3].id);
-	assert_string_not_equal(w->c[4].id, w->c[3].id);
-	assert_int_equal(w->group->state, GROUP_STABLE);
-}
-
-/* A stable group of two static members, b with that metadata. */
-static void
-form_static(struct world *w, struct bytes metadata)
-{
-	struct group_protocol p = { STR("range"), metadata };
-	struct group_join j = { .member_id = STR(""), .instance_id = STR("b"), .client_id = STR("cl"),
-		.client_host = STR("/h"), .protocol_type = STR("consumer"), .protocols = { &p, 1 },
-		.session_ms = 10000, .rebalance_ms = 60000 };
-	join_as(w, &w->c[0], "a", "range", "m", false, true);
-	group_join(w->group, &j, &w->c[1]);
-	pass(w, 6000);
-	struct group_sync s = { .member_id = str_from(w->c[0].id), .instance_id = STR("a"), .generation = 1 };
-	group_sync(w->group, &s, &w->c[0]);
-	assert_int_equal(w->group->state, GROUP_STABLE);
-}
-
-/* What a consumer owned before is not what makes it another. */
-static void
-static_member_comes_back_without_what_it_owned(void **state)
-{
-	struct world *w = *state;
-	static const char was[] = "\0\3" "\0\0\0\1" "\0\1t" "\xff\xff\xff\xff" "\0\0\0\1" "\0\1t" "\0\0\0\1" "\0\0\0\0" "\0\0\0\7" "\xff\xff";
-	static const char is[] = "\0\3" "\0\0\0\1" "\0\1t" "\xff\xff\xff\xff" "\0\0\0\0" "\xff\xff\xff\xff" "\xff\xff";
-	static const char other[] = "\0\3" "\0\0\0\1" "\0\1u" "\xff\xff\xff\xff" "\0\0\0\0" "\xff\xff\xff\xff" "\xff\xff";
-	form_static(w, (struct bytes){ (const uint8_t *)was, sizeof(was) - 1 });
-	struct group_protocol p[] = { { STR("range"), { (const uint8_t *)is, sizeof(is) - 1 } },
-		{ STR("sticky"), { (const uint8_t *)is, sizeof(is) - 1 } } };
-	struct group_join j = { .member_id = STR(""), .instance_id = STR("b"), .client_id = STR("cl"),
-		.client_host = STR("/h"), .protocol_type = STR("consumer"), .protocols = { p, 2 },
-		.session_ms = 10000, .rebalance_ms = 60000 };
-	group_join(w->group, &j, &w->c[2]);
-	assert_int_equal(w->c[2].joins, 1);
-	assert_int_equal(w->c[2].err, KERR_NONE);
-	assert_int_equal(w->c[2].generation, 1);
-	assert_int_equal(w->group->state, GROUP_STABLE);
-	/* Other topics, or not the protocol that was chosen: all are called. */
-	p[0].metadata = (struct bytes){ (const uint8_t *)other, sizeof(other) - 1 };
-	group_join(w->group, &j, &w->c[3]);
-	assert_int_equal(w->c[3].joins, 0);
-	assert_int_equal(w->group->state, GROUP_PREPARING);
-}
-
-/* D2: two processes with one instance id while a rebalance runs. */
-static void
-static_twin_fences_the_parked_one(void **state)
-{
-	struct world *w = *state;
-	join_as(w, &w->c[0], "a", "range", "m", false, true);
-	join_as(w, &w->c[1], "a", "range", "m", false, true);
-	assert_int_equal(w->c[0].err, KERR_FENCED_INSTANCE_ID);
-	assert_int_equal(w->group->members_n, 1);
-	pass(w, 6000);
-	assert_int_equal(w->c[1].err, KERR_NONE);
-	assert_int_equal(w->c[1].joins, 1);
-}
-
-/* D2, in the other half of a rebalance: the assignment goes to the twin, and not by this one. */
-static void
-static_twin_fences_the_one_that_syncs(void **state)
-{
-	struct world *w = *state;
-	join_as(w, &w->c[0], "a", "range", "m", false, true);
-	join_as(w, &w->c[1], "b", "range", "m", false, true);
-	pass(w, 6000);
-	struct group_sync s = { .member_id = str_from(w->c[1].id), .instance_id = STR("b"), .generation = 1 };
-	group_sync(w->group, &s, &w->c[1]);
-	assert_int_equal(w->c[1].syncs, 0);
-	join_as(w, &w->c[2], "b", "range", "m", false, true);
-	assert_int_equal(w->c[1].syncs, 1);
-	assert_int_equal(w->c[1].err, KERR_FENCED_INSTANCE_ID);
-	assert_int_equal(w->group->state, GROUP_PREPARING);
-	join_as(w, &w->c[0], "a", "range", "m", false, true);
-	assert_int_equal(w->c[2].err, KERR_NONE);
-	assert_int_equal(w->c[2].generation, 2);
 }
 
 /* A group that all have left may become one of another kind. */
@@ -892,27 +594,6 @@ commits_keep_the_session(void **state)
 	assert_int_equal(w->group->members_n, 2);
 }
 
-/* A static member that prefers another protocol now, or whose place cannot be stored. */
-static void
-static_member_comes_back_otherwise(void **state)
-{
-	struct world *w = *state;
-	join_as(w, &w->c[0], "a", "range,sticky", "m", false, true);
-	pass(w, 6000);
-	struct group_sync s = { .member_id = str_from(w->c[0].id), .instance_id = STR("a"), .generation = 1 };
-	group_sync(w->group, &s, &w->c[0]);
-	w->store_err = ERR_IO;
-	join_as(w, &w->c[1], "a", "range,sticky", "m", false, true);
-	assert_int_equal(w->c[1].err, KERR_COORDINATOR_NOT_AVAILABLE);
-	assert_int_equal(w->group->state, GROUP_STABLE);
-	w->store_err = 0;
-	join_as(w, &w->c[2], "a", "range,sticky", "m", false, true);
-	assert_int_equal(w->c[2].generation, 1);
-	join_as(w, &w->c[3], "a", "sticky,range", "m", false, true);
-	assert_int_equal(w->c[3].generation, 2);
-	assert_string_equal(w->c[3].protocol, "sticky");
-}
-
 static void
 subscriptions_are_read(void **state)
 {
@@ -928,8 +609,6 @@ subscriptions_are_read(void **state)
 	assert_false(group_subscribes(w->group, STR("b")));
 }
 
-#define G(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int
 main(void)
 {
@@ -939,18 +618,18 @@ main(void)
 		G(session_ends_without_heartbeats), G(last_member_gone_leaves_it_empty),
 		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
 		G(repeated_join_is_answered_again), G(protocols_are_voted_for),
-		G(static_member_comes_back_without_rebalance), G(static_twin_fences_the_parked_one),
 		G(slowest_member_sets_the_time), G(first_generation_comes_in_time_all_the_same),
-		G(new_member_is_not_waited_for_without_end), G(second_try_of_a_request_takes_the_place_of_the_first),
-		G(lost_answer_is_given_again_before_the_assignment), G(groups_are_bounded), G(generations_are_fenced),
-		G(who_is_left_out_has_nothing), G(those_who_go_are_not_waited_for), G(commits_keep_the_session),
-		G(static_member_comes_back_otherwise),
-		G(static_twin_fences_the_one_that_syncs), G(kind_of_group_is_that_of_its_members),
-		G(static_member_comes_back_without_what_it_owned), G(heartbeat_of_one_that_waits_starts_no_session),
-		G(commits_are_fenced), G(log_that_takes_nothing_forces_a_rebalance),
-		G(bad_sessions_are_refused), G(odd_names_are_nobody_elses),
-		G(no_time_at_all_is_no_loop), G(after_the_last_generation_comes_the_first),
-		G(abandoned_join_keeps_the_place), G(subscriptions_are_read), G(subscriptions_are_bounded),
+		G(new_member_is_not_waited_for_without_end),
+		G(second_try_of_a_request_takes_the_place_of_the_first),
+		G(lost_answer_is_given_again_before_the_assignment), G(groups_are_bounded),
+		G(generations_are_fenced), G(who_is_left_out_has_nothing),
+		G(those_who_go_are_not_waited_for), G(commits_keep_the_session),
+		G(kind_of_group_is_that_of_its_members),
+		G(heartbeat_of_one_that_waits_starts_no_session), G(commits_are_fenced),
+		G(log_that_takes_nothing_forces_a_rebalance), G(bad_sessions_are_refused),
+		G(odd_names_are_nobody_elses), G(no_time_at_all_is_no_loop),
+		G(after_the_last_generation_comes_the_first), G(abandoned_join_keeps_the_place),
+		G(subscriptions_are_read), G(subscriptions_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
