@@ -187,11 +187,17 @@ index_file_find_time(const char *path, int64_t time, int32_t *ret_offset)
 	return 0;
 }
 
-/* The last entry; ERR_CORRUPT where the file ends within one. */
+/* The last entry whose key is below; of all (INT64_MAX) ERR_CORRUPT where the file ends
+ * within one. */
 static int
-file_last(const char *path, unsigned size, uint8_t ret[TIME_BYTES])
+file_last(const char *path, unsigned size, int64_t (*key)(const uint8_t *), int64_t below,
+    uint8_t ret[TIME_BYTES])
 {
-	int64_t bytes = 0;
+	int64_t bytes = 0, n = 0;
+	if (below < INT64_MAX) {
+		int e = file_below(path, size, key, below, &n, ret);
+		return e == 0 && n == 0 ? ERR_NOTFOUND : e;
+	}
 	int fd, err = fs_open(path, O_RDONLY, &fd);
 	if (err != 0)
 		return err;
@@ -207,20 +213,26 @@ file_last(const char *path, unsigned size, uint8_t ret[TIME_BYTES])
 }
 
 int
-index_file_last(const char *path, struct index_at *ret)
+index_file_last(const char *path, int64_t below, struct index_at *ret)
 {
 	uint8_t b[TIME_BYTES];
-	int err = file_last(path, AT_BYTES, b);
+	int err = file_last(path, AT_BYTES, key_at, below, b);
 	if (err == 0)
 		*ret = (struct index_at){ (int32_t)key_offset(b), (int32_t)key_at(b) };
 	return err;
 }
 
+static int64_t
+key_time_offset(const uint8_t *b)
+{
+	return (int32_t)head_be(b + 8, 4);
+}
+
 int
-index_file_last_time(const char *path, struct index_time *ret)
+index_file_last_time(const char *path, int64_t below, struct index_time *ret)
 {
 	uint8_t b[TIME_BYTES];
-	int err = file_last(path, TIME_BYTES, b);
+	int err = file_last(path, TIME_BYTES, key_time_offset, below, b);
 	if (err == 0)
 		*ret = (struct index_time){ key_time(b), (int32_t)head_be(b + 8, 4) };
 	return err;

@@ -54,8 +54,8 @@ bool indexes_find_time(const struct indexes *x, int64_t time, int32_t *ret_offse
 int index_file_find(const char *path, int32_t offset, int64_t limit, int32_t *ret_at);
 int index_file_find_time(const char *path, int64_t time, int32_t *ret_offset);
 /* The last entry of a .index, of a .timeindex. */
-int index_file_last(const char *path, struct index_at *ret);
-int index_file_last_time(const char *path, struct index_time *ret);
+int index_file_last(const char *path, int64_t below, struct index_at *ret);
+int index_file_last_time(const char *path, int64_t below, struct index_time *ret);
 /* How many entries of a .index point below `limit`. */
 size_t index_file_count(const char *path, int64_t limit);
 

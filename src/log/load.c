@@ -23,6 +23,9 @@
 #include "log/seal.h"
 #include "log/sequence.h"
 
+#define SHORT		4096		/* bytes of a segment that are looked at one by one */
+#define LOAD_INTERVAL	(1 << 20)	/* between entries of an index: the topic's own is not known yet */
+
 /* Files that a stop or crash left on their way out, or half made. */
 static bool
 leftover(const char *name)
@@ -121,9 +124,10 @@ partition_cut_files(struct partition *p, struct segment *g, int64_t at)
 	return err;
 }
 
-/* Reads one segment from `at`; ERR_CORRUPT where its batches end before its file. */
+/* Reads one segment from `at`; what lies before the offset `noted` epochs and producers know
+ * already. ERR_CORRUPT where its batches end before its file. */
 static int
-scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t *ret_at)
+scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t noted, int64_t *ret_at)
 {
 	struct scan s;
 	const uint8_t *b;
@@ -138,7 +142,8 @@ scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t *ret_at
 		g->indexes.file_ats = 0;
 	while ((err = scan_next(&s, &b, &where)) == 0) {
 		segment_note(g, b, p->config.index_interval_bytes);
-		sequence_note(p, b);
+		if (head_end(b) > noted)
+			sequence_note(p, b);
 		p->end.offset = head_end(b);
 	}
 	*ret_at = s.at;
@@ -171,7 +176,7 @@ damaged(struct partition *p, int64_t promised)
 }
 
 static int
-scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promised)
+scan_from(struct partition *p, struct segment *from, int64_t at, int64_t noted, int64_t promised)
 {
 	int err = 0;
 	for (struct list *h = &from->hook; h != &p->segments; h = h->next, at = 0) {
@@ -190,7 +195,7 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promise
 				g->synced = at;
 				g->dir_synced = false;
 			}
-			err = scan_segment(p, g, at, &at);
+			err = scan_segment(p, g, at, noted, &at);
 		}
 		if (err == ERR_CORRUPT && p->end.offset < promised) {
 			leave_rest(p, g, at);
@@ -206,16 +211,16 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t promise
 }
 
 /* Whether the part of a segment below byte `at` need not be read for its indexes' sake:
- * then its greatest time is known. Where it is too short for an entry nothing is looked at:
+ * then its greatest time is known. Where it is short learn_first() sees it:
  * ten thousand partitions must start at once. */
 static bool
-indexed(const struct partition *p, struct segment *g, int64_t at)
+indexed(struct segment *g, const struct ckpt_row *row)
 {
-	int64_t size = g->size;
+	int64_t size = g->size, at = row->at;
 	struct index_time end = { -1, -1 };
 	g->size = at;
-	bool good = at <= p->config.index_interval_bytes ||
-	    segment_indexes_good(g, p->config.index_interval_bytes, false, &end);
+	g->end = row->offset;
+	bool good = at <= SHORT || segment_indexes_good(g, LOAD_INTERVAL, false, &end);
 	g->size = size;
 	if (good)
 		segment_learn(g, &g->max_time, &g->max_time_offset);
@@ -235,19 +240,29 @@ agrees(const struct partition *p, const struct ckpt_row *row)
 		return false;
 	if (last == NULL)
 		return row->at == 0;
-	return last->base == row->base && last->size == row->at && indexed(p, last, last->size);
+	return last->base == row->base && last->size == row->at && indexed(last, row);
 }
 
-/* From when on the age of a segment counts that is not read from its beginning. */
+/* From when on the age of a segment counts of which the first `at` bytes are not read, and the
+ * greatest time of one so short that indexed() has not looked. */
 static void
-learn_first(struct segment *g)
+learn_first(struct segment *g, int64_t at)
 {
-	uint8_t head[HEAD_BYTES];
+	uint8_t b[SHORT];
+	int64_t n = at <= SHORT ? at : HEAD_BYTES;
 	int fd;
-	if (fs_open(g->path, O_RDONLY, &fd) != 0)
+	if (n < HEAD_BYTES || fs_open(g->path, O_RDONLY, &fd) != 0)
 		return;
-	if (fs_pread(fd, head, sizeof(head), 0) == 0)
-		g->first_time = head_max_time(head);
+	if (fs_pread(fd, b, (size_t)n, 0) == 0) {
+		g->first_time = head_max_time(b);
+		for (int64_t i = 0; at <= SHORT && n - i >= HEAD_BYTES && head_sane(b + i, n - i);
+		    i += head_size(b + i)) {
+			if (head_max_time(b + i) <= g->max_time)
+				continue;
+			g->max_time = head_max_time(b + i);
+			g->max_time_offset = head_end(b + i) - 1;
+		}
+	}
 	fs_close(&fd);
 }
 
@@ -268,14 +283,14 @@ scan_rows(struct partition *p, const struct ckpt_row *row, bool known)
 	}
 	p->end.offset = from->base;
 	if (known && from->base == row->base && from->size >= row->at &&
-	    indexed(p, from, row->at)) {
+	    indexed(from, row)) {
 		at = row->at;
 		p->end.offset = row->offset;
 	}
 	if (at > 0)
-		learn_first(from);
+		learn_first(from, at);
 	segment_trust_index(from, at);
-	return scan_from(p, from, at, promised);
+	return scan_from(p, from, at, known ? row->offset : 0, promised);
 }
 
 /* What appends must know of the active segment that was not read. */
@@ -285,7 +300,7 @@ learn_active(struct partition *p)
 	struct segment *g = partition_active(p);
 	if (g == NULL || g->size < HEAD_BYTES)
 		return;
-	learn_first(g);
+	learn_first(g, g->size);
 	segment_trust_index(g, g->size);
 }
 

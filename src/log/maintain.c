@@ -94,6 +94,15 @@ clock_is_steady(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 	return steady;
 }
 
+static bool
+stops(struct store *s)
+{
+	lock_take(&s->mlock);
+	bool yes = s->maintain_stop;
+	lock_drop(&s->mlock);
+	return yes;
+}
+
 void
 store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 {
@@ -102,7 +111,7 @@ store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 	int64_t expiry = s->config.producer_expiry_ms;
 	uint64_t silence = (uint64_t)(expiry < HOUR_MS ? expiry : HOUR_MS) * NS_PER_MS;
 	struct partition **v = store_collect(s, &n);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !stops(s); i++) {
 		partition_retain(v[i], wall_ms, by_time);
 		lock_take(&v[i]->lock);
 		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;

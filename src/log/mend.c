@@ -44,12 +44,13 @@ reaches_end(int fd, const struct segment *g, int64_t from, int32_t interval, str
 
 /* The last entry of the index names a batch and its last offset. */
 static bool
-offsets_good(int fd, const struct segment *g, int32_t interval, struct index_time *ret_end)
+offsets_good(int fd, const struct segment *g, int32_t interval, bool closed, struct index_time *ret_end)
 {
 	struct index_at last = { 0, 0 };
 	uint8_t head[HEAD_BYTES];
 	char *path = segment_sibling(g, "index");
-	int err = index_file_last(path, &last);
+	/* Of an open one a checkpoint may have saved entries of what came after its point. */
+	int err = index_file_last(path, closed ? INT64_MAX : g->size, &last);
 	mem_free(path);
 	if (err != 0 && err != ERR_NOTFOUND)
 		return false;
@@ -68,7 +69,7 @@ times_good(int fd, const struct segment *g, bool closed, int64_t end_time)
 	uint8_t head[HEAD_BYTES];
 	int32_t from = 0;
 	char *path = segment_sibling(g, "timeindex");
-	int err = index_file_last_time(path, &last);
+	int err = index_file_last_time(path, closed ? INT64_MAX : g->end - g->base, &last);
 	mem_free(path);
 	if (err == ERR_NOTFOUND)
 		return end_time < 0 || !closed;
@@ -93,7 +94,7 @@ segment_indexes_good(const struct segment *g, int32_t interval, bool closed, str
 		return true;
 	if (fs_open(g->path, O_RDONLY, &fd) != 0)
 		return false;
-	bool good = offsets_good(fd, g, interval, ret_end) &&
+	bool good = offsets_good(fd, g, interval, closed, ret_end) &&
 	    times_good(fd, g, closed, ret_end->time);
 	fs_close(&fd);
 	return good;
@@ -175,7 +176,8 @@ learn(struct partition *p, struct segment *g)
 	lock_drop(&p->lock);
 }
 
-/* Those that nobody has looked at since the start; counted. */
+/* Those that nobody has looked at since the start; counted. None before the topic's settings
+ * are known, as the interval is one of them. */
 static struct segment **
 collect(struct partition *p, size_t *ret_n, int32_t *ret_interval)
 {
@@ -183,7 +185,7 @@ collect(struct partition *p, size_t *ret_n, int32_t *ret_interval)
 	size_t n = 0, cap = 0;
 	lock_take(&p->lock);
 	*ret_interval = p->config.index_interval_bytes;
-	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
+	for (struct list *h = p->segments.next; p->configured && h != &p->segments; h = h->next) {
 		struct segment *g = CONTAINER_OF(h, struct segment, hook);
 		if (!g->sealed || g->mended)
 			continue;

@@ -324,7 +324,9 @@ is_old(const struct partition *p, const struct segment *g, const uint8_t *head)
 		max -= (int64_t)(g->dice % (uint64_t)jitter);
 	if (g->first_time >= 0)
 		return time > g->first_time && time - g->first_time > max;
-	return (int64_t)((p->last_append_ns - g->made_ns) / NS_PER_MS) > max;
+	/* It may have been made after this append looked at the clock. */
+	return p->last_append_ns > g->made_ns &&
+	    (int64_t)((p->last_append_ns - g->made_ns) / NS_PER_MS) > max;
 }
 
 static bool

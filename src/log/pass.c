@@ -208,7 +208,9 @@ partition_checkpoint(struct partition *p, bool lasting)
 	int err = partition_flush(p);
 	lock_take(&p->io);
 	partition_save_indexes(p, true);
+	lock_drop(&p->io);	/* the writer's acks need it; a file that goes meanwhile is no loss */
 	partition_sync_indexes(p, !lasting);
+	lock_take(&p->io);
 	lock_take(&p->lock);
 	bool good = err == 0 && p->generation == generation && p->synced.offset >= pt.offset &&
 	    p->state != LOG_DELETED && p->state != LOG_CORRUPT;

@@ -225,7 +225,7 @@ segment_learn(const struct segment *g, int64_t *ret_time, int64_t *ret_offset)
 	struct index_time last;
 	char *path = segment_sibling(g, "timeindex");
 	*ret_time = *ret_offset = -1;
-	if (index_file_last_time(path, &last) == 0 && last.time >= 0 && last.offset >= 0) {
+	if (index_file_last_time(path, INT64_MAX, &last) == 0 && last.time >= 0 && last.offset >= 0) {
 		*ret_time = last.time;
 		*ret_offset = g->base + last.offset;
 	}
@@ -235,8 +235,12 @@ segment_learn(const struct segment *g, int64_t *ret_time, int64_t *ret_offset)
 void
 segment_trust_index(struct segment *g, int64_t limit)
 {
+	struct index_at last = { 0, 0 };
 	char *path = segment_sibling(g, "index");
 	g->indexes.file_ats = index_file_count(path, limit);
+	if (index_file_last(path, limit, &last) != 0)
+		last.at = 0;
+	g->indexes.noted = limit - last.at;
 	mem_free(path);
 }
 

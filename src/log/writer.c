@@ -283,10 +283,15 @@ struct mark {
 static bool
 unsynced(struct partition *p, struct segment_walk *w, struct mark *m)
 {
-	struct segment *g;
+	struct segment *g = w->at;
 	bool found = false;
 	lock_take(&p->lock);
-	while (p->state != LOG_DELETED && (g = segment_walk_next(p, w)) != NULL) {
+	/* The one before may have got its last bytes while it was synced: nothing behind it may be
+	 * called synced before they are. It is closed, so this ends. */
+	if (g == NULL || g->removed || w->generation != p->generation ||
+	    g->hook.next == &p->segments || g->synced >= g->written)
+		g = segment_walk_next(p, w);
+	for (; p->state != LOG_DELETED && g != NULL; g = segment_walk_next(p, w)) {
 		if (!g->on_disk || (g->synced >= g->written && g->dir_synced))
 			continue;
 		*m = (struct mark){ segment_get(g), g->written,
