@@ -91,7 +91,7 @@ too_many_changes(const struct request *rq)
 	static const int16_t keys[] = { WIRE_KEY_CREATE_TOPICS, WIRE_KEY_CREATE_PARTITIONS,
 		WIRE_KEY_ALTER_CONFIGS, WIRE_KEY_INCREMENTAL_ALTER_CONFIGS, WIRE_KEY_CREATE_ACLS,
 		WIRE_KEY_ALTER_CLIENT_QUOTAS, WIRE_KEY_ALTER_USER_SCRAM_CREDENTIALS, WIRE_KEY_USER_ALTER,
-		WIRE_KEY_TEAM_ALTER };
+		WIRE_KEY_TEAM_ALTER, WIRE_KEY_TREE_SET };
 	const struct wire_type *t = rq->header.api->req->type;
 	bool changes = false, many = false;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

@@ -180,7 +180,7 @@ struct setting {
 	struct tree_set_rsp *out;
 };
 
-#define TRIES_MAX 16		/* of a change whose nodes others change meanwhile */
+#define TRIES_MAX 4		/* of a change whose nodes others change meanwhile */
 
 /* Whether who may make this change to one node; the node as it would be. */
 static enum kerr

@@ -94,3 +94,13 @@ def test_no_rule_is_made_for_the_next_owner(site, kind, n):
         "describe_acls", 3, resource_type_filter=2 if kind == "topic" else 3, resource_name_filter=name, pattern_type_filter=3,
         principal_filter=None, host_filter=None, operation=1, permission_type=1)["resources"] == [],
                5 if kind == "group by use" else 0)
+
+
+def test_a_node_named_twice_is_nobody_elses_doing(site):
+    """What a change writes first is not taken for another's, which it would ask about again and again."""
+    make(site, "twice")
+    path = "/main/topics/twice"
+    told = site.do("tree_set", 0, changes=[{"path": path, "mode_clear": 0o777, "mode_set": mode} for mode in (0o700, 0o740)])
+    assert [r["error_code"] for r in told["results"]] == [0, 0]
+    nodes = {n["path"]: n for n in site.do("tree_list", 0, path="/main/topics")["nodes"]}
+    assert nodes[path]["mode"] == 0o740
