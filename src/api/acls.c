@@ -106,34 +106,51 @@ api_describe_acls(struct request *rq, const void *vin, void *vout)
 
 /* ---- CreateAcls ---- */
 
+struct adding {
+	struct rules_add rules;
+	struct str user;		/* who asked */
+};
+
 /* A group by use may have ended while its owner's rule was made: then nobody else would take
- * the rule away, and the next owner of the name would inherit it. */
+ * the rule away, and the next owner of the name would inherit it. What is not loaded has not ended. */
 static bool
-group_stays(struct request *rq, const struct rule_change *r)
+group_stays(struct request *rq, const struct adding *a, const struct rule_change *r)
 {
-	struct name name = NAME(request_tenant(rq), r->binding.name);
-	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), name.tenant);
-	const struct acl_node *n = t == NULL ? NULL : acl_tenant_node(t, ACL_GROUP, name.s);
+	struct name name = NAME(a->rules.tenant, r->binding.name);
+	struct group_owner o;
 	if (!r->by_owner || r->owner.p != NULL || rq->core->groups == NULL)
 		return true;
-	if (n == NULL)
-		n = group_node(rq, name);
-	if (n != NULL && str_eq(n->owner, rq->session->principal.user.s))
+	if (coord_group_owner(rq->core->coord, name, rq->arena, &o) && str_eq(o.owner, a->user))
+		return true;
+	if (coord_known(rq->core->coord, name) != KERR_NONE)
 		return true;
 	groups_ended(rq->core->groups, name);
 	return false;
 }
 
+/* On the controller's thread, so that it is done where the connection has gone, too: of the
+ * request only the arena and the core may be touched. */
+static void
+rules_made(struct change *change)
+{
+	struct request *rq = change->arg;
+	struct adding *a = rq->state;
+	for (int32_t i = 0; change->result == CHANGE_OK && i < a->rules.n; i++) {
+		struct rule_change *r = &a->rules.rules[i];
+		if (r->result == CHANGE_OK && !group_stays(rq, a, r))
+			r->result = CHANGE_SECURITY;
+	}
+	request_wake(rq);
+}
+
 static enum api_turn
 created(struct request *rq)
 {
-	struct rules_add *c = rq->state;
+	const struct rules_add *c = &((const struct adding *)rq->state)->rules;
 	struct create_acls_rsp *out = rq->out;
 	for (int32_t i = 0; i < c->n; i++) {
-		struct rule_change *r = &c->rules[i];
+		const struct rule_change *r = &c->rules[i];
 		enum change_result res = r->result != CHANGE_OK ? r->result : c->change.result;
-		if (res == CHANGE_OK && !group_stays(rq, r))
-			res = CHANGE_SECURITY;
 		if (res == CHANGE_OK || out->results.v[i].error_code != 0)
 			continue;
 		out->results.v[i].error_code = (int16_t)change_code(res);
@@ -148,7 +165,8 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 {
 	const struct create_acls_req *in = vin;
 	struct create_acls_rsp *out = vout;
-	struct rules_add *c = rq->state = arena_zalloc(rq->arena, sizeof(*c));
+	struct adding *adding = rq->state = arena_zalloc(rq->arena, sizeof(*adding));
+	struct rules_add *c = &adding->rules;
 	size_t most = in->creations.n > 0 ? (size_t)in->creations.n : 0;
 	bool any = false;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), request_tenant(rq));
@@ -176,6 +194,7 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 	}
 	if (!any)
 		return API_ANSWER;
+	adding->user = arena_str(rq->arena, rq->session->principal.user.s);
 	rules_add_init(c);
-	return change_submit(rq, &c->change, created);
+	return change_submit_then(rq, &c->change, rules_made, created);
 }

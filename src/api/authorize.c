@@ -69,6 +69,10 @@ enum kerr
 may_group(struct request *rq, struct name group)
 {
 	struct acl_object o = { ACL_GROUP, group, group_node(rq, group) };
+	/* Whose a group by use is is not known before it is loaded: who hears a no then gives up. */
+	if (o.node == NULL && rq->core->coord != NULL && !may_quietly(rq, rq->row->group, &o) &&
+	    coord_known(rq->core->coord, group) == KERR_COORDINATOR_LOAD_IN_PROGRESS)
+		return KERR_COORDINATOR_LOAD_IN_PROGRESS;
 	return may(rq, rq->row->group, &o) ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
 }
 

@@ -19,9 +19,16 @@ change_done(struct change *change)
 enum api_turn
 change_submit(struct request *rq, struct change *change, enum api_turn (*resume)(struct request *))
 {
+	return change_submit_then(rq, change, change_done, resume);
+}
+
+enum api_turn
+change_submit_then(struct request *rq, struct change *change, void (*done)(struct change *change),
+    enum api_turn (*resume)(struct request *))
+{
 	change->arena = rq->arena;
 	change->arg = rq;
-	change->done = change_done;
+	change->done = done;
 	controller_submit(rq->core->controller, change);
 	return request_park(rq, resume, NULL, UINT64_MAX, false);
 }

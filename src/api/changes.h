@@ -11,6 +11,10 @@
  * also where the connection goes away first. The value to return. */
 enum api_turn change_submit(struct request *rq, struct change *change,
     enum api_turn (*resume)(struct request *));
+/* The same, and done is called on the controller's thread whether or not the connection is
+ * still there; it wakes the request. */
+enum api_turn change_submit_then(struct request *rq, struct change *change,
+    void (*done)(struct change *change), enum api_turn (*resume)(struct request *));
 
 /* The sentence beside a result; null where it is CHANGE_OK. In the arena. */
 struct str change_text(struct request *rq, enum change_result result, const struct why *why);

@@ -328,6 +328,16 @@ coord_look(struct coord *c, struct name group,
 }
 
 enum kerr
+coord_known(struct coord *c, struct name group)
+{
+	struct shard *s = &c->shards[coord_shard_of(c, group)];
+	lock_take(&s->lock);
+	enum kerr err = shard_ready(s);
+	lock_drop(&s->lock);
+	return err;
+}
+
+enum kerr
 coord_list(struct coord *c, uint32_t tenant,
     void (*each)(const struct group *group, const struct group_owner *owner, void *arg), void *arg)
 {

@@ -122,6 +122,9 @@ enum kerr coord_fetch_all(struct coord *coord, struct name group,
 /* Calls look(group, arg) under the lock: for DescribeGroups. GROUP_ID_NOT_FOUND. */
 enum kerr coord_look(struct coord *coord, struct name group,
     void (*look)(const struct group *group, void *arg), void *arg);
+/* NOT_COORDINATOR or LOAD_IN_PROGRESS where the group's shard is not there: whether the
+ * group exists, and whose it is, is not known then. */
+enum kerr coord_known(struct coord *coord, struct name group);
 /* Every group of a tenant; NOT_COORDINATOR or LOAD_IN_PROGRESS if a shard is not
  * there (the others are listed all the same). */
 enum kerr coord_list(struct coord *coord, uint32_t tenant,

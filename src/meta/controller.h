@@ -40,7 +40,7 @@ struct change {
 	/* After the commit, before the publication; plan_image() is the new one. May
 	 * block. NULL: nothing. */
 	void (*carry_out)(struct change *change, struct plan *plan);
-	/* Last, on the controller's thread: may only post. */
+	/* Last, on the controller's thread: posts, and waits for nobody. */
 	void (*done)(struct change *change);
 	void *arg;			/* of done's owner */
 
