@@ -121,6 +121,10 @@ bequeath(struct request *rq, struct user_work *w, const struct user_change *c, s
 {
 	struct heritage h = { rq, w, c, false };
 	int32_t before = w->groups.n;
+	if (user_is_last_operator(rq->image, c->user)) { /* refused while his groups are still his */
+		*ret_message = STR("this is the only operator who can log in: make another one first");
+		return KERR_POLICY_VIOLATION;
+	}
 	enum kerr err = coord_list(rq->core->coord, c->user.tenant, inherit, &h);
 	if (err == KERR_NONE && h.any && !c->purge && c->chown_to.n == 0) {
 		*ret_message = arena_printf(rq->arena, "'%.*s' owns groups: say --chown-to USER or --purge",

@@ -179,18 +179,25 @@ delete_key(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 	return CHANGE_OK;
 }
 
-/* Without an operator nobody could make one again: operators alone do. */
-static bool
-is_last_operator(struct plan *p, struct user_change *x)
+bool
+user_is_last_operator(const struct image *image, struct name user)
 {
-	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), 0);
-	const struct acl_user *u = x->user.tenant == 0 ? acl_tenant_user(t, x->user.s) : NULL;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(image), 0);
+	const struct acl_user *u = user.tenant == 0 ? acl_tenant_user(t, user.s) : NULL;
 	if (u == NULL || !u->is_operator)
 		return false;
 	for (u = acl_tenant_next_user(t, STR("")); u != NULL; u = acl_tenant_next_user(t, u->name))
-		if (u->is_operator && !u->locked && !str_eq(u->name, x->user.s))
+		if (u->is_operator && !u->locked && u->mechanisms != 0 && !str_eq(u->name, user.s))
 			return false;
-	why_set(&x->why, 0, "'%.*s' is the only operator who is not locked: make another one first",
+	return true;
+}
+
+static bool
+is_last_operator(struct plan *p, struct user_change *x)
+{
+	if (!user_is_last_operator(plan_image(p), x->user))
+		return false;
+	why_set(&x->why, 0, "'%.*s' is the only operator who can log in: make another one first",
 	    STR_ARG(x->user.s));
 	return true;
 }

@@ -34,6 +34,9 @@ struct users_change {
 };
 void users_change_init(struct users_change *c);
 
+/* Whether no other operator could log in: operators alone make operators. */
+bool user_is_last_operator(const struct image *image, struct name user);
+
 enum team_change_kind { TEAM_CREATE, TEAM_DELETE, TEAM_ADD, TEAM_REMOVE };
 
 struct team_change {

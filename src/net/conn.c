@@ -399,6 +399,8 @@ read_some(struct conn *c, size_t *ret_n)
 	size_t used = take_frames(c, plain, *ret_n);
 	c->in_frame = false;
 	keep(c, plain + used, *ret_n - used);
+	if (c->state == CONN_LOGIN) /* it may be half a password, and the scratch is everybody's */
+		mem_cleanse(plain + used, *ret_n - used);
 	return 0;
 }
 

@@ -94,8 +94,8 @@ def test_all_quotas(site):
     (["topic", "create", "x", "--mode", "9"], 2, "a mode is octal"),
     (["topic", "create", "x", "--owner", "nobody"], 4, "there is no user 'nobody'"),
     (["user", "create", "x", "--conf", "/none/x.conf"], 2, "--conf /none/x.conf cannot be written"),
-    (["user", "lock", "admin"], 4, "is the only operator who is not locked"),
-    (["user", "delete", "admin", "--purge"], 4, "is the only operator who is not locked"),
+    (["user", "lock", "admin"], 4, "is the only operator who can log in"),
+    (["user", "delete", "admin", "--purge"], 4, "is the only operator who can log in"),
 ])
 def test_the_next_step_is_said(site, words, status, said):
     """And nothing is changed."""

@@ -722,7 +722,8 @@ operators_records_are_the_operators(void **state)
 	assert_int_equal(team_is(&r, TEAM_DELETE, false), CHANGE_SECURITY);
 	assert_int_equal(team_is(&r, TEAM_DELETE, true), CHANGE_OK);
 	struct user_change other = { .kind = USER_CREATE, .user = NAME(0, STR("root")), .is_operator = true,
-		.by_operator = true };
+		.by_operator = true, .has_key = { true, false }, .keys = { { .iterations = 4096, .salt_len = 8 } },
+		.mechanisms = MECH_BIT(MECH_PLAIN) };
 	struct users_change others = { .users = &other, .n = 1 };
 	users_change_init(&others);
 	assert_int_equal(submit(&r, &others.change), CHANGE_OK);
