@@ -65,6 +65,6 @@ void session_move(struct session *s, enum session_phase to);
 /* The login is complete: who it is, what it is billed to, larger frames. */
 void session_ready(struct session *s, const struct principal *p, int64_t expires_ms);
 
-/* Whether the user of this session may still be here in the current image: not
+/* Whether the session's user may still be here in the current image: not
  * deleted, locked, expired or re-keyed. */
 bool session_user_stays(const struct session *s);

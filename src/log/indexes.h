@@ -53,7 +53,9 @@ bool indexes_find_time(const struct indexes *x, int64_t time, int32_t *ret_offse
  * below `limit`. ERR_NOTFOUND. Blocks. */
 int index_file_find(const char *path, int32_t offset, int64_t limit, int32_t *ret_at);
 int index_file_find_time(const char *path, int64_t time, int32_t *ret_offset);
-/* The last entry of a .index, of a .timeindex. */
+/* The last entry of a .index that points below byte `below`; of a .timeindex, whose offset is
+ * below it. INT64_MAX: of the whole file, and ERR_CORRUPT where that ends within an entry.
+ * ERR_NOTFOUND. Blocks. */
 int index_file_last(const char *path, int64_t below, struct index_at *ret);
 int index_file_last_time(const char *path, int64_t below, struct index_time *ret);
 /* How many entries of a .index point below `limit`. */
