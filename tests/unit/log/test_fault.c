@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include "log/impl.h"
 #include "log/room.h"
 
 #include <fcntl.h>
@@ -20,6 +21,10 @@ static struct {
 	pthread_mutex_t mutex;		/* of what follows */
 	const char *only;		/* a part of the path that must match; NULL: any */
 	char paths[1024][128];
+	/* Of the first segment: what comes in while it is first synced, and how much of it is. */
+	void (*meanwhile)(void *arg);
+	void *arg;
+	int64_t synced;
 } fault = { .countdown = -1, .room = -1, .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int __real_fs_open(const char *path, int flags, int *ret_fd);
@@ -85,8 +90,24 @@ __wrap_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at)
 int
 __wrap_fs_sync(int fd)
 {
+	int64_t size;
 	int err = strike(fd);
-	return err != 0 ? err : __real_fs_sync(fd);
+	pthread_mutex_lock(&fault.mutex);
+	bool first = strstr(fault.paths[fd], "/00000000000000000000.log") != NULL;
+	void (*meanwhile)(void *) = first ? fault.meanwhile : NULL;
+	fault.meanwhile = first ? NULL : fault.meanwhile;
+	pthread_mutex_unlock(&fault.mutex);
+	if (err == 0)
+		err = fs_size(fd, &size);
+	if (err == 0)
+		err = __real_fs_sync(fd);
+	if (meanwhile != NULL)
+		meanwhile(fault.arg);
+	pthread_mutex_lock(&fault.mutex);
+	if (err == 0 && first)
+		fault.synced = size;
+	pthread_mutex_unlock(&fault.mutex);
+	return err;
 }
 
 int
@@ -426,7 +447,51 @@ internal_topics_use_the_reserve(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+struct rolling {
+	struct partition *p;
+	struct gate gate;
+};
+
+static void
+roll(void *arg)
+{
+	struct rolling *r = arg;
+	struct append_result res;
+	uint8_t b[300];
+	for (int64_t i = 5; i < 15; i++) {
+		batch_of(b, 0, i);
+		assert_ok(partition_append(r->p, &(struct append){ b, sizeof(b), -1, i == 14 ? &r->gate.w : NULL }, &res));
+	}
+	assert_true(res.waiting);
+	assert_ok(partition_write_out(r->p));
+}
+
+/* A segment that gets its last bytes while its first ones are synced is synced again before
+ * anything behind it counts. */
+static void
+nothing_is_durable_behind_what_is_not(void **state)
+{
+	struct fixture f;
+	struct log_config ack;
+	int err;
+	(void)state;
+	setup(&f, LOG_FLUSH_OS);
+	struct rolling r = { .p = fixture_partition(&f, 0) };
+	gate_init(&r.gate);
+	assert_int_equal(append_some(r.p, 0, 0, 5, &err), 5);
+	fault.arg = &r;
+	fault.meanwhile = roll;
+	ack = f.topic;
+	ack.flush = LOG_FLUSH_ACK;
+	partition_set_config(r.p, &ack);
+	assert_ok(gate_wait(&r.gate));
+	assert_int_equal(fault.synced, 3000);
+	check(r.p, 0, 15);
+	partition_put(&r.p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
     T(a_failed_journal_is_everybodys),
     T(a_full_partition_is_still_retained),
     T(a_full_disk_refuses_and_resumes))
