@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a start reads of a segment that has a recovery point: nothing before it, where the
+ * indexes are good. A byte of the first batch is spoilt to see: who reads it finds damage.
+ */
+#include "support.h"
+
+#include <fcntl.h>
+
+#include "log/impl.h"
+#include "log/seal.h"
+
+#define SIZE	1000
+#define POINT	40		/* batches before the recovery point */
+
+static void
+append(struct partition *p, int n, int64_t time)
+{
+	struct append_result r;
+	uint8_t b[SIZE];
+	for (int i = 0; i < n; i++) {
+		make_batch(b, SIZE, 1, time + i, (uint8_t)i);
+		assert_ok(append_durable(p, b, SIZE, &r));
+	}
+}
+
+static void
+spoil(const char *dir)
+{
+	char path[256];
+	int fd;
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", dir, 0);
+	assert_ok(fs_open(path, O_RDWR, &fd));
+	assert_ok(fs_pwrite(fd, "spoilt", 6, 500));
+	fs_close(&fd);
+}
+
+static void
+setup(struct fixture *f, int32_t interval)
+{
+	fixture_make(f);
+	f->topic.flush = LOG_FLUSH_OS;
+	f->topic.index_interval_bytes = interval;
+	f->config.no_background = true;
+	fixture_open(f);
+}
+
+/* As by kill -9: what lies there now is what the next start finds. */
+static void
+crash(struct fixture *f)
+{
+	char command[200], copy[80];
+	snprintf(copy, sizeof(copy), "%s-copy", f->dir);
+	snprintf(command, sizeof(command), "cp -r %s %s", f->dir, copy);
+	assert_int_equal(system(command), 0);
+	store_close(&f->store);
+	fs_rmtree(f->dir);
+	assert_ok(fs_rename(copy, f->dir));
+}
+
+static void
+opens_unread(struct fixture *f, int64_t end)
+{
+	struct log_ends e;
+	spoil(f->dir);
+	fixture_open(f);
+	struct partition *p = fixture_partition(f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_ONLINE);
+	assert_int_equal(e.end, end);
+	partition_put(&p);
+}
+
+/* A checkpoint saves the entries of what came while it synced, too. */
+static void
+entries_beyond_the_point_are_no_damage(void **state)
+{
+	struct fixture f;
+	(void)state;
+	setup(&f, 4096);
+	struct partition *p = fixture_partition(&f, 0);
+	append(p, POINT, 1000);
+	assert_ok(store_checkpoint(f.store));
+	append(p, POINT, 2000);
+	partition_save_indexes(p, true);
+	partition_put(&p);
+	crash(&f);
+	opens_unread(&f, 2 * POINT);
+	fixture_free(&f);
+}
+
+/* The last entry is of before the start, and the next one not due yet. */
+static void
+little_since_the_last_entry_is_no_damage(void **state)
+{
+	struct fixture f;
+	(void)state;
+	setup(&f, 4096);
+	struct partition *p = fixture_partition(&f, 0);
+	append(p, POINT, 1000);
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	append(p, 4, 2000);
+	partition_put(&p);
+	store_close(&f.store);
+	opens_unread(&f, POINT + 4);
+	fixture_free(&f);
+}
+
+/* The topic's own interval is not known when its log is opened. */
+static void
+a_wide_interval_is_no_damage(void **state)
+{
+	struct fixture f;
+	(void)state;
+	setup(&f, 65536);
+	struct partition *p = fixture_partition(&f, 0);
+	append(p, POINT, 1000);
+	assert_ok(store_checkpoint(f.store));
+	partition_put(&p);
+	crash(&f);
+	opens_unread(&f, POINT);
+	fixture_free(&f);
+}
+
+/* Else what comes later with older times would take it along when it is deleted by time. */
+static void
+a_short_segment_knows_its_greatest_time(void **state)
+{
+	struct fixture f;
+	(void)state;
+	setup(&f, 4096);
+	struct partition *p = fixture_partition(&f, 0);
+	append(p, 1, 9000);
+	append(p, 1, 5000);
+	assert_ok(store_checkpoint(f.store));
+	partition_put(&p);
+	crash(&f);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	assert_int_equal(partition_active(p)->max_time, 9000);
+	assert_int_equal(partition_active(p)->max_time_offset, 0);
+	assert_int_equal(partition_active(p)->first_time, 9000);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(entries_beyond_the_point_are_no_damage), T(little_since_the_last_entry_is_no_damage),
+    T(a_wide_interval_is_no_damage), T(a_short_segment_knows_its_greatest_time))
