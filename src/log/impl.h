@@ -189,6 +189,9 @@ segment_walk_stop(struct segment_walk *w)
 	segment_put(w->at);
 	w->at = NULL;
 }
+/* The closed segments that take() picks, which may mark them; counted, the array is the
+ * caller's. Locked. */
+struct segment **partition_pick(struct partition *p, bool (*take)(struct segment *g), size_t *ret_n);
 /* The segment that holds offset, or the first one; NULL where there is none. Locked. */
 struct segment *partition_segment(const struct partition *p, int64_t offset);
 /* Drops written chunks: all, or while the cache is over its budget. Locked. */

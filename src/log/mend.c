@@ -176,38 +176,26 @@ learn(struct partition *p, struct segment *g)
 	lock_drop(&p->lock);
 }
 
-/* Those that nobody has looked at since the start; counted. None before the topic's settings
- * are known, as the interval is one of them. */
-static struct segment **
-collect(struct partition *p, size_t *ret_n, int32_t *ret_interval)
+/* Whether nobody has looked at it since the start; now somebody does. */
+static bool
+to_look_at(struct segment *g)
 {
-	struct segment **v = NULL;
-	size_t n = 0, cap = 0;
-	lock_take(&p->lock);
-	*ret_interval = p->config.index_interval_bytes;
-	for (struct list *h = p->segments.next; p->configured && h != &p->segments; h = h->next) {
-		struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		if (!g->sealed || g->mended)
-			continue;
-		if (n == cap) {
-			cap = cap == 0 ? 16 : cap * 2;
-			v = mem_realloc(v, cap * sizeof(struct segment *));
-		}
-		g->mended = true;
-		v[n++] = segment_get(g);
-	}
-	lock_drop(&p->lock);
-	*ret_n = n;
-	return v;
+	bool yes = !g->mended;
+	g->mended = true;
+	return yes;
 }
 
 void
 partition_mend_indexes(struct partition *p)
 {
-	size_t n;
-	int32_t interval;
+	size_t n = 0;
 	struct index_time end;
-	struct segment **v = collect(p, &n, &interval);
+	struct segment **v = NULL;
+	lock_take(&p->lock);
+	int32_t interval = p->config.index_interval_bytes;
+	if (p->configured)	/* before, the interval is not the topic's */
+		v = partition_pick(p, to_look_at, &n);
+	lock_drop(&p->lock);
 	for (size_t i = 0; i < n; i++) {
 		if (segment_indexes_good(v[i], interval, true, &end))
 			learn(p, v[i]);

@@ -598,6 +598,25 @@ segment_walk_next(struct partition *p, struct segment_walk *w)
 	return w->at;
 }
 
+struct segment **
+partition_pick(struct partition *p, bool (*take)(struct segment *g), size_t *ret_n)
+{
+	struct segment **v = NULL;
+	size_t n = 0, cap = 0;
+	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
+		struct segment *g = CONTAINER_OF(h, struct segment, hook);
+		if (!g->sealed || !take(g))
+			continue;
+		if (n == cap) {
+			cap = cap == 0 ? 16 : cap * 2;
+			v = mem_realloc(v, cap * sizeof(struct segment *));
+		}
+		v[n++] = segment_get(g);
+	}
+	*ret_n = n;
+	return v;
+}
+
 struct segment *
 partition_segment(const struct partition *p, int64_t offset)
 {

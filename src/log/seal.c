@@ -117,34 +117,22 @@ sync_file(const struct segment *g, const char *suffix)
 	return err == ERR_NOTFOUND ? 0 : err;
 }
 
-/* Closed segments whose index files are not known to be on the disk; counted. */
-static struct segment **
-unsynced_indexes(struct partition *p, size_t *ret_n)
+/* Whether its index files are not known to be on the disk; they will be. */
+static bool
+to_sync(struct segment *g)
 {
-	struct segment **v = NULL;
-	size_t n = 0, cap = 0;
-	lock_take(&p->lock);
-	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
-		struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		if (!g->sealed || g->synced_indexes)
-			continue;
-		if (n == cap) {
-			cap = cap == 0 ? 16 : cap * 2;
-			v = mem_realloc(v, cap * sizeof(struct segment *));
-		}
-		g->synced_indexes = true;
-		v[n++] = segment_get(g);
-	}
-	lock_drop(&p->lock);
-	*ret_n = n;
-	return v;
+	bool yes = !g->synced_indexes;
+	g->synced_indexes = true;
+	return yes;
 }
 
 void
 partition_sync_indexes(struct partition *p, bool later)
 {
 	size_t n;
-	struct segment **v = unsynced_indexes(p, &n);
+	lock_take(&p->lock);
+	struct segment **v = partition_pick(p, to_sync, &n);
+	lock_drop(&p->lock);
 	for (size_t i = 0; i < n; i++) {
 		if (!later) { /* an error: mend.c finds what was lost */
 			(void)sync_file(v[i], "index");
