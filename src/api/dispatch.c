@@ -149,8 +149,7 @@ static enum api_turn (*const pipeline[])(struct request *rq) = {
 static void
 wipe_frame(const struct request *rq, const uint8_t *frame, size_t n)
 {
-	if (rq->row != NULL && rq->row->bill == API_BILL_NONE && rq->header.api != NULL &&
-	    wire_wipe(rq->header.api->req, NULL))
+	if (rq->header.api != NULL && rq->header.api->req->type->secret)
 		mem_cleanse((uint8_t *)(uintptr_t)frame, n);
 }
 

@@ -67,8 +67,8 @@ request_end(struct request *rq)
 void
 request_free(struct request *rq)
 {
-	if (rq->in != NULL && rq->row->bill == API_BILL_NONE)
-		(void)wire_wipe(rq->header.api->req, rq->in);
+	if (rq->in != NULL && rq->header.api->req->type->secret)
+		wire_wipe(rq->header.api->req->type, rq->in);
 	struct arena *arena = rq->arena; /* the request itself lies in it */
 	arena_destroy(&arena);
 }

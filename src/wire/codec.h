@@ -76,6 +76,7 @@ struct wire_type {
 	uint16_t n, plain;			/* all; those that are not tagged */
 	uint32_t size;				/* of the C struct */
 	bool fix;				/* has names that may turn out plain */
+	bool secret;				/* has secrets, itself or in what it holds */
 	const uint8_t *least;			/* [version]: bytes the shortest one takes */
 };
 
@@ -148,9 +149,8 @@ wire_added(const struct wire_type *type, void *item)
  * hangs on considered. */
 enum wire_sem wire_sem_of(const struct wire_field *field, const void *parent);
 
-/* Overwrites the secrets of a decoded message, which is of no use then. True where such a
- * message can have any; in may be NULL, to ask that only. */
-bool wire_wipe(const struct wire_msg *msg, void *in);
+/* Overwrites the secrets of a decoded message of a type that has any; it is of no use then. */
+void wire_wipe(const struct wire_type *type, void *in);
 
 /* Adds a message in one line of text, for logs and tests; secrets show as
  * "***", records by their length, strings escaped. ERR_LIMIT where buf is full

@@ -119,46 +119,36 @@ wire_dump(const struct wire_msg *msg, int version, const void *in, struct buf *b
 	return dump_struct(msg->type, version, in, buf);
 }
 
-static bool wipe_struct(const struct wire_type *type, char *in);
-
-/* Whether values of the field are secret or have secrets; those of this one are wiped. */
-static bool
+/* The field's own bytes, or those of what it holds. */
+static void
 wipe_value(const struct wire_field *f, void *at)
 {
 	const struct str *s = at;
 	const struct bytes *b = at;
 	if (f->kind == WIRE_STRUCT)
-		return wipe_struct(f->type, at);
-	if ((f->flags & WIRE_F_SECRET) == 0)
-		return false;
-	if (at != NULL && f->kind == WIRE_STR && s->n > 0)
+		wire_wipe(f->type, at);
+	else if (f->kind == WIRE_STR && s->n > 0)
 		mem_cleanse((char *)(uintptr_t)s->p, s->n);
-	if (at != NULL && f->kind == WIRE_BYTES && b->n > 0)
+	else if (f->kind == WIRE_BYTES && b->n > 0)
 		mem_cleanse((uint8_t *)(uintptr_t)b->p, b->n);
-	return true;
 }
 
-static bool
-wipe_struct(const struct wire_type *type, char *in)
+void
+wire_wipe(const struct wire_type *type, void *in)
 {
-	bool any = false;
-	for (uint16_t i = 0; i < type->n; i++) {
-		const struct wire_field *f = &type->fields[i];
-		char *at = in == NULL ? NULL : in + f->off;
+	for (const struct wire_field *f = type->fields; f < type->fields + type->n; f++) {
+		char *at = (char *)in + f->off;
 		const struct wire_array *list = (const void *)at;
-		bool array = (f->flags & WIRE_F_ARRAY) != 0;
-		if (at != NULL && !array && (f->flags & WIRE_F_POINTER) != 0)
+		if (f->kind == WIRE_STRUCT ? !f->type->secret : (f->flags & WIRE_F_SECRET) == 0)
+			continue;
+		if ((f->flags & WIRE_F_ARRAY) != 0) {
+			for (int32_t i = 0; i < list->n; i++)
+				wipe_value(f, (char *)list->v + (size_t)i * wire_size(f));
+			continue;
+		}
+		if ((f->flags & WIRE_F_POINTER) != 0)
 			at = *(void **)(void *)at;
-		bool secret = wipe_value(f, array ? NULL : at);
-		for (int32_t k = 0; secret && array && list != NULL && k < list->n; k++)
-			(void)wipe_value(f, (char *)list->v + (size_t)k * wire_size(f));
-		any = any || secret;
+		if (at != NULL)
+			wipe_value(f, at);
 	}
-	return any;
-}
-
-bool
-wire_wipe(const struct wire_msg *msg, void *in)
-{
-	return wipe_struct(msg->type, in);
 }

@@ -187,6 +187,10 @@ def camel(name):
     return "".join(w.capitalize() for w in name.split("_"))
 
 
+def has_secrets(fields):
+    return any(has_secrets(f.fields) if f.struct() else f.secret for f in fields)
+
+
 class Type:
     """A struct of C and its table."""
 
@@ -314,6 +318,7 @@ class Maker:
 
     def table(self, t):
         fix = any(f.by and any(k == "plain" for _, k in self.variants[f.type]) for f in t.fields)
+        secret = has_secrets(t.fields)
         least = [min(255, max(1, self.least(t.fields, v, v >= t.api.flex)))
                  for v in range(t.api.hi + 1)]
         rows = [self.row(t, f) for f in t.rows]
@@ -322,7 +327,7 @@ class Maker:
         out.append(f"static const uint8_t {t.name}_least[] = {{ {', '.join(map(str, least))} }};")
         size = f"sizeof(struct {t.name})"
         out.append(f"const struct wire_type {t.name}_type = {{ \"{t.name}\", {fields}, {len(rows)}, "
-                   f"{t.plain}, {size}, {str(fix).lower()}, {t.name}_least }};")
+                   f"{t.plain}, {size}, {str(fix).lower()}, {str(secret).lower()}, {t.name}_least }};")
         return out + [""]
 
     def message(self, api, name):
