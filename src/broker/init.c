@@ -276,19 +276,6 @@ step_tls_files(struct work *w)
 	return err;
 }
 
-static const char *
-brackets(const char *host, const char *which)
-{
-	return strchr(host, ':') != NULL ? which : "";
-}
-
-static struct str
-hostport_text(struct work *w, const struct conf_hostport *hp)
-{
-	return arena_printf(w->arena, "%s%s%s:%u", brackets(hp->host, "["), hp->host,
-	    brackets(hp->host, "]"), hp->port);
-}
-
 /* Whose tenant the login name says, unless its @ would name one for the administrator. */
 static const char *
 tenant_lines(const struct work *w)
@@ -318,7 +305,7 @@ step_config(struct work *w)
 	    "ssl.keystore.location: tls/server.pem\n"
 	    "ssl.truststore.location: tls/ca.pem\n",
 	    w->system ? w->data.final : "data", STR_ARG(user),
-	    STR_ARG(hostport_text(w, &w->listen)), STR_ARG(hostport_text(w, &w->told)), tenant_lines(w));
+	    STR_ARG(rules_hostport_text(&w->listen, w->arena)), STR_ARG(rules_hostport_text(&w->told, w->arena)), tenant_lines(w));
 	return put_file(w, "schlossd.yaml", text);
 }
 
@@ -338,7 +325,7 @@ write_clients(struct work *w, const char *dir)
 {
 	char path[PATH_MAX];
 	struct client_file cf = {
-		.bootstrap = hostport_text(w, &w->told).p,
+		.bootstrap = rules_hostport_text(&w->told, w->arena).p,
 		.protocol = "SASL_SSL",
 		.mechanism = "SCRAM-SHA-256",
 		.login = w->in->admin,

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broker/parts.h"
+#include "broker/rules.h"
 #include "net/listener.h"
 #include "net/plain.h"
 #include "security/listener.h"
@@ -324,10 +325,9 @@ part_doors_start(struct broker *b, struct why *why)
 	atomic_store(&b->doors_open, true);
 	for (size_t i = 0; i < b->doors_n; i++) {
 		listener_open(b->doors[i].listener);
-		const char *host = c->listeners[i].bind.host;
-		bool v6 = strchr(host, ':') != NULL;
-		ev_notice(&b->ev, "listener %s: %s%s%s:%u", c->listeners[i].name, v6 ? "[" : "", host, v6 ? "]" : "",
-		    listener_port(b->doors[i].listener));
+		struct conf_hostport at = { c->listeners[i].bind.host, listener_port(b->doors[i].listener) };
+		ev_notice(&b->ev, "listener %s: %.*s", c->listeners[i].name,
+		    STR_ARG(rules_hostport_text(&at, c->arena)));
 	}
 	return 0;
 }

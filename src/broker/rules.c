@@ -38,6 +38,13 @@ host_ok(struct str host)
 	return host.n > 0 && host.n < 256;
 }
 
+struct str
+rules_hostport_text(const struct conf_hostport *hp, struct arena *arena)
+{
+	bool v6 = strchr(hp->host, ':') != NULL;
+	return arena_printf(arena, v6 ? "[%s]:%u" : "%s:%u", hp->host, hp->port);
+}
+
 int
 rules_hostport(struct str s, struct arena *arena, struct conf_hostport *ret, struct why *why)
 {

@@ -16,3 +16,5 @@ int rules_check(const struct conf *conf, struct why *why);
 /* "HOST:PORT", "[ADDRESS]:PORT"; the port 1 to 65535. "*", 0.0.0.0 and ::
  * become "*". The host lives in the arena. */
 int rules_hostport(struct str s, struct arena *arena, struct conf_hostport *ret, struct why *why);
+/* The same as it is written; in the arena. */
+struct str rules_hostport_text(const struct conf_hostport *hp, struct arena *arena);
