@@ -112,6 +112,16 @@ look(struct partition *p, struct seen *s)
 	assert_ok(partition_walk(p, 0, see, s));
 }
 
+/* What the files have, not the tail. */
+static void
+look_at_files(struct partition *p, struct seen *s)
+{
+	lock_take(&p->lock);
+	partition_drop_tail(p);
+	lock_drop(&p->lock);
+	look(p, s);
+}
+
 static void
 setup(struct fixture *f)
 {
@@ -144,10 +154,7 @@ newest_values_stay(void **state)
 	look(p, &before);
 	assert_int_equal(before.records, 200);
 	assert_ok(partition_compact(p, 100000, 1 << 20));
-	lock_take(&p->lock);
-	partition_drop_tail(p);
-	lock_drop(&p->lock);
-	look(p, &after);
+	look_at_files(p, &after);
 	assert_true(after.records < 60);
 	for (int k = 0; k < 20; k++) {
 		assert_int_equal(after.value[k], before.value[k]);
@@ -188,10 +195,7 @@ tombstones_go_after_their_time(void **state)
 		assert_ok(append_durable(p, b, two(b, 50, i, 1200, BATCH_NONE, -1), &r));
 	assert_ok(store_checkpoint(f.store));
 	assert_ok(partition_compact(p, 100000, 1 << 20));
-	lock_take(&p->lock);
-	partition_drop_tail(p);
-	lock_drop(&p->lock);
-	look(p, &s);
+	look_at_files(p, &s);
 	assert_int_equal(s.value[1], -1);
 	assert_int_equal(s.offset[1], 2);
 	for (int round = 0; round < 2; round++) {
@@ -200,10 +204,7 @@ tombstones_go_after_their_time(void **state)
 		assert_ok(store_checkpoint(f.store));
 		/* First before the horizon (100000 + 5000), then behind it. */
 		assert_ok(partition_compact(p, round == 0 ? 104999 : 105000, 1 << 20));
-		lock_take(&p->lock);
-		partition_drop_tail(p);
-		lock_drop(&p->lock);
-		look(p, &s);
+		look_at_files(p, &s);
 		assert_int_equal(s.value[1], round == 0 ? -1 : -2);
 	}
 	partition_put(&p);
@@ -226,10 +227,7 @@ a_producers_last_batch_stays(void **state)
 		assert_ok(append_durable(p, b, two(b, 1, i, 1200, BATCH_NONE, -1), &r));
 	assert_ok(store_checkpoint(f.store));
 	assert_ok(partition_compact(p, 100000, 1 << 20));
-	lock_take(&p->lock);
-	partition_drop_tail(p);
-	lock_drop(&p->lock);
-	look(p, &s);
+	look_at_files(p, &s);
 	assert_int_equal(s.offset[1] / 2, 69);
 	/* The whole log read again, without snapshot: the sequence is known. */
 	partition_put(&p);
@@ -346,10 +344,7 @@ tombstones_may_stay_for_ever(void **state)
 			assert_ok(append_durable(p, b, two(b, 50, i, 1200, BATCH_NONE, -1), &r));
 		assert_ok(store_checkpoint(f.store));
 		assert_ok(partition_compact(p, INT64_C(1) << (40 + round), 1 << 20));
-		lock_take(&p->lock);
-		partition_drop_tail(p);
-		lock_drop(&p->lock);
-		look(p, &s);
+		look_at_files(p, &s);
 		assert_int_equal(s.value[1], -1);
 	}
 	partition_put(&p);
