@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One thread, two arrays of entries: loops fill one while the other is committed.
- * A group is copied into an aligned buffer and written past the page cache with
- * one synced write into a file whose blocks exist already, which costs the same
- * whatever the number of partitions. Files go round: full ones wait until segments
+ * A group is one synced write past the page cache into a file whose blocks exist already,
+ * which costs the same whatever the number of partitions. Files go round: full ones wait until segments
  * have caught up (journal_trim), then carry a new number.
  *
  * A write or sync that fails ends the journal: its error goes to everyone who
@@ -24,19 +23,12 @@
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/journal_format.h"
+#include "log/journal_group.h"
 
-#define STAGE_BYTES (1024u * 1024u)
-
-struct entry {
-	struct partition *p;
-	struct chunk *chunk;
-	const uint8_t *at;
-	uint32_t n, generation;
-	struct log_pos end;
-};
+#define ZEROS_BYTES (1024u * 1024u)
 
 struct entries {
-	struct entry *v;
+	struct group_entry *v;
 	size_t n, cap;
 };
 
@@ -71,8 +63,7 @@ struct journal {
 	struct file *current;
 	int fd;
 	uint64_t at, next_group;
-	uint8_t *stage;
-	size_t stage_cap;
+	struct group group;
 };
 
 static size_t
@@ -111,14 +102,14 @@ file_create(struct journal *j, struct file **ret)
 	int err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, &fd);
 	if (err == ERR_INVAL)
 		err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC, &fd);
-	uint8_t *zero = err == 0 ? aligned(STAGE_BYTES) : NULL;
+	uint8_t *zero = err == 0 ? aligned(ZEROS_BYTES) : NULL;
 	if (err == 0 && zero == NULL)
 		err = ERR_NOMEM;
 	if (err == 0)
-		memset(zero, 0, STAGE_BYTES);
-	for (uint64_t at = 0; err == 0 && at < j->file_bytes; at += STAGE_BYTES) {
+		memset(zero, 0, ZEROS_BYTES);
+	for (uint64_t at = 0; err == 0 && at < j->file_bytes; at += ZEROS_BYTES) {
 		uint64_t n = j->file_bytes - at;
-		err = fs_pwrite(fd, zero, n < STAGE_BYTES ? n : STAGE_BYTES, (int64_t)at);
+		err = fs_pwrite(fd, zero, n < ZEROS_BYTES ? n : ZEROS_BYTES, (int64_t)at);
 	}
 	free(zero);
 	if (err == 0)
@@ -171,9 +162,9 @@ file_begin(struct journal *j, struct file *f, int fd)
 {
 	struct journal_file_head h = { JOURNAL_FILE_MAGIC, 0, f->number, j->next_group, 1, 0 };
 	h.crc = crc32c(0, &h.file, sizeof(h) - 8);
-	memset(j->stage, 0, JOURNAL_BLOCK);
-	memcpy(j->stage, &h, sizeof(h));
-	return fs_pwrite(fd, j->stage, JOURNAL_BLOCK, 0);
+	memset(j->group.stage, 0, JOURNAL_BLOCK);
+	memcpy(j->group.stage, &h, sizeof(h));
+	return fs_pwrite(fd, j->group.stage, JOURNAL_BLOCK, 0);
 }
 
 /* The end of the journal: nothing is tried again. */
@@ -231,74 +222,18 @@ next_file(struct journal *j)
 
 /* ---- groups ---- */
 
-static size_t
-entry_bytes(const struct entry *e)
-{
-	return sizeof(struct journal_entry_head) + (((size_t)e->n + 7) & ~(size_t)7);
-}
-
-/* How many of the entries go into one group, and its bytes. */
-static size_t
-group_fit(const struct entry *e, size_t n, size_t *ret_bytes)
-{
-	size_t bytes = sizeof(struct journal_group_head), i = 0;
-	while (i < n && (i == 0 || bytes + entry_bytes(&e[i]) <= STAGE_BYTES))
-		bytes += entry_bytes(&e[i++]);
-	*ret_bytes = bytes;
-	return i;
-}
-
 static int
-stage_reserve(struct journal *j, size_t bytes)
+group_write(struct journal *j, const struct group_entry *e, size_t n, size_t bytes)
 {
-	size_t want = blocks(bytes);
-	if (want < STAGE_BYTES)
-		want = STAGE_BYTES;
-	if (j->stage_cap == want)
-		return 0;
-	uint8_t *p = aligned(want);
-	if (p == NULL)
-		return ERR_NOMEM;
-	free(j->stage);
-	j->stage = p;
-	j->stage_cap = want;
-	return 0;
-}
-
-static void
-group_build(struct journal *j, const struct entry *e, size_t n, size_t bytes)
-{
-	struct journal_group_head h = { JOURNAL_GROUP_MAGIC, 0, j->current->number,
-		j->next_group, (uint32_t)bytes, (uint32_t)n };
-	uint8_t *p = j->stage + sizeof(h);
-	uint32_t crc = crc32c(0, &h.file, sizeof(h) - 8);
-	for (size_t i = 0; i < n; i++) {
-		struct journal_entry_head eh = { .partition = (uint32_t)e[i].p->index,
-			.generation = e[i].generation, .bytes = e[i].n };
-		memcpy(eh.topic, e[i].p->topic.b, 16);
-		memcpy(p, &eh, sizeof(eh));
-		memcpy(p + sizeof(eh), e[i].at, e[i].n);
-		crc = crc32c(crc, p, sizeof(eh) + JOURNAL_COVERED);
-		memset(p + sizeof(eh) + e[i].n, 0, -e[i].n & 7u);
-		p += entry_bytes(&e[i]);
-	}
-	h.crc = crc;
-	memcpy(j->stage, &h, sizeof(h));
-	memset(j->stage + bytes, 0, blocks(bytes) - bytes);
-}
-
-static int
-group_write(struct journal *j, const struct entry *e, size_t n, size_t bytes)
-{
+	struct group *g = &j->group;
 	size_t whole = blocks(bytes);
-	int err = stage_reserve(j, bytes);
-	if (err == 0 && (j->current == NULL ||
-	    (j->at + whole > j->file_bytes && j->at > JOURNAL_BLOCK)))
+	int err = 0;
+	if (j->current == NULL || (j->at + whole > j->file_bytes && j->at > JOURNAL_BLOCK))
 		err = next_file(j);
 	if (err != 0)
 		return err;
-	group_build(j, e, n, bytes);
-	err = fs_pwrite(j->fd, j->stage, whole, (int64_t)j->at);
+	group_build(g, e, n, bytes, j->current->number, j->next_group);
+	err = fs_pwritev(j->fd, g->iov, g->count, (int64_t)j->at);
 	if (err != 0)
 		return broken(j, err);	/* it may be there or not; no group may follow it */
 	j->at += whole;
@@ -313,7 +248,7 @@ group_write(struct journal *j, const struct entry *e, size_t n, size_t bytes)
 
 /* Tells each partition once how far it came, and lets go of the entries. */
 static void
-group_done(struct entry *e, size_t n, int err)
+group_done(struct group_entry *e, size_t n, int err)
 {
 	struct list touched;
 	list_init(&touched);
@@ -341,7 +276,7 @@ group_done(struct entry *e, size_t n, int err)
 }
 
 static void
-commit(struct journal *j, struct entry *e, size_t n)
+commit(struct journal *j, struct group_entry *e, size_t n)
 {
 	while (n > 0) {
 		size_t bytes, take = group_fit(e, n, &bytes);
@@ -352,8 +287,6 @@ commit(struct journal *j, struct entry *e, size_t n)
 		e += take;
 		n -= take;
 	}
-	if (j->stage_cap > STAGE_BYTES)
-		stage_reserve(j, 0);
 }
 
 static void *
@@ -395,7 +328,7 @@ journal_add(struct journal *j, struct partition *p, struct chunk *c, const uint8
 		w->cap = w->cap == 0 ? 64 : w->cap * 2;
 		w->v = mem_realloc(w->v, w->cap * sizeof(*w->v));
 	}
-	w->v[w->n++] = (struct entry){ p, c, at, n, p->generation, p->end };
+	w->v[w->n++] = (struct group_entry){ p, c, at, n, p->generation, p->end };
 	bool wake = j->asleep;
 	j->asleep = false;
 	if (wake)
@@ -498,7 +431,7 @@ journal_open(const struct journal_config *config, const struct event *ev, struct
 	lock_cond_init(&j->wake);
 	list_init(&j->full);
 	list_init(&j->free);
-	err = stage_reserve(j, 0);
+	err = group_init(&j->group);
 	if (err == 0)
 		err = fs_list(j->dir, adopt, j);
 	j->thread = thread_start("log-journal", run, j);
@@ -531,7 +464,7 @@ journal_close(struct journal **journal)
 	pthread_cond_destroy(&j->wake);
 	lock_free(&j->lock);
 	mem_free(j->waiting.v);
-	free(j->stage);
+	group_free(&j->group);
 	mem_free(j->dir);
 	mem_free(j);
 	*journal = NULL;

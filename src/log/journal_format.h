@@ -36,5 +36,5 @@ struct journal_entry_head {
 	uint32_t partition;
 	uint32_t generation;
 	uint32_t bytes;			/* of the batch; the next entry begins 8-aligned */
-	uint32_t zero;
+	uint32_t pad;			/* zeros between this head and the batch */
 };

@@ -101,11 +101,11 @@ entry_read(const uint8_t *p, size_t end, size_t *at, uint32_t *crc, struct journ
 	if (end - *at < sizeof(h))
 		return false;
 	memcpy(&h, p + *at, sizeof(h));
-	const uint8_t *batch = p + *at + sizeof(h);
 	size_t left = end - *at - sizeof(h);
-	if (h.bytes < HEAD_BYTES || h.bytes > left || h.partition > INT32_MAX)
+	if (h.pad > left || h.bytes < HEAD_BYTES || h.bytes > left - h.pad || h.partition > INT32_MAX)
 		return false;
-	*crc = crc32c(*crc, p + *at, sizeof(h) + JOURNAL_COVERED);
+	const uint8_t *batch = p + *at + sizeof(h) + h.pad;
+	*crc = crc32c(crc32c(*crc, p + *at, sizeof(h)), batch, JOURNAL_COVERED);
 	if (!head_sane(batch, h.bytes) || head_size(batch) != (int64_t)h.bytes)
 		return false;
 	memcpy(ret->topic.b, h.topic, 16);
@@ -113,8 +113,8 @@ entry_read(const uint8_t *p, size_t end, size_t *at, uint32_t *crc, struct journ
 	ret->generation = h.generation;
 	ret->batch = batch;
 	ret->n = h.bytes;
-	size_t skip = sizeof(h) + (((size_t)h.bytes + 7) & ~(size_t)7);
-	*at = skip > end - *at ? end : *at + skip;
+	size_t next = ((size_t)(batch - p) + h.bytes + 7) & ~(size_t)7;
+	*at = next > end ? end : next;
 	return true;
 }
 

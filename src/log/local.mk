@@ -10,6 +10,7 @@ liblog_a_SOURCES = \
 	src/log/files.c \
 	src/log/indexes.c src/log/indexes.h \
 	src/log/journal.c src/log/journal.h src/log/journal_format.h src/log/journal_replay.c \
+	src/log/journal_group.c src/log/journal_group.h \
 	src/log/keymap.c src/log/keymap.h \
 	src/log/load.c src/log/swap.c \
 	src/log/lookup.c \

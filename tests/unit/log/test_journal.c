@@ -22,25 +22,15 @@ copy_file(const char *from, const char *to)
 	mem_free(p);
 }
 
+/* Ends the store; the directory is then a copy of what it was before. */
 static void
-make_killed(struct fixture *f)
+kill_store(struct fixture *f)
 {
 	/* Which of the files was used first depends on two threads. */
 	static const char *const files[] = { "checkpoint", "format", "orders-0/partition.metadata",
 		"journal/0000.journal", "journal/0001.journal", "journal/0002.journal",
 		"journal/0003.journal" };
-	struct append_result r;
-	uint8_t b[300];
 	char from[160], to[160], copy[64];
-	fixture_make(f);
-	f->config.no_background = true;
-	f->config.journal_bytes = 20 * 4096;
-	fixture_open(f);
-	struct partition *p = fixture_partition(f, 0);
-	for (int i = 0; i < BATCHES; i++) {
-		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
-		assert_ok(append_durable(p, b, sizeof(b), &r));
-	}
 	snprintf(copy, sizeof(copy), "/tmp/schloss-killed-XXXXXX");
 	assert_non_null(mkdtemp(copy));
 	snprintf(to, sizeof(to), "%s/journal", copy);
@@ -53,10 +43,27 @@ make_killed(struct fixture *f)
 		if (fs_exists(from))
 			copy_file(from, to);
 	}
-	partition_put(&p);
 	store_close(&f->store);
 	fs_rmtree(f->dir);
 	snprintf(f->dir, sizeof(f->dir), "%s", copy);
+}
+
+static void
+make_killed(struct fixture *f)
+{
+	struct append_result r;
+	uint8_t b[300];
+	fixture_make(f);
+	f->config.no_background = true;
+	f->config.journal_bytes = 20 * 4096;
+	fixture_open(f);
+	struct partition *p = fixture_partition(f, 0);
+	for (int i = 0; i < BATCHES; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	kill_store(f);
 }
 
 static int
@@ -189,5 +196,67 @@ a_lost_head_loses_nothing(void **state)
 	fs_rmtree(f.dir);
 }
 
-TEST_MAIN(T(a_killed_broker_reads_its_journal), T(a_torn_group_is_the_end), T(a_hole_is_damage),
+/* Sizes on both sides of what is copied into a group and what is written where it lies,
+ * at addresses that follow from those before. */
+static size_t
+size_of(int i)
+{
+	static const size_t sizes[] = { 300, 65535, 65536, 65537, 70001, 4096, 131072, 61, 262200, 99999,
+		65536 + 4096, 500, 200003 };
+	return sizes[(size_t)i % (sizeof(sizes) / sizeof(sizes[0]))] + (size_t)i * 7;
+}
+
+static int
+compare(const struct journal_entry *e, void *arg)
+{
+	int i = *(int *)arg;
+	uint8_t *b = mem_alloc(e->n);
+	assert_int_equal(e->n, size_of(i));
+	make_batch(b, e->n, 1, i, (uint8_t)(i + 1));
+	assert_int_equal(head_base(e->batch), i);
+	assert_memory_equal(e->batch + HEAD_CRC_FROM, b + HEAD_CRC_FROM, e->n - HEAD_CRC_FROM);
+	mem_free(b);
+	++*(int *)arg;
+	return 0;
+}
+
+enum { LARGE = 90 };
+
+static void
+large_batches_come_back(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct journal_end end;
+	struct append_result r;
+	struct log_ends e;
+	fixture_make(&f);
+	f.config.no_background = true;
+	f.config.journal_bytes = 14 << 20;	/* all of it in one file */
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < LARGE; i++) {
+		uint8_t *b = mem_alloc(size_of(i));
+		make_batch(b, size_of(i), 1, i, (uint8_t)(i + 1));
+		/* Most of them wait for nothing, so that groups have many. */
+		if (i % 30 == 29)
+			assert_ok(append_durable(p, b, size_of(i), &r));
+		else
+			assert_ok(partition_append(p, &(struct append){ b, size_of(i), -1 }, &r));
+		mem_free(b);
+	}
+	partition_put(&p);
+	kill_store(&f);
+	assert_int_equal(replay(&f, compare, &end), LARGE);
+	assert_false(end.damaged);
+	assert_true(end.groups < LARGE);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.end, LARGE);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(large_batches_come_back), T(a_killed_broker_reads_its_journal), T(a_torn_group_is_the_end), T(a_hole_is_damage),
     T(a_lost_head_loses_nothing))
