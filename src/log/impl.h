@@ -211,14 +211,15 @@ void writer_poke(struct partition *p, bool urgent);
 void writer_poke_sync(struct partition *p);
 /* Arranges for the sync that the settings ask for. Partition locked. */
 void writer_sync_later(struct partition *p);
-/* Writes all that may be written. Takes p->io. */
-int partition_write_out(struct partition *p);
+/* Writes what may be written: all of it, or where that is behind the journal only whole
+ * chunks as long as there is more than one of them. Takes p->io. */
+int partition_write_out(struct partition *p, bool all);
 /* write_out and sync of all segments; moves the recovery point. */
 int partition_flush(struct partition *p);
 /* Syncs what is written. */
 int partition_sync_files(struct partition *p);
 /* Under p->io: partition_write_out without taking it. */
-int partition_write_locked(struct partition *p);
+int partition_write_locked(struct partition *p, bool all);
 /* Lets room waiters go when half of the dirty budget is free; all of them with err. */
 void store_room_check(struct store *s);
 void store_fire_room(struct store *s, int err);

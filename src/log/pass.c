@@ -280,7 +280,7 @@ write_bulk(struct store *s, struct partition **v, size_t n)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (has_news(v[i]))
-			partition_write_out(v[i]);
+			partition_write_out(v[i], true);
 	fs_sync_all(s->path);
 	return true;
 }

@@ -26,14 +26,20 @@
 #define LAZY_MS		1000u
 #define IDLE_MS		10000u
 
+/* So much is unwritten that appends may soon have to wait. */
+static bool
+is_pressed(struct store *s)
+{
+	return atomic_load(&s->dirty) > (int64_t)s->config.dirty_bytes / 4;
+}
+
 void
 writer_poke(struct partition *p, bool urgent)
 {
 	struct store *s = p->store;
 	bool moved = false;
 	if (!urgent)
-		urgent = p->durable.bytes - p->written.bytes > LAZY_BYTES ||
-		    atomic_load(&s->dirty) > (int64_t)s->config.dirty_bytes / 4;
+		urgent = p->durable.bytes - p->written.bytes > LAZY_BYTES || is_pressed(s);
 	lock_take(&s->wlock);
 	struct list *to = urgent ? &s->write_urgent : &s->write_lazy;
 	if (list_empty(&p->write_hook)) {
@@ -102,13 +108,17 @@ run_add(struct run *r, struct chunk *c, uint32_t to)
 	r->bytes += to - c->written;
 }
 
-/* What comes next to be written; false when there is nothing. Locked. */
+/* What comes next to be written; false when there is nothing. all: else whole chunks do, as
+ * long as much waits behind the journal: a write costs the same whatever its length. Locked. */
 static bool
-run_take(struct partition *p, struct run *r)
+run_take(struct partition *p, bool all, struct run *r)
 {
 	int64_t bound = write_bound(p);
+	all = all || p->mode != MODE_JOURNAL;
 	*r = (struct run){ .generation = p->generation, .trim = p->trim,
 		.awaited = p->mode == MODE_WRITTEN };
+	if (!all && bound - p->written.bytes <= LAZY_BYTES)
+		return false;
 	LIST_FOREACH(h, &p->tail) {
 		struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
 		int64_t may = bound - c->bytes;
@@ -118,7 +128,7 @@ run_take(struct partition *p, struct run *r)
 				break;
 			continue;
 		}
-		if (r->n == RUN_CHUNKS || (r->n > 0 && c->segment != r->segment))
+		if (r->n == RUN_CHUNKS || (r->n > 0 && (c->segment != r->segment || (!all && !c->sealed))))
 			break;
 		run_add(r, c, to);
 		r->end.bytes = c->bytes + to;
@@ -231,14 +241,14 @@ write_failed(struct partition *p, const struct run *r, int err)
 }
 
 int
-partition_write_locked(struct partition *p)
+partition_write_locked(struct partition *p, bool all)
 {
 	struct run r;
 	int err = 0;
 	remove_doomed(p);
 	while (err == 0) {
 		lock_take(&p->lock);
-		bool more = p->state != LOG_OFFLINE && p->state != LOG_DELETED && run_take(p, &r);
+		bool more = p->state != LOG_OFFLINE && p->state != LOG_DELETED && run_take(p, all, &r);
 		lock_drop(&p->lock);
 		if (!more)
 			break;
@@ -259,10 +269,10 @@ partition_write_locked(struct partition *p)
 }
 
 int
-partition_write_out(struct partition *p)
+partition_write_out(struct partition *p, bool all)
 {
 	lock_take(&p->io);
-	int err = partition_write_locked(p);
+	int err = partition_write_locked(p, all);
 	lock_drop(&p->io);
 	return err;
 }
@@ -359,7 +369,7 @@ note_synced(struct partition *p, const struct mark *m)
 int
 partition_flush(struct partition *p)
 {
-	int err = partition_write_out(p);
+	int err = partition_write_out(p, true);
 	return err != 0 ? err : partition_sync_files(p);
 }
 
@@ -441,6 +451,16 @@ writer_sleep(struct store *s)
 	return due;
 }
 
+/* What a write of whole chunks has left. */
+static void
+rest_later(struct partition *p)
+{
+	lock_take(&p->lock);
+	if (write_bound(p) > p->written.bytes && log_state_reads(p->state))
+		writer_poke(p, false);
+	lock_drop(&p->lock);
+}
+
 static void *
 writer_run(void *arg)
 {
@@ -453,9 +473,12 @@ writer_run(void *arg)
 			due = writer_sleep(s);
 			continue;
 		}
+		bool all = !p->write_urgent || is_pressed(s);
 		p->write_urgent = false;
 		lock_drop(&s->wlock);
-		partition_write_out(p);
+		partition_write_out(p, all);
+		if (!all)
+			rest_later(p);
 		if (s->tail.bytes > s->tail.budget)
 			shed_some(s, false);
 		partition_put(&p);

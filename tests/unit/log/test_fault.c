@@ -463,7 +463,7 @@ roll(void *arg)
 		assert_ok(partition_append(r->p, &(struct append){ b, sizeof(b), -1, i == 14 ? &r->gate.w : NULL }, &res));
 	}
 	assert_true(res.waiting);
-	assert_ok(partition_write_out(r->p));
+	assert_ok(partition_write_out(r->p, true));
 }
 
 /* A segment that gets its last bytes while its first ones are synced is synced again before
