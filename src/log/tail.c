@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Chunks double from CHUNK_MIN to CHUNK_MAX as a partition keeps filling them; a
- * larger batch gets a chunk of its own. Largest chunks are kept for reuse, a few
- * of them, because the first touch of fresh memory costs more than the copy into
- * it. Fails only for lack of memory, in chunk_create().
+ * larger batch gets a chunk of its own. Largest chunks are kept for reuse, until nothing
+ * is appended for a while. Fails only for lack of memory, in chunk_create().
  */
 #include "log/tail.h"
 
@@ -19,14 +18,28 @@ tail_cache_init(struct tail_cache *t, uint64_t budget)
 	t->budget = budget;
 	lock_init(&t->lock, LOCK_TAILCACHE);
 	list_init(&t->age);
+	list_init(&t->spare);
+}
+
+/* The spare that was used last. Locked. */
+static struct chunk *
+take_spare(struct tail_cache *t)
+{
+	if (list_empty(&t->spare))
+		return NULL;
+	struct list *h = t->spare.prev;
+	list_del(h);
+	t->spares--;
+	return CONTAINER_OF(h, struct chunk, hook);
 }
 
 void
 tail_cache_idle(struct tail_cache *t)
 {
+	struct chunk *c;
 	lock_take(&t->lock);
-	while (t->spares > 0)
-		mem_huge_free(t->spare[--t->spares]);
+	while ((c = take_spare(t)) != NULL)
+		mem_huge_free(c);
 	lock_drop(&t->lock);
 }
 
@@ -59,11 +72,9 @@ shift_of(const struct chunk *c, int64_t pos)
 struct chunk *
 chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t like, int64_t pos)
 {
-	struct chunk *c = NULL;
 	uint32_t cap = cap_for(n, like);
 	lock_take(&t->lock);
-	if (cap == CHUNK_MAX && t->spares > 0)
-		c = t->spare[--t->spares];
+	struct chunk *c = cap == CHUNK_MAX ? take_spare(t) : NULL;
 	lock_drop(&t->lock);
 	if (c == NULL)
 		c = cap == CHUNK_MAX ? mem_huge_try() :
@@ -106,8 +117,11 @@ chunk_put(struct chunk *c)
 	lock_take(&t->lock);
 	list_del(&c->age);
 	t->bytes -= c->cap;
-	if (c->cap == CHUNK_MAX && t->spares < sizeof(t->spare) / sizeof(t->spare[0])) {
-		t->spare[t->spares++] = c;
+	/* A little above the budget, or a full cache would free each one before it needs the next. */
+	if (c->cap == CHUNK_MAX &&
+	    t->bytes + (t->spares + 1) * (uint64_t)CHUNK_MAX <= t->budget + t->budget / 4) {
+		list_add(&t->spare, &c->hook);
+		t->spares++;
 		keep = true;
 	}
 	lock_drop(&t->lock);

@@ -31,7 +31,8 @@ struct tail_cache {
 	struct list age;		/* oldest first */
 	uint64_t budget;
 	_Atomic uint64_t bytes;
-	void *spare[32];			/* freed chunks of CHUNK_MAX: touched memory is dear */
+	struct list spare;		/* freed chunks of CHUNK_MAX, within the budget: memory that was
+					 * never touched costs more than the copy into it */
 	_Atomic unsigned spares;
 };
 
