@@ -10,3 +10,6 @@ bench_load_LDADD = libcli.a libbroker.a libacl.a libsecurity.a libwire.a libbase
 EXTRA_PROGRAMS += bench/small
 bench_small_SOURCES = bench/small.c
 bench_small_LDADD = -lrdkafka
+EXTRA_PROGRAMS += bench/floor
+bench_floor_SOURCES = bench/floor.c
+bench_floor_LDADD = libbase.a $(system_libs)
