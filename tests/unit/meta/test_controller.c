@@ -4,74 +4,19 @@
  * say, and answers late: whatever happens, what is published is what a restart
  * would find, and nobody is told "done" of what was not stored.
  */
-#include "../log/support.h"
+#include "room.h"
 
-#include "base/arena.h"
 #include "dump.h"
-#include "engine.h"
-#include "meta/controller.h"
 #include "meta/load.h"
 #include "meta/topics.h"
 #include "meta/tree.h"
 #include "meta/users.h"
-
-struct room {
-	struct fixture log;
-	struct engine *engine;
-	struct rcu *rcu;
-	struct image *_Atomic image;
-	struct topic_overrides defaults;
-	struct controller *controller;
-	struct arena *arena;		/* of what the current change names */
-	uint64_t rng;
-	uint64_t generation;
-};
 
 static uint32_t
 dice(struct room *r, uint32_t n)
 {
 	r->rng = r->rng * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(r->rng >> 33) % n;
-}
-
-static void
-room_open(struct room *r)
-{
-	struct controller_config c = { .meta = &r->engine->meta, .store = r->log.store, .rcu = r->rcu,
-		.image = &r->image, .defaults = &r->defaults, .node_id = 1, .num_partitions = 1,
-		.ev = &r->log.root };
-	struct why why = { "" };
-	if (controller_create(&c, &r->controller, &why) != 0)
-		fail_msg("%s", why.text);
-}
-
-static void
-room_make(struct room *r)
-{
-	memset(r, 0, sizeof(*r));
-	fixture_make(&r->log);
-	fixture_open(&r->log);
-	r->engine = engine_make();
-	r->rcu = rcu_create();
-	r->arena = arena_create(SIZE_MAX);
-	r->rng = 20260101;
-	const struct meta_op first[] = {
-		{ META_PUT, STR("/tenants/0"), STR("v1\nname=main\nowner=admin\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\n"), 0 },
-		{ META_PUT, STR("/tenants/0/users/admin"), STR("v1\ngeneration=1\nmechanism=SCRAM-SHA-256\noperator=1\n"), 0 },
-	};
-	for (int i = 0; i < 2; i++)
-		engine_op(r->engine, &first[i]);
-	room_open(r);
-}
-
-static void
-room_free(struct room *r)
-{
-	controller_destroy(&r->controller);
-	rcu_destroy(&r->rcu);
-	arena_destroy(&r->arena);
-	engine_free(r->engine);
-	fixture_free(&r->log);
 }
 
 /* ---- changes ---- */
@@ -87,13 +32,6 @@ static uint32_t
 some_tenant(struct room *r)
 {
 	return dice(r, 4) == 0 ? 1 + dice(r, 3) : 0;
-}
-
-static enum change_result
-submit(struct room *r, struct change *c)
-{
-	c->arena = r->arena;
-	return controller_run(r->controller, c);
 }
 
 static enum change_result
