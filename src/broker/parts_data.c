@@ -58,35 +58,6 @@ store_settings(const struct conf *conf)
 	return c;
 }
 
-/* One more after every stop that was not clean: what was served but not durable may
- * be gone, and clients that saw it must notice (KIP-320). One number for all
- * partitions, which only rises. */
-static int
-next_leader_epoch(struct broker *b, struct why *why)
-{
-	char path[PATH_MAX], text[24], *had = NULL;
-	int64_t epoch = -1;
-	size_t n;
-	if ((size_t)snprintf(path, sizeof(path), "%s/leader-epoch", b->conf->log_dirs) >= sizeof(path))
-		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
-	int err = fs_slurp(path, 20, &had, &n);
-	if (err == 0 && str_to_i64(str_trim(str_from(had)), 0, INT32_MAX - 1, &epoch) != 0)
-		err = why_set(why, ERR_CORRUPT, "%s holds no number", path);
-	else if (err != 0 && err != ERR_NOTFOUND)
-		return why_set(why, err, "%s: %s", path, err_text(err));
-	mem_free(had);
-	if (err == ERR_CORRUPT)
-		return err;
-	if (epoch >= 0 && store_was_clean(b->store)) {
-		b->leader_epoch = (int32_t)epoch;
-		return 0;
-	}
-	b->leader_epoch = (int32_t)(epoch + 1);
-	snprintf(text, sizeof(text), "%d\n", b->leader_epoch);
-	err = fs_replace(path, text, strlen(text));
-	return err == 0 ? 0 : why_set(why, err, "%s: %s", path, err_text(err));
-}
-
 int
 part_store_start(struct broker *b, struct why *why)
 {
@@ -100,9 +71,7 @@ part_store_start(struct broker *b, struct why *why)
 		    "schlossd init makes a new broker", b->conf->log_dirs);
 	int err = store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
 	if (err == 0)
-		err = next_leader_epoch(b, why);
-	if (err != 0)
-		store_close(&b->store);
+		b->leader_epoch = store_era(b->store);
 	return err;
 }
 

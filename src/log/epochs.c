@@ -23,7 +23,7 @@ epochs_newest(const struct epochs *e)
 void
 epochs_note(struct epochs *e, int32_t epoch, int64_t offset)
 {
-	if (epoch < 0 || (e->n > 0 && e->v[e->n - 1].epoch == epoch && e->v[e->n - 1].start <= offset))
+	if (epoch < 0 || epoch >= EPOCH_MAX || (e->n > 0 && e->v[e->n - 1].epoch == epoch && e->v[e->n - 1].start <= offset))
 		return;
 	while (e->n > 0 && (e->v[e->n - 1].epoch >= epoch || e->v[e->n - 1].start >= offset))
 		e->n--;

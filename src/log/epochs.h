@@ -14,6 +14,10 @@ struct epoch_start {
 	int64_t start;
 };
 
+/* An epoch lies outside of its batch's CRC: one that no partition lives to see, from here on,
+ * is damage and taken for none, or all that is led after it would have to be above it. */
+#define EPOCH_MAX (1 << 28)
+
 struct epochs {
 	struct epoch_start *v;
 	size_t n, cap;

@@ -97,6 +97,32 @@ meta_read(const char *dir, struct uuid *ret)
 	return err;
 }
 
+int
+era_read(const struct store *s, int32_t *ret)
+{
+	char *path = store_file(s, "leader-epoch"), *text = NULL;
+	size_t n;
+	int64_t era = 0;
+	int err = fs_slurp(path, 64, &text, &n);
+	if (err == 0 && str_to_i64(str_trim((struct str){ text, n }), 0, ERA_MAX, &era) != 0)
+		err = ERR_CORRUPT;
+	if (err == 0)
+		*ret = (int32_t)era;
+	mem_free(text);
+	mem_free(path);
+	return err == ERR_LIMIT ? ERR_CORRUPT : err;
+}
+
+int
+era_write(const struct store *s, int32_t era)
+{
+	char *path = store_file(s, "leader-epoch"), text[16];
+	int n = snprintf(text, sizeof(text), "%" PRId32 "\n", era);
+	int err = fs_replace(path, text, (size_t)n);
+	mem_free(path);
+	return err;
+}
+
 void
 segment_remove_files(const char *dir, int64_t base)
 {

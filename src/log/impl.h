@@ -107,6 +107,7 @@ struct store {
 	struct event ev;
 	struct store_config config;
 	bool was_clean, is_new;
+	int32_t era;
 
 	struct lock lock;		/* STORE: the table */
 	struct map *table;		/* by topic id (name bytes) with the index as tenant */
@@ -288,3 +289,7 @@ bool store_label_index(const char *label, int32_t *ret);
 /* files.c: partition.metadata, marks and the rest of a data directory. */
 int meta_write(const char *dir, const struct uuid *topic, bool sync);
 int meta_read(const char *dir, struct uuid *ret);
+/* The era's file; a start can read what another wrote. ERR_NOTFOUND; ERR_CORRUPT: it holds no number. */
+#define ERA_MAX (INT32_MAX - 1)
+int era_read(const struct store *s, int32_t *ret);
+int era_write(const struct store *s, int32_t era);

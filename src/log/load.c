@@ -95,7 +95,8 @@ partition_settle(struct partition *p)
 	p->journaled = p->written = p->synced = p->durable = p->end;
 	if (last != NULL)
 		last->sealed = false;
-	p->epoch = sequence_epoch(p) < 0 ? 0 : sequence_epoch(p);
+	int32_t newest = sequence_epoch(p);
+	p->epoch = newest < 0 ? 0 : p->store->was_clean ? newest : newest + 1;
 }
 
 /* Everything from byte `at` of segment g on is not part of the log. */

@@ -185,7 +185,8 @@ ours(const char *name)
 {
 	static const char *const names[] = { ".lock", "format", "checkpoint", "checkpoint.tmp",
 		"format.tmp", "clean-stop", "clean-stop.tmp", "journal", "ballast", "meta.db",
-		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found", "login.secret", "leader-epoch" };
+		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found", "login.secret", "leader-epoch",
+		"leader-epoch.tmp" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;
@@ -289,6 +290,23 @@ recover(struct store *s, struct journal_end *ret, struct why *why)
 	return err == 0 ? 0 : why_set(why, err, "cannot recover %s: %s", s->path, err_text(err));
 }
 
+/* A crash before it is used costs a number, and no more: the next start is unclean, too. */
+static int
+begin_era(struct store *s, struct why *why)
+{
+	int err = era_read(s, &s->era);
+	if (err == ERR_NOTFOUND) {
+		s->era = -1;
+		err = 0;
+		if (!s->is_new)
+			ev_err(&s->ev, "leader-epoch is missing: leader epochs go on from what topics and logs know of them");
+	}
+	if (err == 0 && (s->era < 0 || !s->was_clean))
+		err = store_raise_era(s, s->era + 1);
+	return err == 0 ? 0 : why_set(why, err, "%s/leader-epoch: %s", s->path,
+	    err == ERR_CORRUPT ? "no number" : err_text(err));
+}
+
 static int
 begin(struct store *s, const struct journal_end *end, struct why *why)
 {
@@ -329,6 +347,8 @@ store_open(const char *path, const struct store_config *config, const struct eve
 		mem_free(ckpt);
 		err = recover(s, &end, why);
 	}
+	if (err == 0)
+		err = begin_era(s, why);
 	if (err == 0)
 		err = begin(s, &end, why);
 	if (err != 0) {

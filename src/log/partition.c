@@ -140,6 +140,15 @@ partition_lead(struct partition *p, int32_t epoch)
 	return err;
 }
 
+int32_t
+partition_epoch(struct partition *p)
+{
+	lock_take(&p->lock);
+	int32_t epoch = p->epoch;
+	lock_drop(&p->lock);
+	return epoch;
+}
+
 void
 partition_move(struct partition *p, enum log_state to)
 {

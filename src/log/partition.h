@@ -29,9 +29,12 @@ const char *partition_label(const struct partition *p);
 /* New settings; they hold from the next append on. */
 void partition_set_config(struct partition *p, const struct log_config *config);
 
-/* The leader epoch that appended batches get from now on. Never lower than the
- * newest in the log: ERR_CONFLICT. */
+/* The leader epoch that appended batches get from now on. Never lower than
+ * partition_epoch(): ERR_CONFLICT. */
 int partition_lead(struct partition *p, int32_t epoch);
+/* The one that holds. Before partition_lead() the least that there may be: the newest in the
+ * log, or above it after an unclean start. */
+int32_t partition_epoch(struct partition *p);
 
 /*
  * Append. `batch` is one record batch (magic 2) that wire/batch has validated,

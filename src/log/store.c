@@ -91,6 +91,25 @@ store_was_clean(const struct store *s)
 	return s->was_clean;
 }
 
+int32_t
+store_era(const struct store *s)
+{
+	return s->era;
+}
+
+int
+store_raise_era(struct store *s, int32_t era)
+{
+	if (era <= s->era)
+		return 0;
+	if (era > ERA_MAX)
+		return ERR_LIMIT;
+	int err = era_write(s, era);
+	if (err == 0)
+		s->era = era;
+	return err;
+}
+
 const char *
 store_path(const struct store *s)
 {

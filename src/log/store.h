@@ -51,9 +51,17 @@ int store_open(const char *path, const struct store_config *config, const struct
  * bytes read from one may be in use any more. May block. */
 void store_close(struct store **store);
 
-/* Whether the last stop was clean (or the directory is new). An unclean one makes
- * the leader raise its epoch by one. */
+/* Whether the last stop was clean (or the directory is new). */
 bool store_was_clean(const struct store *store);
+
+/* The directory's era: how many unclean starts it has seen, this one included. At each
+ * of them what was served but not durable may be gone, and clients that saw it must
+ * notice (KIP-320): leader epochs are counted in eras (meta/image.h). It only rises, and
+ * is on the disk when store_open() returns. */
+int32_t store_era(const struct store *store);
+/* For who knows of a later one, before anybody is served. Durable when it returns.
+ * ERR_LIMIT: there are no more. */
+int store_raise_era(struct store *store, int32_t era);
 
 struct store_topic {
 	struct uuid id;

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { KIND_CHECKPOINT, KIND_CLEAN, KIND_JOURNAL0, KIND_JOURNAL1, KIND_METADATA, KIND_EPOCHS,
 	KIND_LOG0, KIND_LOG1, KIND_INDEX0, KIND_TIMES0, KIND_SNAPSHOT0, KIND_SNAPSHOT1, KIND_SWAP,
-	KIND_FORMAT, KINDS };
+	KIND_FORMAT, KIND_ERA, KINDS };
 
 static const char *const names[KINDS] = {
 	"checkpoint", "clean-stop", "journal/0000.journal", "journal/0001.journal",
@@ -33,6 +33,7 @@ static const char *const names[KINDS] = {
 	"orders-0/00000000000000000000.index", "orders-0/00000000000000000000.timeindex",
 	"orders-0/00000000000000000010.snapshot", "orders-0/00000000000000000020.snapshot",
 	"orders-0/00000000000000000000.00000000000000000010.swap", "format",
+	"leader-epoch",
 };
 
 static void

@@ -258,6 +258,84 @@ epochs_rise(void **state)
 	fixture_free(&f);
 }
 
+/* Stops, loses a file of the directory where one is named, and starts. */
+static struct partition *
+start_without(struct fixture *f, struct partition *p, const char *file)
+{
+	char path[128];
+	partition_put(&p);
+	store_close(&f->store);
+	snprintf(path, sizeof(path), "%s/%s", f->dir, file);
+	assert_int_equal(unlink(path), file[0] == '\0' ? -1 : 0);
+	fixture_open(f);
+	return fixture_partition(f, 0);
+}
+
+/* What a crash may have taken was of the newest epoch in the log: the next is above it. */
+static void
+crashes_begin_an_era(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[100];
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(store_era(f.store), 0);
+	for (int i = 0; i < 2; i++) {
+		p = start_without(&f, p, "clean-stop");
+		assert_int_equal(store_era(f.store), 1 + i);
+		assert_int_equal(partition_epoch(p), 0);	/* nothing is in the log */
+	}
+	assert_ok(partition_lead(p, 2));
+	make_batch(b, sizeof(b), 1, 5, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	p = start_without(&f, p, "");
+	assert_int_equal(store_era(f.store), 2);
+	assert_int_equal(partition_epoch(p), 2);
+	assert_ok(partition_lead(p, 2));
+	p = start_without(&f, p, "clean-stop");
+	assert_int_equal(store_era(f.store), 3);
+	assert_int_equal(partition_epoch(p), 3);
+	assert_int_equal(partition_lead(p, 2), ERR_CONFLICT);
+	assert_ok(partition_lead(p, 3));
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+eras_only_rise(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct why why = { "" };
+	char path[128];
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_ok(store_raise_era(f.store, 7));
+	assert_ok(store_raise_era(f.store, 5));
+	p = start_without(&f, p, "");
+	assert_int_equal(store_era(f.store), 7);
+	/* Lost, it begins again: the controller knows better. */
+	p = start_without(&f, p, "leader-epoch");
+	assert_int_equal(store_era(f.store), 0);
+	partition_put(&p);
+	store_close(&f.store);
+	snprintf(path, sizeof(path), "%s/leader-epoch", f.dir);
+	for (int i = 0; i < 4; i++) {
+		static const char *const bad[] = { "", "seven\n", "-1\n", "2147483647\n" };
+		assert_ok(fs_replace(path, bad[i], strlen(bad[i])));
+		assert_int_equal(store_open(f.dir, &f.config, &f.root, &f.store, &why), ERR_CORRUPT);
+		assert_non_null(strstr(why.text, "leader-epoch"));
+	}
+	assert_ok(fs_replace(path, "2147483646\n", 11));
+	fixture_open(&f);
+	assert_int_equal(store_raise_era(f.store, INT32_MAX), ERR_LIMIT);
+	fixture_free(&f);
+}
+
 struct reading {
 	struct log_read_job job;
 	struct gate gate;
@@ -352,5 +430,5 @@ a_policy_may_change(void **state)
 }
 
 TEST_MAIN(T(records_are_found_by_time), T(readers_wait_for_enough), T(too_much_unwritten_is_refused),
-    T(duplicates_wait_as_the_first_did), T(epochs_rise), T(damage_is_noticed_and_kept_apart),
+    T(duplicates_wait_as_the_first_did), T(epochs_rise), T(crashes_begin_an_era), T(eras_only_rise), T(damage_is_noticed_and_kept_apart),
     T(a_policy_may_change))

@@ -150,6 +150,9 @@ epochs_answer_where_they_end(void **state)
 	assert_int_equal(epochs_decode(&again, STR("0\n2\n0 0\n0 5\n")), ERR_CORRUPT);
 	assert_int_equal(epochs_decode(&again, STR("0\n2\n0 0\n")), ERR_CORRUPT);
 	assert_int_equal(epochs_decode(&again, STR("1\n0\n")), ERR_CORRUPT);
+	epochs_note(&e, EPOCH_MAX, 25);	/* rotten */
+	epochs_note(&e, -3, 26);
+	assert_int_equal(epochs_newest(&e), 5);
 	epochs_cut_start(&e, 12);
 	assert_int_equal(e.n, 2);
 	assert_int_equal(e.v[0].start, 12);
