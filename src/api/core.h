@@ -43,7 +43,6 @@ struct core_settings {
 	int64_t max_reauth_ms;
 	uint64_t arena_max;		/* bytes that decoding one request may take */
 	int32_t fetch_max_bytes;
-	int32_t leader_epoch;		/* of every partition: it rises with each unclean start */
 	bool describe_modes;		/* acl.describe.modes */
 	struct limits limits;
 	uint32_t scram_iterations;	/* for keys that are made here */

@@ -42,7 +42,7 @@ add_partitions(struct page *pg, const struct image_topic *t, int32_t first,
 		    WIRE_ADD(pg->rq->arena, a->partitions, describe_topic_partitions_rsp_partition);
 		p->partition_index = i;
 		p->leader_id = node;
-		p->leader_epoch = pg->rq->core->settings.leader_epoch;
+		p->leader_epoch = image_leader_epoch(pg->rq->image, t, i);
 		*ARRAY_ADD(pg->rq->arena, p->replica_nodes) = node;
 		*ARRAY_ADD(pg->rq->arena, p->isr_nodes) = node;
 		/* Empty, not null: the Java client reads them without asking. */

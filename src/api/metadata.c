@@ -57,7 +57,7 @@ fill_topic(struct request *rq, const struct metadata_req *in, const struct image
 		struct metadata_rsp_partition *p = WIRE_ADD(rq->arena, a->partitions, metadata_rsp_partition);
 		p->partition_index = i;
 		p->leader_id = node;
-		p->leader_epoch = rq->core->settings.leader_epoch;
+		p->leader_epoch = image_leader_epoch(rq->image, t, i);
 		*ARRAY_ADD(rq->arena, p->replica_nodes) = node;
 		*ARRAY_ADD(rq->arena, p->isr_nodes) = node;
 	}

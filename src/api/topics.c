@@ -56,7 +56,6 @@ struct partition *
 find_partition(struct request *rq, const struct image_topic *topic, int32_t index,
     int32_t current_epoch, enum kerr *ret_err)
 {
-	struct log_ends ends;
 	struct partition *p = index < 0 || index >= topic->partitions ? NULL
 	    : store_find(rq->core->store, &topic->id, index);
 	if (p == NULL) {
@@ -66,9 +65,7 @@ find_partition(struct request *rq, const struct image_topic *topic, int32_t inde
 	arena_link(rq->arena, drop_partition, p);
 	if (current_epoch < 0)
 		return p;
-	partition_ends(p, &ends);
-	int32_t ours = rq->core->settings.leader_epoch > ends.leader_epoch ? rq->core->settings.leader_epoch
-	    : ends.leader_epoch;
+	int32_t ours = partition_epoch(p);
 	if (current_epoch == ours)
 		return p;
 	*ret_err = current_epoch < ours ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH;

@@ -36,7 +36,6 @@ struct broker {
 	struct quota *quota;
 	struct acl_denials *denials;
 	struct controller *controller;
-	int32_t leader_epoch;
 
 	struct broker_core core;
 	struct conf *_Atomic shown;	/* the options that requests are told of */

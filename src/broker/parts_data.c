@@ -69,10 +69,7 @@ part_store_start(struct broker *b, struct why *why)
 	if (!fs_exists(path))
 		return why_set(why, ERR_NOTFOUND, "log.dirs: %s has no meta.db in it: is its disk mounted? "
 		    "schlossd init makes a new broker", b->conf->log_dirs);
-	int err = store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
-	if (err == 0)
-		b->leader_epoch = store_era(b->store);
-	return err;
+	return store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
 }
 
 void
@@ -160,7 +157,6 @@ part_controller_start(struct broker *b, struct why *why)
 		.defaults = &b->defaults,
 		.node_id = (int32_t)b->conf->node_id,
 		.num_partitions = (int32_t)b->conf->num_partitions,
-		.leader_epoch = b->leader_epoch,
 		.ev = &b->ev,
 		.published = published,
 		.topic_gone = topic_gone,

@@ -128,7 +128,6 @@ part_core_start(struct broker *b, struct why *why)
 	s->auto_create_topics = c->auto_create_topics_enable;
 	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
 	s->fetch_max_bytes = (int32_t)c->fetch_max_bytes;
-	s->leader_epoch = b->leader_epoch;
 	s->describe_modes = c->acl_describe_modes;
 	s->scram_iterations = (uint32_t)c->sasl_scram_iterations;
 	s->limits.v[LIMIT_SEGMENT_BYTES] = (double)c->limits_topic_segment_bytes_min;

@@ -170,20 +170,40 @@ commit(struct controller *c, const struct plan *p, bool *ret_open)
 	return err;
 }
 
-/* Partitions of topics that were committed but not made before a crash. */
+/* Partitions of topics that were committed but not made before a crash; leads all. */
 static int
-make_missing(struct controller *c, const struct image *im, struct why *why)
+make_missing(struct controller *c, const struct image *im, int64_t *ret_behind, struct why *why)
 {
 	const struct image_tenant *tenant = NULL;
 	while ((tenant = image_next_tenant(im, tenant)) != NULL) {
 		const struct image_topic *t = image_next_topic(im, tenant->number, STR_NULL);
 		for (; t != NULL; t = image_next_topic(im, tenant->number, t->name.s)) {
-			int err = topic_partitions_make(&c->config, t, why);
+			int err = topic_partitions_make(c->config.store, im, t, ret_behind, why);
 			if (err != 0)
 				return err;
 		}
 	}
 	return 0;
+}
+
+/* No leader epoch goes back: where the directory knows of an older era than its logs or topics
+ * have seen (its file was lost, or comes from a backup), it is raised until all can be led. */
+static int
+begin_leading(struct controller *c, struct image *im, struct why *why)
+{
+	struct store *store = c->config.store;
+	int64_t behind = 0, none = 0;
+	image_raise_era(im, store_era(store));
+	int err = make_missing(c, im, &behind, why);
+	if (err != 0 || behind == 0)
+		return err;
+	if (behind >= INT32_MAX - image_era(im))
+		return why_set(why, ERR_LIMIT, "leader-epoch cannot be raised from %d by %lld, as a log or topic asks for",
+		    image_era(im), (long long)behind);
+	image_raise_era(im, image_era(im) + (int32_t)behind);
+	ev_warn(c->config.ev, "leader-epoch said %d where logs or topics know of %d: raised", store_era(store), image_era(im));
+	err = store_raise_era(store, image_era(im));
+	return err == 0 ? make_missing(c, im, &none, why) : why_set(why, err, "leader-epoch: %s", err_text(err));
 }
 
 /* Partitions that no topic has, as many as fit. */
@@ -231,6 +251,7 @@ settle(struct controller *c, const struct plan *p, bool *ret_happened)
 {
 	struct image *stored = NULL;
 	struct why why = { "" };
+	int64_t behind = 0;
 	c->doubt = true;
 	int err = load_image(c->config.meta, c->config.defaults, p->ops.v, p->ops.n, &stored,
 	    ret_happened, &why);
@@ -239,7 +260,8 @@ settle(struct controller *c, const struct plan *p, bool *ret_happened)
 		return err;
 	}
 	image_keep_generations(stored, atomic_load(c->config.image));
-	if (make_missing(c, stored, &why) != 0)
+	image_raise_era(stored, store_era(c->config.store));
+	if (make_missing(c, stored, &behind, &why) != 0)
 		ev_err(c->config.ev, "a partition could not be made: %s", why.text);
 	publish(c, stored);
 	c->doubt = false;
@@ -357,7 +379,7 @@ controller_create(const struct controller_config *config, struct controller **re
 		err = why_set(why, ERR_CORRUPT, "the metadata has no tenant main (was the directory made by schlossd init?)");
 	if (err == 0) {
 		set_strays_aside(c, first);
-		err = make_missing(c, first, why);
+		err = begin_leading(c, first, why);
 	}
 	if (err != 0) {
 		image_unref(&first);

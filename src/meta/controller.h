@@ -58,7 +58,6 @@ struct controller_config {
 	const struct topic_overrides *defaults;	/* of the file; must stay */
 	int32_t node_id;
 	int32_t num_partitions;
-	int32_t leader_epoch;		/* of every partition that is led from now on */
 	const struct event *ev;
 	/* After each publication, on the controller's thread: tells the loops. */
 	void (*published)(void *arg, const struct image *image);
@@ -89,9 +88,11 @@ void plan_put(struct plan *plan, struct buf *value, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
 void plan_delete(struct plan *plan, const char *path, ...) __attribute__((format(printf, 2, 3)));
 
-/* Makes what is missing of a topic's partitions and leads them all. May block. */
-int topic_partitions_make(const struct controller_config *config, const struct image_topic *t,
-    struct why *why);
+/* Makes what is missing of a topic's partitions and leads them all, each by the image's epoch.
+ * Those that have seen a later one are left as they are, and *ret_behind rises to the
+ * greatest difference. May block. */
+int topic_partitions_make(struct store *store, const struct image *im, const struct image_topic *t,
+    int64_t *ret_behind, struct why *why);
 
 /* Makes a data directory's tree: main, its directories, and one operator. For
  * `schlossd init`; blocks. */

@@ -29,6 +29,7 @@ topic_free_values(struct image_topic *t)
 {
 	for (int i = 0; i < TOPIC_KEYS; i++)
 		mem_free((void *)(uintptr_t)t->set.v[i]);
+	mem_free(t->eras);
 }
 
 VALUE_OPS(topic, key, topic_free_values(x));
@@ -162,6 +163,28 @@ size_t
 image_topic_count(const struct image *im)
 {
 	return pmap_count(im->topics);
+}
+
+int32_t
+image_leader_epoch(const struct image *im, const struct image_topic *t, int32_t partition)
+{
+	int32_t i = t->eras_n - 1;
+	while (i > 0 && t->eras[i].first > partition)
+		i--;
+	return im->era - t->eras[i].era;
+}
+
+int32_t
+image_era(const struct image *im)
+{
+	return im->era;
+}
+
+void
+image_raise_era(struct image *im, int32_t era)
+{
+	if (era > im->era)
+		im->era = era;
 }
 
 const struct image_tenant *

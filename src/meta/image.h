@@ -19,12 +19,19 @@
  */
 struct image;
 
+/* Partitions from `first` on, up to the next entry's, were made in this era. */
+struct topic_era {
+	int32_t first, era;
+};
+
 struct image_topic {
 	struct ref ref;
 	struct str key;			/* private: tenant and name, the order of the map */
 	struct name name;
 	struct uuid id;
 	int32_t partitions;
+	struct topic_era *eras;		/* at least one; the first begins at partition 0 */
+	int32_t eras_n;
 	bool internal;
 	struct topic_overrides set;	/* what was set on it, as text */
 	struct topic_config config;	/* what holds */
@@ -56,6 +63,16 @@ const struct image_topic *image_topic_by_id(const struct image *image, const str
 /* The next of a tenant's topics in bytewise order; begin with STR_NULL. */
 const struct image_topic *image_next_topic(const struct image *image, uint32_t tenant, struct str after);
 size_t image_topic_count(const struct image *image);
+
+/*
+ * A partition's leader epoch is how many eras there were since the one that it was made in:
+ * 0 at first, one more after each unclean start, and no node is written for that. The era
+ * is the data directory's (log/store.h); the controller sees to it that it is late enough.
+ */
+int32_t image_leader_epoch(const struct image *image, const struct image_topic *topic, int32_t partition);
+int32_t image_era(const struct image *image);
+/* Of an image that is not published yet; an era that is not later changes nothing. */
+void image_raise_era(struct image *image, int32_t era);
 
 const struct image_tenant *image_tenant(const struct image *image, uint32_t number);
 const struct image_tenant *image_next_tenant(const struct image *image, const struct image_tenant *after);

@@ -192,6 +192,30 @@ read_overrides(const struct record *r, struct topic_overrides *ret, struct why *
 	return 0;
 }
 
+/* "FIRST:ERA", once or more, FIRST rising from 0. A node without any is older than they are:
+ * its leader epoch was the era itself. */
+static int
+read_eras(const struct record *r, struct image_topic *t)
+{
+	int64_t first, era, last = -1;
+	t->eras = mem_zalloc((size_t)(r->fields.n + 1) * sizeof(*t->eras));
+	ARRAY_FOREACH(const struct record_field, f, r->fields) {
+		struct str rest = f->value, part;
+		if (!str_is(f->key, "era"))
+			continue;
+		str_cut(&rest, ':', &part);
+		if (rest.p == NULL || str_to_i64(part, last + 1, t->partitions - 1, &first) != 0 ||
+		    (last < 0 && first != 0) || str_to_i64(rest, 0, INT32_MAX - 1, &era) != 0)
+			return ERR_CORRUPT;
+		t->eras[t->eras_n++] = (struct topic_era){ (int32_t)first, (int32_t)era };
+		last = first;
+	}
+	if (t->eras_n == 0)
+		t->eras_n = 1;
+	t->eras = mem_realloc(t->eras, (size_t)t->eras_n * sizeof(*t->eras));
+	return 0;
+}
+
 static int
 apply_topic(struct apply *a)
 {
@@ -216,6 +240,8 @@ apply_topic(struct apply *a)
 	t->partitions = (int32_t)partitions;
 	t->internal = record_flag(&a->r, "internal");
 	err = read_overrides(&a->r, &t->set, a->why);
+	if (err == 0 && read_eras(&a->r, t) != 0)
+		err = why_set(a->why, ERR_CORRUPT, "no eras of partitions");
 	if (err != 0) {
 		image_topic_ops.put(t);
 		return err;
@@ -413,6 +439,7 @@ refresh_topics(struct image *im)
 		for (int i = 0; i < TOPIC_KEYS; i++)
 			if (n->set.v[i] != NULL)
 				n->set.v[i] = mem_strdup(n->set.v[i]);
+		n->eras = mem_dup(t->eras, (size_t)t->eras_n * sizeof(*t->eras));
 		topic_config_make(&n->set, &im->dflt, &n->config);
 		ref_get(&n->ref);
 		swap_map(&im->topics, pmap_set(im->topics, &image_topic_ops, n), &image_topic_ops);

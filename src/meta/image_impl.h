@@ -27,6 +27,7 @@ struct image {
 	uint32_t next_tenant;
 	uint64_t next_generation;
 	int64_t next_producer_id;
+	int32_t era;
 };
 
 extern const struct pmap_ops image_topic_ops, image_id_ops, image_user_ops, image_tenant_ops,

@@ -9,9 +9,8 @@
 /* The node of a topic, group, transactional id, directory or the tenant. */
 void tree_put_node(struct plan *p, uint32_t tenant, enum acl_type type, struct str name,
     const struct acl_node *node);
-/* A topic's record, whole; set as image_topic has it. */
-void topic_put(struct plan *p, struct name name, const struct uuid *id, int32_t partitions,
-    bool internal, const struct acl_node *node, const struct topic_overrides *set);
+/* A topic's record, whole: what image_topic will have, and its node. */
+void topic_put(struct plan *p, const struct image_topic *t, const struct acl_node *node);
 /* The end of a topic: planned, with what carrying it out needs in *g; then its files and
  * the offsets committed for it. */
 struct topic_gone;

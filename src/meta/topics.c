@@ -36,27 +36,30 @@ topic_name_check(struct str name, struct why *why)
 }
 
 void
-topic_put(struct plan *p, struct name name, const struct uuid *id, int32_t partitions,
-    bool internal, const struct acl_node *node, const struct topic_overrides *set)
+topic_put(struct plan *p, const struct image_topic *t, const struct acl_node *node)
 {
 	struct buf b;
 	char text[UUID_TEXT], key[96];
 	buf_init(&b, META_NODE_MAX);
 	record_begin(&b);
-	record_add(&b, "id", str_from(uuid_format(id, text)));
-	record_add_int(&b, "partitions", partitions);
-	if (internal)
+	record_add(&b, "id", str_from(uuid_format(&t->id, text)));
+	record_add_int(&b, "partitions", t->partitions);
+	for (int32_t i = 0; i < t->eras_n; i++) {
+		snprintf(key, sizeof(key), "%d:%d", t->eras[i].first, t->eras[i].era);
+		record_add(&b, "era", str_from(key));
+	}
+	if (t->internal)
 		record_add_int(&b, "internal", 1);
 	record_add(&b, "owner", node->owner);
 	record_add(&b, "team", node->team);
 	record_add_int(&b, "mode", node->mode);
 	for (int i = 0; i < TOPIC_KEYS; i++) {
-		if (set->v[i] == NULL)
+		if (t->set.v[i] == NULL)
 			continue;
 		snprintf(key, sizeof(key), "config.%s", topic_keys[i].name);
-		record_add(&b, key, str_from(set->v[i]));
+		record_add(&b, key, str_from(t->set.v[i]));
 	}
-	plan_put(p, &b, "/tenants/%u/topics/%.*s", name.tenant, STR_ARG(name.s));
+	plan_put(p, &b, "/tenants/%u/topics/%.*s", t->name.tenant, STR_ARG(t->name.s));
 }
 
 /* Checks one setting and notes it. */
@@ -173,7 +176,8 @@ colliding(const struct image *im, struct name name)
 static enum change_result
 plan_new(struct plan *p, const struct topics_create *c, struct topic_new *t)
 {
-	struct topic_overrides set = { { NULL } };
+	struct topic_era born = { 0, image_era(plan_image(p)) };
+	struct image_topic made = { .name = t->name, .internal = t->internal, .eras = &born, .eras_n = 1 };
 	if (topic_name_check(t->name.s, &t->why) != 0)
 		return CHANGE_BAD_TOPIC_NAME;
 	if (image_topic(plan_image(p), t->name) != NULL) {
@@ -191,15 +195,17 @@ plan_new(struct plan *p, const struct topics_create *c, struct topic_new *t)
 		r = check_numbers(p, c, t);
 	for (int32_t i = 0; i < t->settings.n && r == CHANGE_OK; i++)
 		r = take_setting(p, t->settings.v[i].name, t->settings.v[i].value,
-		    c->limited ? c->limits : NULL, &set, &t->why);
-	if (r == CHANGE_OK && topic_overrides_check(&set, image_defaults(plan_image(p)), &t->why) != 0)
+		    c->limited ? c->limits : NULL, &made.set, &t->why);
+	if (r == CHANGE_OK && topic_overrides_check(&made.set, image_defaults(plan_image(p)), &t->why) != 0)
 		r = CHANGE_BAD_CONFIG;
 	if (r != CHANGE_OK || c->validate_only)
 		return r;
 	if (uuid_is_zero(&t->id))
 		t->id = uuid_make();
+	made.id = t->id;
+	made.partitions = t->partitions;
 	struct acl_node node = { .owner = t->owner, .team = t->team, .mode = t->mode };
-	topic_put(p, t->name, &t->id, t->partitions, t->internal, &node, &set);
+	topic_put(p, &made, &node);
 	return CHANGE_OK;
 }
 
@@ -219,26 +225,28 @@ create_plan(struct change *change, struct plan *p)
 }
 
 int
-topic_partitions_make(const struct controller_config *config, const struct image_topic *t,
-    struct why *why)
+topic_partitions_make(struct store *store, const struct image *im, const struct image_topic *t,
+    int64_t *ret_behind, struct why *why)
 {
 	struct store_topic st = { t->id, t->name, t->internal, t->config.log };
-	int err = store_create_partitions(config->store, &st, 0, t->partitions, why);
+	int err = store_create_partitions(store, &st, 0, t->partitions, why);
 	for (int32_t i = 0; i < t->partitions && err == 0; i++) {
-		struct partition *p = store_find(config->store, &t->id, i);
-		if (p != NULL)
-			(void)partition_lead(p, config->leader_epoch);
-		if (p != NULL)
-			partition_put(&p);
+		struct partition *p = store_find(store, &t->id, i);
+		int64_t epoch = image_leader_epoch(im, t, i);
+		if (p != NULL && partition_lead(p, (int32_t)epoch) != 0 && partition_epoch(p) - epoch > *ret_behind)
+			*ret_behind = partition_epoch(p) - epoch;
+		partition_put(&p);
 	}
 	return err;
 }
 
-/* As the new image has it. */
+/* As the new image has it; of its era, in which all partitions are led. */
 static void
 make_partitions(struct plan *p, struct name name, enum change_result *result, struct why *why)
 {
-	if (topic_partitions_make(plan_config(p), image_topic(plan_image(p), name), why) != 0)
+	const struct image *im = plan_image(p);
+	int64_t behind = 0;
+	if (topic_partitions_make(plan_config(p)->store, im, image_topic(im, name), &behind, why) != 0)
 		*result = CHANGE_STORAGE;
 }
 
@@ -326,6 +334,21 @@ topics_delete_init(struct topics_delete *c)
 
 /* ---- growing ---- */
 
+/* The topic with so many partitions: the new ones were made in the era that is now. */
+static struct image_topic
+grown(struct plan *p, const struct image_topic *t, int32_t partitions)
+{
+	struct image_topic g = *t;
+	int32_t era = image_era(plan_image(p));
+	if (t->eras[t->eras_n - 1].era != era) {
+		g.eras = arena_alloc(plan_arena(p), (size_t)(t->eras_n + 1) * sizeof(*g.eras));
+		memcpy(g.eras, t->eras, (size_t)t->eras_n * sizeof(*g.eras));
+		g.eras[g.eras_n++] = (struct topic_era){ t->partitions, era };
+	}
+	g.partitions = partitions;
+	return g;
+}
+
 static enum change_result
 plan_grow(struct plan *p, struct topics_grow *c, struct topic_grow *g)
 {
@@ -355,7 +378,8 @@ plan_grow(struct plan *p, struct topics_grow *c, struct topic_grow *g)
 		return CHANGE_OK;
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
 	    g->name.tenant), ACL_TOPIC, g->name.s);
-	topic_put(p, t->name, &t->id, g->count, t->internal, node, &t->set);
+	struct image_topic next = grown(p, t, g->count);
+	topic_put(p, &next, node);
 	return CHANGE_OK;
 }
 
@@ -443,11 +467,11 @@ static enum change_result
 plan_alter(struct plan *p, const struct topics_alter *c, struct topic_alter *a)
 {
 	const struct image_topic *t = topic_meant(p, a->name, &a->id);
-	struct topic_overrides set = { { NULL } };
 	if (t == NULL)
 		return CHANGE_NOT_FOUND;
-	if (!a->replace)
-		set = t->set;
+	struct image_topic next = *t;
+	if (a->replace)
+		next.set = (struct topic_overrides){ { NULL } };
 	for (int32_t i = 0; i < a->settings.n; i++) {
 		for (int32_t k = 0; k < i; k++) {
 			if (str_eq(a->settings.v[k].name, a->settings.v[i].name)) {
@@ -455,17 +479,17 @@ plan_alter(struct plan *p, const struct topics_alter *c, struct topic_alter *a)
 				return CHANGE_BAD_REQUEST;
 			}
 		}
-		enum change_result r = alter_one(p, c, a, &a->settings.v[i], &set);
+		enum change_result r = alter_one(p, c, a, &a->settings.v[i], &next.set);
 		if (r != CHANGE_OK)
 			return r;
 	}
-	if (topic_overrides_check(&set, image_defaults(plan_image(p)), &a->why) != 0)
+	if (topic_overrides_check(&next.set, image_defaults(plan_image(p)), &a->why) != 0)
 		return CHANGE_BAD_CONFIG;
 	if (c->validate_only)
 		return CHANGE_OK;
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
 	    a->name.tenant), ACL_TOPIC, a->name.s);
-	topic_put(p, t->name, &t->id, t->partitions, t->internal, node, &set);
+	topic_put(p, &next, node);
 	return CHANGE_OK;
 }
 

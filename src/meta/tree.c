@@ -31,7 +31,7 @@ put_topic_node(struct plan *p, struct name name, const struct acl_node *node)
 {
 	const struct image_topic *t = image_topic(plan_image(p), name);
 	if (t != NULL)
-		topic_put(p, name, &t->id, t->partitions, t->internal, node, &t->set);
+		topic_put(p, t, node);
 }
 
 void

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Administration with Kafka's own tools and schlossctl: topics, settings, rules, quotas, keys, modes."""
-import os
 import hashlib
+import json
+import os
 import ssl
 
 import pytest
@@ -276,6 +277,99 @@ def test_what_a_restart_keeps(broker):
                                                       "partition_max_bytes": 1000}]}])["responses"][0]["partitions"][0]
                 assert got["error_code"] == code, (end, epoch)
     assert broker.kcat("-C", "-t", "kept", "-p", "0", "-e", "-o", "beginning").stdout == "b\nc\n1\n2\n3\n4\n"
+
+
+def told_epochs(c, topic):
+    """As Metadata has them; DescribeTopicPartitions says the same."""
+    m, = c.call("metadata", 9, topics=[{"name": topic}])["topics"]
+    d, = c.call("describe_topic_partitions", 0, topics=[{"name": topic}], cursor=None, response_partition_limit=99)["topics"]
+    both = [sorted((p["partition_index"], p["leader_epoch"]) for p in t["partitions"]) for t in (m, d)]
+    assert both[0] == both[1] and m["error_code"] == 0
+    return [epoch for _, epoch in both[0]]
+
+
+def fenced_by(c, topic, partition, epoch):
+    """What Fetch, ListOffsets and OffsetForLeaderEpoch answer to who believes in this epoch: one code."""
+    p = {"partition": partition, "current_leader_epoch": epoch}
+    answers = [
+        c.call("fetch", 11, replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=1000, isolation_level=0, topics=[
+            {"topic": topic, "partitions": [{**p, "fetch_offset": 0, "partition_max_bytes": 1000}]}])["responses"],
+        c.call("list_offsets", 7, replica_id=-1, isolation_level=0, topics=[
+            {"name": topic, "partitions": [{"partition_index": partition, "current_leader_epoch": epoch, "timestamp": -1}]}])["topics"],
+        c.call("offset_for_leader_epoch", 4, replica_id=-1, topics=[
+            {"topic": topic, "partitions": [{**p, "leader_epoch": 0}]}])["topics"]]
+    code, = {a[0]["partitions"][0]["error_code"] for a in answers}
+    return code
+
+
+def test_leader_epochs_are_each_partitions_own(broker):
+    """0 when it is made, of an old topic too; one more after each kill that found it, and none after a clean stop."""
+    def check(a, b):
+        with speak(broker) as c:
+            assert (told_epochs(c, "a"), told_epochs(c, "b")) == (a, b)
+            assert told_epochs(c, "__consumer_offsets")[0] == a[0], "it was there from the first start on"
+            for topic, epochs in (("a", a), ("b", b)):
+                for partition, epoch in enumerate(epochs):
+                    assert fenced_by(c, topic, partition, epoch) == fenced_by(c, topic, partition, -1) == 0
+                    assert fenced_by(c, topic, partition, epoch + 1) == UNKNOWN_LEADER_EPOCH
+                    assert epoch == 0 or fenced_by(c, topic, partition, epoch - 1) == FENCED_LEADER_EPOCH
+        shown = json.loads(broker.ctl("-o", "json", "topic", "describe", "a").stdout)
+        assert [p["epoch"] for p in shown["partitions"]] == a, shown
+
+    broker.ctl("topic", "create", "a", "-p", "1")
+    with speak(broker) as c:
+        assert told_epochs(c, "a") == [0]
+    broker.kill()
+    broker.start()
+    broker.ctl("topic", "create", "b", "-p", "1")
+    with speak(broker) as c:
+        done = c.call("create_partitions", 2, timeout_ms=1000, validate_only=False, topics=[
+            {"name": "a", "count": 2, "assignments": None}])["results"]
+        assert done[0]["error_code"] == 0
+    check([1, 0], [0])
+    for end, want in ((broker.stop, ([1, 0], [0])), (broker.kill, ([2, 1], [1])), (broker.kill, ([3, 2], [2])),
+                      (broker.stop, ([3, 2], [2]))):
+        end()
+        broker.start()
+        check(*want)
+    # What is written has the epoch of its partition, and a name that is used again begins anew.
+    for topic, partition, epoch in (("a", "0", 3), ("a", "1", 2), ("b", "0", 2)):
+        broker.kcat("-P", "-t", topic, "-p", partition, stdin="x\n")
+        with speak(broker) as c:
+            last = c.call("list_offsets", 7, replica_id=-1, isolation_level=0, topics=[
+                {"name": topic, "partitions": [{"partition_index": int(partition), "timestamp": -1}]}])["topics"][0]["partitions"][0]
+            assert (last["offset"], last["leader_epoch"]) == (1, epoch)
+    broker.ctl("topic", "delete", "b")
+    broker.ctl("topic", "create", "b", "-p", "1")
+    check([3, 2], [0])
+
+
+def test_no_leader_epoch_goes_back(broker):
+    """The metadata come from an older backup, and the directory's file from none: logs say how late it is."""
+    broker.ctl("topic", "create", "old", "-p", "1")
+    broker.stop()
+    kept = {f.name: f.read_bytes() for f in (broker.dir / "data").glob("meta.db*")}
+    for _ in range(2):
+        broker.start()
+        broker.kill()
+    broker.start()
+    broker.ctl("topic", "create", "new", "-p", "1")
+    broker.kcat("-P", "-t", "old", stdin="x\n")
+    broker.stop()
+    for f in (broker.dir / "data").glob("meta.db*"):
+        f.unlink()
+    for name, data in kept.items():
+        (broker.dir / "data" / name).write_bytes(data)
+    broker.start()
+    with speak(broker) as c:
+        assert told_epochs(c, "old") == [2]
+    broker.stop()
+    (broker.dir / "data/leader-epoch").unlink()
+    broker.start()
+    with speak(broker) as c:
+        assert told_epochs(c, "old") == [2]
+    assert (broker.dir / "data/leader-epoch").read_text() == "2\n"
+    assert "leader-epoch is missing" in broker.log
 
 
 # Settings.

@@ -2,7 +2,7 @@
 #pragma once
 
 /* An image as text, all that can be asked of it but the next generation (which only
- * a running broker must not give out again): two images are the same when their
+ * a running broker must not give out again) and the era (the log's): two images are the same when their
  * texts are. */
 #include "base/buf.h"
 #include "meta/image.h"
@@ -91,6 +91,8 @@ dump_topic(struct buf *b, const struct image *im, const struct image_topic *t)
 	char id[UUID_TEXT];
 	(void)buf_printf(b, "  topic %.*s %s %d internal %d found %d", STR_ARG(t->name.s), uuid_format(&t->id, id),
 	    t->partitions, t->internal, image_topic_by_id(im, &t->id) == t);
+	for (int32_t i = 0; i < t->eras_n; i++)
+		(void)buf_printf(b, " era %d:%d", t->eras[i].first, t->eras[i].era);
 	for (int i = 0; i < TOPIC_KEYS; i++)
 		if (t->set.v[i] != NULL)
 			(void)buf_printf(b, " %s=%s", topic_keys[i].name, t->set.v[i]);

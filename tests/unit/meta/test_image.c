@@ -50,6 +50,31 @@ nodes_become_what_they_stand_for(void **state)
 	image_unref(&im);
 }
 
+#define TOPIC "v1\nid=AAAAAAAAAAAAAAAAAAAAAQ\npartitions=3\nmode=416\n"
+
+static void
+leader_epochs_are_counted_in_eras(void **state)
+{
+	struct image *im = furnished();
+	struct why why;
+	(void)state;
+	/* A node that says nothing of eras is older than they are. */
+	image_raise_era(im, 4);
+	assert_int_equal(image_leader_epoch(im, image_topic(im, NAME(0, STR("orders"))), 2), 4);
+	assert_ok(image_apply(&im, STR("/tenants/0/topics/orders"), STR(TOPIC "era=0:1\nera=1:3\nera=2:4\n"), &why));
+	const struct image_topic *t = image_topic(im, NAME(0, STR("orders")));
+	for (int32_t i = 0; i < 3; i++)
+		assert_int_equal(image_leader_epoch(im, t, i), ((int[]){ 3, 1, 0 })[i]);
+	image_raise_era(im, 6);
+	image_raise_era(im, 5);
+	for (int32_t i = 0; i < 3; i++)
+		assert_int_equal(image_leader_epoch(im, t, i), ((int[]){ 5, 3, 2 })[i]);
+	/* They are kept where topics are made anew for a default. */
+	assert_ok(image_apply(&im, STR("/broker/log.retention.ms"), STR("v1\nvalue=5\n"), &why));
+	assert_int_equal(image_leader_epoch(im, image_topic(im, NAME(0, STR("orders"))), 1), 3);
+	image_unref(&im);
+}
+
 static void
 what_cannot_be_read_is_refused(void **state)
 {
@@ -64,6 +89,12 @@ what_cannot_be_read_is_refused(void **state)
 		    "v1\nid=AAAAAAAAAAAAAAAAAAAAAQ\npartitions=3\nmode=416\nconfig.retention.ms=soon\n", ERR_CORRUPT },
 		{ "/tenants/0/topics/orders",
 		    "v1\nid=AAAAAAAAAAAAAAAAAAAAAQ\npartitions=3\nmode=416\nconfig.no.such=1\n", ERR_CORRUPT },
+		{ "/tenants/0/topics/orders", TOPIC "era=0\n", ERR_CORRUPT },
+		{ "/tenants/0/topics/orders", TOPIC "era=1:0\n", ERR_CORRUPT },
+		{ "/tenants/0/topics/orders", TOPIC "era=0:0\nera=0:1\n", ERR_CORRUPT },
+		{ "/tenants/0/topics/orders", TOPIC "era=0:0\nera=3:1\n", ERR_CORRUPT },
+		{ "/tenants/0/topics/orders", TOPIC "era=0:-1\n", ERR_CORRUPT },
+		{ "/tenants/0/topics/orders", TOPIC "era=0:2147483647\n", ERR_CORRUPT },
 		{ "/tenants/0/dirs/topics", "v1\nowner=anna\n", ERR_CORRUPT },
 		{ "/tenants/0/dirs/cellar", "v1\nmode=448\n", ERR_CORRUPT },
 		{ "/tenants/0/rules/2", "v1\n", ERR_CORRUPT },
@@ -109,5 +140,6 @@ older_images_stay_as_they_were(void **state)
 	image_unref(&old);
 }
 
-TEST_MAIN(T(nodes_become_what_they_stand_for), T(what_cannot_be_read_is_refused),
+TEST_MAIN(T(nodes_become_what_they_stand_for), T(leader_epochs_are_counted_in_eras),
+    T(what_cannot_be_read_is_refused),
     T(older_images_stay_as_they_were))
