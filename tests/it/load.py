@@ -8,6 +8,10 @@ import time
 import confluent_kafka
 
 
+LARGE_EVERY = 500       # records; such a one has a large key: its batch is written from where it lies
+NOISE = random.Random(1).randbytes(300_000)
+
+
 class Load:
     """Producers on one topic from start() to stop(); what was acknowledged is remembered with its time."""
 
@@ -39,7 +43,8 @@ class Load:
                 mine[msg.partition()].append((msg.value().decode(), time.monotonic()))
         while not self.ending.is_set():
             try:
-                p.produce(self.topic, f"{seed}-{n}", partition=rnd.randrange(self.partitions), on_delivery=delivered)
+                key = NOISE[rnd.randrange(len(NOISE)):] if n % LARGE_EVERY == 0 else None
+                p.produce(self.topic, f"{seed}-{n}", key, partition=rnd.randrange(self.partitions), on_delivery=delivered)
                 n += 1
             except BufferError:
                 pass
@@ -54,7 +59,7 @@ class Load:
     def consume(self):
         """Everything in the topic, by partition, in order."""
         c = confluent_kafka.Consumer({**self.broker.conf(), "group.id": "check", "enable.auto.commit": False,
-                                      "enable.partition.eof": True})
+                                      "enable.partition.eof": True, "check.crcs": True})
         c.assign([confluent_kafka.TopicPartition(self.topic, i, 0) for i in range(self.partitions)])
         got, ends = collections.defaultdict(list), set()
         while len(ends) < self.partitions:
