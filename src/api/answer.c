@@ -38,19 +38,19 @@ tell_throttle(struct request *rq)
 		*field = delay_ms(rq->throttle_ns);
 }
 
-/* Request time counts for everybody: the handler's, and what receiving, encoding and sending
- * have taken since the last bill (this answer's way out is on the next one); bytes in for
+/* Request time counts for everybody: the handler's, and whatever else the connection has
+ * taken of the loop since the last bill (this answer's way out is on the next one); bytes in for
  * Produce, records' bytes out for Fetch. */
 static void
 charge(struct request *rq)
 {
 	struct session *s = rq->session;
-	uint64_t now = request_now(rq), around_ns = conn_take_io_ns(s->conn) + s->encode_ns;
-	s->encode_ns = 0;
+	uint64_t now = request_now(rq);
 	if (s->quota == NULL)
-		return;
+		return; /* the login is on the first bill after it */
 	quota_client(s->quota, rq->header.client_id); /* another's may have come in between */
-	uint64_t time = quota_charge(s->quota, QUOTA_REQUEST, (double)(rq->cpu_ns + around_ns), now);
+	uint64_t time = quota_charge(s->quota, QUOTA_REQUEST, (double)(rq->cpu_ns + s->around_ns), now);
+	s->around_ns = 0;
 	uint64_t bytes = 0;
 	if (rq->row->bill == API_BILL_PRODUCE)
 		bytes = quota_charge(s->quota, QUOTA_PRODUCE, (double)rq->bytes_in, now);
@@ -90,9 +90,7 @@ answer_send(struct request *rq)
 	struct pieces pieces;
 	charge(rq);
 	tell_throttle(rq);
-	uint64_t start = clock_mono_ns();
 	int err = encode(rq, &pieces);
-	s->encode_ns += clock_mono_ns() - start;
 	if (err != 0) {
 		/* A foreign name must never leave; anything else is a bug of ours. */
 		ev_crit(conn_event(s->conn), "ALARM: the answer to %s version %d could not be made: %s",

@@ -13,7 +13,6 @@
 #include "api/answer.h"
 #include "api/request.h"
 #include "api/session.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "wire/table.h"
@@ -185,13 +184,13 @@ dispatch(struct session *s, const uint8_t *frame, size_t n)
 {
 	struct request *rq = request_make(s, frame, n);
 	enum api_turn turn = API_NEXT;
-	uint64_t start = clock_mono_ns();
 
+	s->around_ns += conn_take_time_ns(s->conn);
 	rq->reply = conn_reply_begin(s->conn);
 	for (size_t i = 0; turn == API_NEXT && i < sizeof(pipeline) / sizeof(pipeline[0]); i++)
 		turn = pipeline[i](rq);
 	wipe_frame(rq, frame, n);
-	rq->cpu_ns = clock_mono_ns() - start;
+	rq->cpu_ns += conn_take_time_ns(s->conn);
 	dispatch_settle(rq, turn);
 }
 
@@ -199,9 +198,11 @@ void
 dispatch_resume(struct request *rq)
 {
 	struct session *s = rq->session;
+	struct conn *conn = s->conn; /* it stays until the end of the turn */
 	bool held = !rq->overtake;
-	uint64_t start = clock_mono_ns();
 
+	conn_begin(conn);
+	s->around_ns += conn_take_time_ns(conn);
 	timer_cancel(loop_timers(rq->loop), &rq->deadline);
 	rq->parked = rq->outlives = false;
 	rq->image = rcu_read(*rq->core->image);
@@ -210,11 +211,12 @@ dispatch_resume(struct request *rq)
 		turn = rq->resume(rq);
 	else if (rq->abandon != NULL)
 		rq->abandon(rq);
-	rq->cpu_ns += clock_mono_ns() - start;
+	rq->cpu_ns += conn_take_time_ns(conn);
 	if (held && turn != API_WAIT && turn != API_CLOSE)
-		conn_resume(s->conn);
+		conn_resume(conn);
 	dispatch_settle(rq, turn);
 	/* Parked anew: it has taken a hold of its own. */
 	if (held && turn == API_WAIT)
-		conn_resume(s->conn);
+		conn_resume(conn);
+	conn_end(conn);
 }

@@ -30,7 +30,7 @@ struct session {
 	char user[256];
 	uint32_t tenant;		/* of all names here: the user's, but for Enter */
 	struct quota_link *quota;	/* from READY on */
-	uint64_t encode_ns;		/* spent on answers since the last bill */
+	uint64_t around_ns;		/* of the loop's time, for no request yet billed */
 	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
 	int64_t login_expires_ms;	/* wall; 0: never */
 	uint64_t login_until;		/* monotonic ns; a session past it must renew; 0: never */

@@ -95,7 +95,7 @@ struct conn {
 	unsigned holds;
 	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
 	uint64_t muted_until, since, active, progress;
-	uint64_t io_ns;			/* see conn_take_io_ns() */
+	uint64_t time_ns, busy_since;	/* see conn_take_time_ns(); 0: not busy with it */
 	struct timer deadline;
 	struct timer unmute;		/* or, not muted: goes on reading in the next turn */
 	struct loop_task task;
@@ -106,7 +106,7 @@ struct conn {
 	void *gone_arg;
 };
 
-static void conn_ready(struct loop_source *source, uint32_t events);
+static void conn_event_due(struct loop_source *source, uint32_t events);
 static void end_of_turn(struct loop_task *task);
 static void deadline_due(struct timer *timer, uint64_t now);
 static void unmute_due(struct timer *timer, uint64_t now);
@@ -134,7 +134,7 @@ conn_create(const struct conn_config *f)
 {
 	struct conn *c = MEM_NEW(struct conn);
 	char text[ADDR_TEXT];
-	c->source = (struct loop_source){ f->fd, conn_ready };
+	c->source = (struct loop_source){ f->fd, conn_event_due };
 	c->loop = f->loop;
 	c->transport = f->transport;
 	c->ops = f->ops;
@@ -157,6 +157,21 @@ conn_create(const struct conn_config *f)
 	loop_add(c->loop, &c->source, c->events);
 	timer_set(loop_timers(c->loop), &c->deadline, c->since + c->limits->tls_ns);
 	return c;
+}
+
+/* ---- what it takes of the loop's time ---- */
+
+void
+conn_begin(struct conn *c)
+{
+	c->busy_since = clock_mono_ns();
+}
+
+void
+conn_end(struct conn *c)
+{
+	c->time_ns += clock_mono_ns() - c->busy_since;
+	c->busy_since = 0;
 }
 
 /* ---- the end ---- */
@@ -333,25 +348,6 @@ take_kept(struct conn *c)
 		buf_free(&c->in);
 }
 
-/* The transport's own work is most of what large requests and answers cost under TLS. */
-static int
-transport_read(struct conn *c, void *p, size_t n, size_t *ret_n)
-{
-	uint64_t start = clock_mono_ns();
-	int err = c->transport->ops->read(c->transport, p, n, ret_n);
-	c->io_ns += clock_mono_ns() - start;
-	return err;
-}
-
-static int
-transport_write(struct conn *c, const struct iovec *iov, int n, size_t *ret_n)
-{
-	uint64_t start = clock_mono_ns();
-	int err = c->transport->ops->write(c->transport, iov, n, ret_n);
-	c->io_ns += clock_mono_ns() - start;
-	return err;
-}
-
 /* What is still to come of the frame whose beginning is kept. */
 static size_t
 rest_of_frame(const struct conn *c)
@@ -377,7 +373,7 @@ static int
 read_rest(struct conn *c, size_t *ret_n)
 {
 	size_t room = room_for_rest(c);
-	int err = room == 0 ? ERR_NOMEM : transport_read(c, c->in.p + c->in.n, room, ret_n);
+	int err = room == 0 ? ERR_NOMEM : c->transport->ops->read(c->transport, c->in.p + c->in.n, room, ret_n);
 	if (err == 0) {
 		c->in.n += *ret_n;
 		take_kept(c);
@@ -392,7 +388,7 @@ read_some(struct conn *c, size_t *ret_n)
 	if (c->in.n > 0)
 		return read_rest(c, ret_n);
 	uint8_t *plain = scratch->plain;
-	int err = transport_read(c, plain, scratch->size, ret_n);
+	int err = c->transport->ops->read(c->transport, plain, scratch->size, ret_n);
 	if (err != 0)
 		return err;
 	c->in_frame = true;
@@ -458,24 +454,19 @@ handshake(struct conn *c)
 }
 
 static void
-conn_ready(struct loop_source *source, uint32_t events)
+conn_event_due(struct loop_source *source, uint32_t events)
 {
 	struct conn *c = CONTAINER_OF(source, struct conn, source);
-	if (c->state == CONN_HANDSHAKE) {
+	conn_begin(c);
+	if (c->state == CONN_HANDSHAKE)
 		handshake(c);
-		if (c->state != CONN_CLOSED)
-			defer(c);
-		return;
-	}
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-		if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read(c)) {
-			conn_close(c, NULL);
-			return;
-		}
+	else if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read(c))
+		conn_close(c, NULL);
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		read_turn(c);
-	}
 	if (c->state != CONN_CLOSED)
 		defer(c);
+	conn_end(c);
 }
 
 /* ---- replies ---- */
@@ -568,7 +559,7 @@ flush(struct conn *c)
 	int n, err = c->transport->ops->flush(c->transport);
 	while (err == 0 && (n = gather(c, iov)) > 0) {
 		size_t put;
-		err = transport_write(c, iov, n, &put);
+		err = c->transport->ops->write(c->transport, iov, n, &put);
 		if (err == 0) {
 			c->progress = loop_now(c->loop);
 			advance(c, put);
@@ -598,13 +589,11 @@ end_of_turn(struct loop_task *task)
 		conn_free(c);
 		return;
 	}
+	conn_begin(c);
 	bool could_read = may_read(c);
 	int err = flush(c);
-	if (err != 0 && err != ERR_AGAIN) {
-		conn_close(c, NULL);
-		return;
-	}
-	if (c->state == CONN_DRAIN && err == 0 && list_empty(&c->replies)) {
+	bool over = c->state == CONN_DRAIN && err == 0 && list_empty(&c->replies);
+	if (over || (err != 0 && err != ERR_AGAIN)) {
 		conn_close(c, NULL);
 		return;
 	}
@@ -617,6 +606,7 @@ end_of_turn(struct loop_task *task)
 		read_turn(c);
 	if (c->state != CONN_CLOSED)
 		watch(c, err == ERR_AGAIN);
+	conn_end(c);
 }
 
 /* ---- holding and muting ---- */
@@ -710,10 +700,15 @@ conn_event(const struct conn *c)
 }
 
 uint64_t
-conn_take_io_ns(struct conn *c)
+conn_take_time_ns(struct conn *c)
 {
-	uint64_t ns = c->io_ns;
-	c->io_ns = 0;
+	uint64_t ns = c->time_ns;
+	c->time_ns = 0;
+	if (c->busy_since != 0) {
+		uint64_t now = clock_mono_ns();
+		ns += now - c->busy_since;
+		c->busy_since = now;
+	}
 	return ns;
 }
 

@@ -97,8 +97,11 @@ const struct event *conn_event(const struct conn *conn);
 void *conn_session(const struct conn *conn);
 /* The gone_arg it was created with. */
 void *conn_gone_arg(const struct conn *conn);
-/* What receiving, sending and the cipher have taken of the loop's time since the last
- * call, ns. */
-uint64_t conn_take_io_ns(struct conn *conn);
+/* What the connection has taken of the loop's time since the last call, until now, ns:
+ * handshake, cipher, system calls, handlers, and looking in vain whether it may go on. */
+uint64_t conn_take_time_ns(struct conn *conn);
+/* Around what is done for a connection on its loop, but not from one of its own events. */
+void conn_begin(struct conn *conn);
+void conn_end(struct conn *conn);
 /* When it was accepted, monotonic ns. */
 uint64_t conn_since(const struct conn *conn);

@@ -345,7 +345,7 @@ closed_before_it_is_open(void **state)
 }
 
 static void
-its_io_is_counted_once(void **state)
+its_time_is_counted_once(void **state)
 {
 	(void)state;
 	int fd = echo_connect(&echo);
@@ -367,7 +367,7 @@ main(void)
 		C(half_a_frame_then_gone), C(replies_keep_their_order), C(muted_reads_nothing),
 		C(drains), C(oldest_without_login_goes), C(one_address_has_its_limit),
 		C(places_are_kept_for_operators_addresses),
-		C(closed_before_it_is_open), C(its_io_is_counted_once),
+		C(closed_before_it_is_open), C(its_time_is_counted_once),
 		Q(login_has_a_deadline), Q(answers_never_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
