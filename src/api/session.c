@@ -20,6 +20,7 @@
 #include "security/tls.h"
 
 #define LOGIN_REQUESTS_MAX 16		/* before the login is complete */
+#define LOOK_AGAIN_NS NS_PER_SEC	/* whether limits have changed, or those before have left */
 
 static const unsigned may_follow[SESSION_PHASES] = {
 #define FROM(p) (1u << SESSION_##p)
@@ -143,7 +144,8 @@ session_opened(struct conn *conn, void *arg)
 	return NULL;
 }
 
-/* Keeps the next frame waiting while its bucket is in debt (model section 9). */
+/* Keeps the next frame waiting while its bucket is in debt, and while others wait for it who
+ * came before (model section 9). */
 static uint64_t
 session_admit(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 {
@@ -152,12 +154,13 @@ session_admit(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 	uint64_t now = loop_now(conn_loop(conn));
 	if (s->quota == NULL || row == NULL || s->phase != SESSION_READY)
 		return 0;
-	uint64_t delay = quota_delay(s->quota, QUOTA_REQUEST, now), bytes = 0;
+	uint64_t wait = quota_admit(s->quota, QUOTA_REQUEST, -1, now), bytes = 0;
 	if (row->bill == API_BILL_PRODUCE)
-		bytes = quota_delay(s->quota, QUOTA_PRODUCE, now);
+		bytes = quota_admit(s->quota, QUOTA_PRODUCE, (double)n, now);
 	else if (row->bill == API_BILL_FETCH)
-		bytes = quota_delay(s->quota, QUOTA_FETCH, now);
-	return delay > bytes ? delay : bytes;
+		bytes = quota_admit(s->quota, QUOTA_FETCH, -1, now);
+	wait = wait > bytes ? wait : bytes;
+	return wait < LOOK_AGAIN_NS ? wait : LOOK_AGAIN_NS;
 }
 
 static void

@@ -9,14 +9,20 @@
 
 #define SLOT_NS (UINT64_C(10) * 1000000000)
 
+/* What is more than a window and a burst together makes no difference. */
+static int64_t
+bounded(double cost_ns, const struct quota_config *config)
+{
+	uint64_t most = config->window_ns + config->burst_ns;
+	return (int64_t)(cost_ns > (double)most ? most : (uint64_t)cost_ns);
+}
+
 uint64_t
 bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
     const struct quota_config *config)
 {
 	int64_t now = (int64_t)now_ns, full = now - (int64_t)config->burst_ns;
-	int64_t most = now + (int64_t)config->window_ns, next;
-	int64_t cost = cost_ns > (double)(config->window_ns + config->burst_ns) ?
-	    (int64_t)(config->window_ns + config->burst_ns) : (int64_t)cost_ns;
+	int64_t most = now + (int64_t)config->window_ns, next, cost = bounded(cost_ns, config);
 	int64_t paid = atomic_load_explicit(&b->paid[key], memory_order_relaxed);
 	do {
 		next = (paid > full ? paid : full) + cost;
@@ -32,6 +38,26 @@ bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns)
 {
 	int64_t paid = atomic_load_explicit(&b->paid[key], memory_order_relaxed);
 	return paid > (int64_t)now_ns ? (uint64_t)(paid - (int64_t)now_ns) : 0;
+}
+
+uint64_t
+bucket_wait(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
+    const struct quota_config *config, int64_t *place)
+{
+	uint64_t delay = bucket_delay(b, key, now_ns);
+	int64_t others = atomic_load_explicit(&b->waiting[key], memory_order_relaxed) - *place;
+	if (*place == 0 && (delay > 0 || others > 0)) {
+		int64_t cost = bounded(cost_ns, config);
+		*place = cost > 0 ? cost : 1;
+		others = atomic_fetch_add_explicit(&b->waiting[key], *place, memory_order_relaxed);
+	}
+	return delay + (uint64_t)(others > 0 ? others : 0);
+}
+
+void
+bucket_leave(struct bucket *b, enum quota_key key, int64_t place)
+{
+	atomic_fetch_sub_explicit(&b->waiting[key], place, memory_order_relaxed);
 }
 
 int

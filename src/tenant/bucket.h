@@ -13,6 +13,8 @@
 
 struct bucket {
 	_Atomic int64_t paid[QUOTA_KEYS];
+	/* What those who wait for it will cost, ns. */
+	_Atomic int64_t waiting[QUOTA_KEYS];
 	/* Usage: what this and the last slot of 10 s have seen. */
 	_Atomic int64_t slot[QUOTA_KEYS];
 	_Atomic uint64_t now_sum[QUOTA_KEYS], last_sum[QUOTA_KEYS];
@@ -22,6 +24,11 @@ struct bucket {
 uint64_t bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
     const struct quota_config *config);
 uint64_t bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns);
+/* How long until its debt and all others who wait are through. Who has no place among them (0)
+ * and must wait gets one, what he will cost; bucket_leave() gives it up. */
+uint64_t bucket_wait(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
+    const struct quota_config *config, int64_t *place);
+void bucket_leave(struct bucket *b, enum quota_key key, int64_t place);
 /* Whether nothing is lost by forgetting it. */
 int bucket_idle(const struct bucket *b, uint64_t now_ns, const struct quota_config *config);
 

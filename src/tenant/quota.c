@@ -9,6 +9,11 @@
  * without an entry get at most clients_per_user buckets, and the next id takes
  * over the least recently resolved one with its debt, so inventing gains
  * nothing. Debt outlives connections; idle buckets are reaped.
+ *
+ * Who waits for a bucket comes back when its debt and what those before him will cost are
+ * paid. If all came when the debt is paid, all but one would come for nothing, a hundred
+ * connections would cost more by coming than by what they ask for, and some would never have
+ * their turn.
  */
 #include "tenant/quota.h"
 
@@ -54,6 +59,9 @@ struct quota_link {
 	uint32_t epoch;			/* of the limits below */
 	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
 	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
+	int64_t place[QUOTA_LEVELS][QUOTA_KEYS]; /* among those who wait; 0: does not */
+	uint64_t turn[QUOTA_KEYS];		/* when those before are through; 0: now */
+	double last[QUOTA_KEYS];		/* what was charged last */
 	struct str client;		/* own bytes */
 };
 
@@ -135,15 +143,28 @@ client_node(const struct quota *q, struct node *user, struct str client, bool in
 	return n;
 }
 
+/* ---- the buckets of a link; to change them the lock is held ---- */
+
+static void
+leave(struct quota_link *l, int level, int key)
+{
+	if (l->place[level][key] != 0)
+		bucket_leave(&l->at[level]->bucket, (enum quota_key)key, l->place[level][key]);
+	l->place[level][key] = 0;
+}
+
 /* Puts n (may be NULL) in the place of what the link holds. */
 static void
-hold(struct node **at, struct node *n)
+hold(struct quota_link *l, int level, struct node *n)
 {
+	struct node *old = l->at[level];
+	for (int k = 0; n != old && k < QUOTA_KEYS; k++)
+		leave(l, level, k);
 	if (n != NULL)
 		n->holds++;
-	if (*at != NULL)
-		(*at)->holds--;
-	*at = n;
+	if (old != NULL)
+		old->holds--;
+	l->at[level] = n;
 }
 
 /* ---- limits; the lock is held ---- */
@@ -222,16 +243,17 @@ resolve(struct quota_link *l)
 
 	l->epoch = atomic_load_explicit(&q->epoch, memory_order_relaxed);
 	memset(l->rate, 0, sizeof(l->rate));
+	memset(l->turn, 0, sizeof(l->turn)); /* it went by the limits of before */
 	read_limits(q->image, user->name, l->client, v);
 	quota_image_get(q->image, &e, &tenant);
 	for (int k = 0; k < QUOTA_KEYS; k++) {
 		l->rate[QUOTA_TENANT][k] = unit_rate((enum quota_key)k, tenant.v[k]);
 		resolve_key(l, (enum quota_key)k, v, needs, &named);
 	}
-	hold(&l->at[QUOTA_CLIENT],
+	hold(l, QUOTA_CLIENT,
 	    needs[QUOTA_CLIENT] ? client_node(q, user, l->client, !named) : NULL);
 	struct node *t = l->at[QUOTA_TENANT];
-	hold(&l->at[QUOTA_CLIENT_ALL], needs[QUOTA_CLIENT_ALL] ?
+	hold(l, QUOTA_CLIENT_ALL, needs[QUOTA_CLIENT_ALL] ?
 	    node_in(children_of(t), NAME(t->name.tenant, l->client), t) : NULL);
 }
 
@@ -319,8 +341,8 @@ quota_open(struct quota *q, struct name user)
 	l->quota = q;
 	l->client = (struct str){ mem_strdup(""), 0 };
 	lock_take(&q->lock);
-	hold(&l->at[QUOTA_TENANT], node_in(q->tenants, NAME(user.tenant, STR("")), NULL));
-	hold(&l->at[QUOTA_USER], node_in(q->users, user, l->at[QUOTA_TENANT]));
+	hold(l, QUOTA_TENANT, node_in(q->tenants, NAME(user.tenant, STR("")), NULL));
+	hold(l, QUOTA_USER, node_in(q->users, user, l->at[QUOTA_TENANT]));
 	resolve(l);
 	lock_drop(&q->lock);
 	return l;
@@ -335,7 +357,7 @@ quota_close(struct quota_link **link)
 		return;
 	lock_take(&l->quota->lock);
 	for (int i = 0; i < QUOTA_LEVELS; i++)
-		hold(&l->at[i], NULL);
+		hold(l, i, NULL);
 	lock_drop(&l->quota->lock);
 	mem_free((char *)(uintptr_t)l->client.p);
 	mem_free(l);
@@ -362,6 +384,7 @@ quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t n
 {
 	uint64_t longest = 0;
 	refresh(l);
+	l->last[key] = amount;
 	for (int i = 0; i < QUOTA_LEVELS; i++) {
 		if (l->at[i] == NULL)
 			continue;
@@ -372,6 +395,35 @@ quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t n
 		    amount * 1e9 / l->rate[i][key], now_ns, &l->quota->config);
 		longest = delay > longest ? delay : longest;
 	}
+	return longest;
+}
+
+uint64_t
+quota_admit(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
+{
+	uint64_t longest = 0, latest = 0;
+	refresh(l);
+	if (amount < 0)
+		amount = l->last[key];
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		if (l->at[i] == NULL || !(l->rate[i][key] > 0))
+			continue;
+		struct bucket *b = &l->at[i]->bucket;
+		bool joins = l->place[i][key] == 0;
+		uint64_t wait = bucket_wait(b, key, amount * 1e9 / l->rate[i][key], now_ns, &l->quota->config,
+		    &l->place[i][key]);
+		if (joins && now_ns + wait > l->turn[key])
+			l->turn[key] = now_ns + wait;
+		latest = now_ns + wait > latest ? now_ns + wait : latest;
+		uint64_t delay = bucket_delay(b, key, now_ns);
+		longest = delay > longest ? delay : longest;
+	}
+	if (l->turn[key] > latest)
+		l->turn[key] = latest; /* some have left */
+	if (l->turn[key] > now_ns + longest)
+		longest = l->turn[key] - now_ns;
+	for (int i = 0; longest == 0 && i < QUOTA_LEVELS; i++)
+		leave(l, i, key);
 	return longest;
 }
 

@@ -8,7 +8,7 @@
  * immutable image; the buckets are shared by all loops and connections.
  *
  * How to use it, so that rates hold with any number of connections: ask
- * quota_delay() before a request is processed and, while it is not 0, keep the
+ * quota_admit() before a request is processed and, while it is not 0, keep the
  * connection muted that long and ask again; then process and quota_charge()
  * (what is refused is charged as well), announce the delay that it gives, mute
  * for it, and ask again at the end, for others of the same entity may have used
@@ -102,6 +102,12 @@ void quota_client(struct quota_link *link, struct str client_id);
  * the window. Never refuses: what is larger than the burst goes into debt.
  */
 uint64_t quota_charge(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
+/*
+ * Whether a request may go now: 0; else how long to wait before asking again, which keeps a
+ * place: those who came before have their turn first. amount: what it will be charged; below 0
+ * where that is not known, then as much as the last one.
+ */
+uint64_t quota_admit(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
 /* The delay that the debt asks for at this moment, charging nothing. */
 uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
 /* What the strictest level's burst holds: as much as a fetch should carry (but

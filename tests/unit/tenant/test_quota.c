@@ -45,8 +45,8 @@ struct conn {
 	uint64_t ready;
 	uint64_t sent;
 	double size;
-	bool invents;
-	unsigned id;
+	bool invents, asked;
+	unsigned id, turns, refused;
 };
 
 /* Every connection is always willing; the one that is ready first goes next. */
@@ -64,16 +64,20 @@ run(struct conn *c, size_t n, enum quota_key key, uint64_t from, uint64_t until)
 		uint64_t now = next->ready;
 		if (now >= until)
 			return;
-		if (next->invents) {
+		if (next->invents && !next->asked) {
 			snprintf(id, sizeof(id), "id-%u-%u", (unsigned)(next - c), next->id++);
 			quota_client(next->link, s(id));
 		}
-		uint64_t wait = quota_delay(next->link, key, now);
+		next->asked = true;
+		uint64_t wait = quota_admit(next->link, key, next->size, now);
 		if (wait > 0) {
+			next->refused++;
 			next->ready = now + wait;
 			continue;
 		}
 		next->sent += (uint64_t)next->size;
+		next->turns++;
+		next->asked = false;
 		uint64_t delay = quota_charge(next->link, key, next->size, now);
 		assert_true(delay <= quota_config_default.window_ns);
 		next->ready = now + delay + 50000;	/* a round trip */
@@ -135,6 +139,88 @@ rates_hold_with_1_10_and_100_connections(void **state)
 		rate_holds(counts[i], 1000, QUOTA_FETCH, "anna", "app", 1e6, 20e6, false);
 		rate_holds(counts[i], 1000, QUOTA_FETCH, NULL, "app", 1e6, 20e6, false);
 	}
+}
+
+/* Those who wait have their turns in the order in which they came, and do not come in vain: each
+ * asks once before it waits and once when it may go. */
+static void
+who_waits_has_his_turn(void **state)
+{
+	(void)state;
+	static const size_t counts[] = { 2, 10, 100, 1000 };
+	for (size_t k = 0; k < 4; k++) {
+		struct quota *q = quota_create(&quota_config_default);
+		struct quota_image *image = NULL;
+		size_t n = counts[k];
+		struct conn *c = mem_zalloc(n * sizeof(*c));
+		unsigned least = UINT32_MAX, most = 0, asked = 0;
+		limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 1e6);
+		quota_publish(q, image);
+		for (size_t i = 0; i < n; i++) {
+			c[i].link = quota_open(q, NAME(5, s("anna")));
+			c[i].size = i % 2 == 0 ? 1000 : 3000;
+		}
+		run(c, n, QUOTA_PRODUCE, 1000 * SEC, 1000 * SEC + RUN);
+		within_ten_percent(total(c, n), 20e6);
+		for (size_t i = 0; i < n; i++) {
+			least = c[i].turns < least ? c[i].turns : least;
+			most = c[i].turns > most ? c[i].turns : most;
+			asked += c[i].turns + c[i].refused;
+			quota_close(&c[i].link);
+		}
+		assert_true(most <= least + 2 + least / 4);
+		assert_true(asked <= 10000 * 2 + 4 * (unsigned)n + 1000);
+		mem_free(c);
+		quota_image_unref(&image);
+		quota_destroy(&q);
+	}
+}
+
+/* Who waits and goes, or whose limit goes, leaves nothing that others wait for. */
+static void
+places_are_given_up(void **state)
+{
+	(void)state;
+	struct quota *q = quota_create(&quota_config_default);
+	struct quota_image *image = NULL;
+	struct quota_link *l[20];
+	uint64_t at = 100 * SEC;
+	limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 1e6);
+	quota_publish(q, image);
+	for (int i = 0; i < 20; i++)
+		l[i] = quota_open(q, NAME(5, s("anna")));
+	assert_int_equal(quota_charge(l[0], QUOTA_PRODUCE, 1.5e6, at), SEC);
+	for (uint64_t i = 0; i < 20; i++) /* the debt, and those before */
+		assert_int_equal(quota_admit(l[i], QUOTA_PRODUCE, 1e6, at), SEC + i * SEC);
+	/* Whoever asks before his turn is told the rest of it, though the debt is paid. */
+	assert_int_equal(quota_admit(l[5], QUOTA_PRODUCE, 1e6, at + SEC), 5 * SEC);
+	assert_int_equal(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	assert_int_equal(quota_admit(l[1], QUOTA_PRODUCE, 1e6, at + 2 * SEC), 0);
+	assert_int_equal(quota_admit(l[18], QUOTA_PRODUCE, 1e6, at + 2 * SEC), 17 * SEC);
+	for (int i = 0; i < 18; i++)
+		quota_close(&l[i]);
+	assert_int_equal(quota_admit(l[18], QUOTA_PRODUCE, 1e6, at + 2 * SEC), SEC);
+	/* New limits bring all back as soon as the debt allows it. */
+	limit(&image, 5, "bert", NULL, QUOTA_PRODUCE, 1e6);
+	quota_publish(q, image);
+	assert_int_equal(quota_admit(l[19], QUOTA_PRODUCE, 1e6, at), SEC);
+	quota_close(&l[18]);
+	assert_int_equal(quota_admit(l[19], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	l[0] = quota_open(q, NAME(5, s("anna")));
+	assert_int_equal(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	/* Nor does one whose limit was lifted while it waited. */
+	quota_charge(l[0], QUOTA_PRODUCE, 1e6, at + SEC);
+	assert_true(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC) > 0);
+	limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 0);
+	quota_publish(q, image);
+	assert_int_equal(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 1e6);
+	quota_publish(q, image);
+	assert_int_equal(quota_admit(l[19], QUOTA_PRODUCE, 1e6, at + 9 * SEC), 0);
+	quota_close(&l[0]);
+	quota_close(&l[19]);
+	quota_image_unref(&image);
+	quota_destroy(&q);
 }
 
 static void
@@ -477,7 +563,8 @@ entities_and_values_are_checked(void **state)
 	assert_int_equal(quota_key_parse(s("nix"), &key), ERR_NOTFOUND);
 }
 
-TEST_MAIN(T(rates_hold_with_1_10_and_100_connections), T(request_percentage_is_of_one_core),
+TEST_MAIN(T(rates_hold_with_1_10_and_100_connections),
+    T(who_waits_has_his_turn), T(places_are_given_up), T(request_percentage_is_of_one_core),
     T(a_user_who_invents_client_ids_gains_nothing), T(every_level_admits),
     T(a_tenant_does_not_pay_for_another), T(precedence_is_kafkas),
     T(a_request_larger_than_a_burst_goes_through_in_debt), T(one_window_bounds_a_delay),
