@@ -38,9 +38,16 @@ tell_throttle(struct request *rq)
 		*field = delay_ms(rq->throttle_ns);
 }
 
+static void
+ask_delay(struct request *rq, uint64_t ns)
+{
+	if (ns > rq->throttle_ns)
+		rq->throttle_ns = ns;
+}
+
 /* Request time counts for everybody: the handler's, and whatever else the connection has
- * taken of the loop since the last bill (this answer's way out is on the next one); bytes in for
- * Produce, records' bytes out for Fetch. */
+ * taken of the loop since the last bill (this answer's way out is on the next one). The bytes
+ * of a Produce were charged when it came (dispatch.c). */
 static void
 charge(struct request *rq)
 {
@@ -49,16 +56,27 @@ charge(struct request *rq)
 	if (s->quota == NULL)
 		return; /* the login is on the first bill after it */
 	quota_client(s->quota, rq->header.client_id); /* another's may have come in between */
-	uint64_t time = quota_charge(s->quota, QUOTA_REQUEST, (double)(rq->cpu_ns + s->around_ns), now);
+	ask_delay(rq, quota_charge(s->quota, QUOTA_REQUEST, (double)(rq->cpu_ns + s->around_ns), now));
 	s->around_ns = 0;
-	uint64_t bytes = 0;
 	if (rq->row->bill == API_BILL_PRODUCE)
-		bytes = quota_charge(s->quota, QUOTA_PRODUCE, (double)rq->bytes_in, now);
-	else if (rq->row->bill == API_BILL_FETCH)
-		bytes = quota_charge(s->quota, QUOTA_FETCH, (double)rq->bytes_out, now);
-	uint64_t longest = time > bytes ? time : bytes;
-	if (longest > rq->throttle_ns)
-		rq->throttle_ns = longest;
+		ask_delay(rq, quota_delay(s->quota, QUOTA_PRODUCE, now));
+}
+
+/* What a Fetch brings is counted as it goes out, all of it. True where that asks for a longer
+ * delay than the answer tells. */
+static bool
+charge_fetched(struct request *rq, const struct pieces *answer)
+{
+	struct quota_link *quota = rq->session->quota;
+	uint64_t told = rq->throttle_ns;
+	double bytes = 0;
+	if (rq->row->bill != API_BILL_FETCH || quota == NULL)
+		return false;
+	for (int32_t i = 0; i < answer->n; i++)
+		bytes += answer->v[i].n;
+	quota_release(quota, QUOTA_FETCH, (double)rq->bytes_held);
+	ask_delay(rq, quota_charge(quota, QUOTA_FETCH, bytes, request_now(rq)));
+	return rq->throttle_ns > told;
 }
 
 static void
@@ -91,6 +109,10 @@ answer_send(struct request *rq)
 	charge(rq);
 	tell_throttle(rq);
 	int err = encode(rq, &pieces);
+	if (err == 0 && charge_fetched(rq, &pieces)) {
+		tell_throttle(rq);
+		err = encode(rq, &pieces);
+	}
 	if (err != 0) {
 		/* A foreign name must never leave; anything else is a bug of ours. */
 		ev_crit(conn_event(s->conn), "ALARM: the answer to %s version %d could not be made: %s",

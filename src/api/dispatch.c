@@ -70,13 +70,17 @@ check_phase(struct request *rq)
 }
 
 /* Whose buckets this request and what it does count in. The client id lies in the
- * frame, which is gone when a request parks; then its arena is others' already. */
+ * frame, which is gone when a request parks; then its arena is others' already. What is
+ * produced counts at once: a hundred that wait for the disk would all have been let in. */
 static enum api_turn
 find_buckets(struct request *rq)
 {
+	struct quota_link *quota = rq->session->quota;
 	rq->header.client_id = arena_str(rq->arena, rq->header.client_id);
-	if (rq->session->quota != NULL)
-		quota_client(rq->session->quota, rq->header.client_id);
+	if (quota != NULL)
+		quota_client(quota, rq->header.client_id);
+	if (quota != NULL && rq->row->bill == API_BILL_PRODUCE)
+		quota_charge(quota, QUOTA_PRODUCE, (double)rq->bytes_in, request_now(rq));
 	if (rq->row->bill != API_BILL_NONE)
 		session_moves_records(rq->session);
 	return API_NEXT;

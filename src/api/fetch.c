@@ -7,6 +7,10 @@
  * until one has more or max_wait is over, and then begins a new pass. Every
  * pass asks the permissions of its own moment.
  *
+ * Quotas: of many that wait or read at the same time, each could still find its bucket
+ * full. So what is to be read from the disk is charged before, and who finds the bucket
+ * empty when he wakes waits on, and is answered with nothing where max_wait is over.
+ *
  * Limits: max_bytes for all, partition_max_bytes for each, but the first batch
  * found goes out whatever its size (KIP-74), so that no consumer is stuck.
  */
@@ -17,6 +21,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+
+#define BATCH_USUAL	(64u << 10)	/* bytes; of a batch that comes whatever its size */
 
 /* One partition of the request, in the order asked. */
 struct place {
@@ -38,8 +44,10 @@ struct fetch {
 	size_t bytes;			/* found in this pass */
 	bool failed;			/* an error to report: do not wait */
 	bool cold;			/* reads were started in this pass */
+	size_t cold_max;		/* bytes that they may bring */
 };
 
+static enum api_turn begin(struct request *rq);
 static enum api_turn pass(struct request *rq);
 
 static void
@@ -68,6 +76,8 @@ start_read(struct fetch *s, struct place *pl, size_t max, bool at_least_one)
 	if (!pl->reading)
 		atomic_fetch_sub(&s->reads, 1); /* the disk is busy: nothing this time */
 	s->cold = s->cold || pl->reading;
+	if (pl->reading)
+		s->cold_max += at_least_one && max < BATCH_USUAL ? BATCH_USUAL : max;
 }
 
 /* The bytes that a cold read brought; good for one pass, for the next one's
@@ -212,13 +222,26 @@ static enum api_turn
 woken(struct request *rq)
 {
 	unqueue(rq);
-	return pass(rq);
+	return begin(rq);
+}
+
+/* What was read was too little to be answered: nobody pays for it yet. */
+static void
+give_back(struct request *rq)
+{
+	struct quota_link *quota = rq->session->quota;
+	if (quota == NULL || rq->bytes_held == 0)
+		return;
+	quota_client(quota, rq->header.client_id);
+	quota_release(quota, QUOTA_FETCH, (double)rq->bytes_held);
+	rq->bytes_held = 0;
 }
 
 /* Waits until some partition has what is missing to min_bytes. */
 static enum api_turn
 wait_for_data(struct request *rq, struct fetch *s, uint32_t missing)
 {
+	give_back(rq);
 	for (int32_t i = 0; i < s->n; i++) {
 		struct place *pl = &s->places[i];
 		struct log_ends ends;
@@ -237,6 +260,54 @@ wait_for_data(struct request *rq, struct fetch *s, uint32_t missing)
 	return turn;
 }
 
+/* Where its bucket has nothing (any more) it waits until there is something again. */
+static enum api_turn
+begin(struct request *rq)
+{
+	struct quota_link *quota = rq->session->quota;
+	struct fetch *s = rq->state;
+	struct fetch_rsp *out = rq->out;
+	uint64_t now = request_now(rq), owed = 0;
+	if (quota != NULL) {
+		quota_client(quota, rq->header.client_id);
+		owed = quota_delay(quota, QUOTA_FETCH, now);
+	}
+	if (owed == 0)
+		return pass(rq);
+	out->responses.n = 0;
+	if (now >= s->deadline || rq->session->stopping)
+		return API_ANSWER;
+	enum api_turn turn = request_park(rq, woken, unqueue,
+	    now + owed < s->deadline ? now + owed : s->deadline, false);
+	rq->for_others = true;
+	return turn;
+}
+
+/* Waits for the disk; what it brings is paid for now, as far as it is known. */
+static enum api_turn
+wait_for_reads(struct request *rq, struct fetch *s)
+{
+	struct quota_link *quota = rq->session->quota;
+	size_t bytes = s->cold_max < s->left ? s->cold_max : s->left;
+	if (quota != NULL) {
+		quota_client(quota, rq->header.client_id);
+		quota_hold(quota, QUOTA_FETCH, (double)bytes, request_now(rq));
+		rq->bytes_held += bytes;
+	}
+	return request_park(rq, reads_done, NULL, UINT64_MAX, false);
+}
+
+/* Bytes that one answer may have. */
+static size_t
+most_at_once(struct request *rq, const struct fetch_req *in)
+{
+	size_t most = in->max_bytes < 0 ? 0 : (size_t)in->max_bytes;
+	if (most > (size_t)rq->core->settings.fetch_max_bytes)
+		most = (size_t)rq->core->settings.fetch_max_bytes;
+	uint64_t burst = rq->session->quota == NULL ? UINT64_MAX : quota_most(rq->session->quota, QUOTA_FETCH);
+	return most < burst ? most : (size_t)burst;
+}
+
 static enum api_turn
 pass(struct request *rq)
 {
@@ -248,13 +319,8 @@ pass(struct request *rq)
 
 	out->responses.n = 0;
 	out->responses.v = NULL;
-	s->left = in->max_bytes < 0 ? 0 : (size_t)in->max_bytes;
-	if (s->left > (size_t)rq->core->settings.fetch_max_bytes)
-		s->left = (size_t)rq->core->settings.fetch_max_bytes;
-	uint64_t most = rq->session->quota == NULL ? UINT64_MAX : quota_most(rq->session->quota, QUOTA_FETCH);
-	if (s->left > most)
-		s->left = (size_t)most;
-	s->bytes = 0;
+	s->left = most_at_once(rq, in);
+	s->bytes = s->cold_max = 0;
 	s->failed = s->cold = false;
 	atomic_store(&s->reads, 1);
 	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics) {
@@ -262,10 +328,9 @@ pass(struct request *rq)
 		at += t->partitions.n < 0 ? 0 : t->partitions.n;
 	}
 	if (s->cold && atomic_fetch_sub(&s->reads, 1) > 1)
-		return request_park(rq, reads_done, NULL, UINT64_MAX, false);
+		return wait_for_reads(rq, s);
 	if (s->cold)
 		return reads_done(rq);
-	rq->bytes_out = s->bytes;
 	if (s->failed || s->bytes >= min || s->n == 0 || request_now(rq) >= s->deadline ||
 	    rq->session->stopping)
 		return API_ANSWER;
@@ -317,5 +382,5 @@ api_fetch(struct request *rq, const void *vin, void *vout)
 	}
 	uint64_t wait = in->max_wait_ms < 0 ? 0 : (uint64_t)in->max_wait_ms * NS_PER_MS;
 	s->deadline = request_now(rq) + wait;
-	return pass(rq);
+	return begin(rq);
 }

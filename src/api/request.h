@@ -37,7 +37,8 @@ struct request {
 	struct reply *reply;		/* its place in the connection's out queue */
 	int answer_version;		/* of the response, where not the request's; else -1 */
 	const uint8_t *frame;		/* valid until the handler has returned */
-	size_t frame_n, bytes_in, bytes_out;	/* bytes_out: of records, for the fetch quota */
+	size_t frame_n, bytes_in;
+	size_t bytes_held;		/* of the fetch quota: promised to what is being read for it */
 	uint64_t cpu_ns;		/* processor time used so far, for the request quota */
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */
 	bool parked, overtake, by_deadline, ended;

@@ -33,6 +33,13 @@ bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now
 	return bucket_delay(b, key, now_ns);
 }
 
+void
+bucket_release(struct bucket *b, enum quota_key key, double cost_ns,
+    const struct quota_config *config)
+{
+	atomic_fetch_sub_explicit(&b->paid[key], bounded(cost_ns, config), memory_order_relaxed);
+}
+
 uint64_t
 bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns)
 {

@@ -23,6 +23,9 @@ struct bucket {
 /* Charges what takes the rate cost_ns to give; the delay until it is paid. */
 uint64_t bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
     const struct quota_config *config);
+/* Takes a charge back. */
+void bucket_release(struct bucket *b, enum quota_key key, double cost_ns,
+    const struct quota_config *config);
 uint64_t bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns);
 /* How long until its debt and all others who wait are through. Who has no place among them (0)
  * and must wait gets one, what he will cost; bucket_leave() gives it up. */

@@ -427,6 +427,27 @@ quota_admit(struct quota_link *l, enum quota_key key, double amount, uint64_t no
 	return longest;
 }
 
+void
+quota_hold(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
+{
+	refresh(l);
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		if (l->at[i] != NULL && l->rate[i][key] > 0)
+			bucket_charge(&l->at[i]->bucket, key, amount * 1e9 / l->rate[i][key], now_ns,
+			    &l->quota->config);
+}
+
+void
+quota_release(struct quota_link *l, enum quota_key key, double amount)
+{
+	if (!(amount > 0))
+		return;
+	refresh(l);
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		if (l->at[i] != NULL && l->rate[i][key] > 0)
+			bucket_release(&l->at[i]->bucket, key, amount * 1e9 / l->rate[i][key], &l->quota->config);
+}
+
 uint64_t
 quota_delay(struct quota_link *l, enum quota_key key, uint64_t now_ns)
 {

@@ -12,7 +12,8 @@
  * connection muted that long and ask again; then process and quota_charge()
  * (what is refused is charged as well), announce the delay that it gives, mute
  * for it, and ask again at the end, for others of the same entity may have used
- * the room meanwhile.
+ * the room meanwhile. What is charged long after it was admitted, as it waits in between,
+ * is known to the others only if quota_hold() said so.
  */
 
 #include <stdbool.h>
@@ -110,6 +111,10 @@ uint64_t quota_charge(struct quota_link *link, enum quota_key key, double amount
 uint64_t quota_admit(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
 /* The delay that the debt asks for at this moment, charging nothing. */
 uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
+/* Charges what will come, so that others see it now; it goes back by quota_release() before
+ * what came is charged. Neither is usage. */
+void quota_hold(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
+void quota_release(struct quota_link *link, enum quota_key key, double amount);
 /* What the strictest level's burst holds: as much as a fetch should carry (but
  * at least a batch). UINT64_MAX where nothing limits. */
 uint64_t quota_most(struct quota_link *link, enum quota_key key);

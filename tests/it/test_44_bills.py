@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who pays for a request, and how much: rates, client ids, requests without an answer, work on other threads."""
 import random
-import threading
 import time
 
 import hostile
 import pytest
-from test_61_faults import batch, error_of, fetch, produce, produce_request
+from rates import BURST_S, Rates
+from test_61_faults import batch, end_of, error_of, produce, produce_request
 
-RATE, BURST_S = 300_000, 0.5
+WINDOW_S = 2
 
 
 @pytest.fixture(scope="module")
 def site():
-    s = hostile.Site(hostile.SETTINGS)
-    for user in ("writer", "reader", "twins", "silent", "packer"):
+    s = hostile.Site(f"{hostile.SETTINGS}\nquota.window.num: {WINDOW_S + 1}")
+    for user in ("sleeper", "changed", "large", "twins", "silent", "packer"):
         s.broker.user(user)
     for topic in ("paid", "packed"):
         s.broker.ctl("topic", "create", topic, "-p", "24", "-c", "flush=os")
@@ -38,44 +38,81 @@ def limit(site, entity, key, value):
     assert told["entries"][0]["error_code"] == 0, told
 
 
-def test_rates_hold_on_the_wire(site):
-    """Three connections each write and read at what their user may, all together; a debt is paid before the next."""
-    part = batch([bytes(20000)])
-    with site.client() as c:
-        for _ in range(40):
-            assert error_of(c.call("produce", 9, **produce_request("paid", batch([bytes(20000)] * 5), 1))) == 0
-    limit(site, [("user", "writer")], "producer_byte_rate", float(RATE))
-    limit(site, [("user", "reader")], "consumer_byte_rate", float(RATE))
-    done = {"writer": [], "reader": []}
-    clients = [(u, at(site, u)) for u in done for _ in range(3)]
-    begin = time.monotonic()
-    end = begin + 6
+def test_rates_hold_on_the_wire():
+    """With 1, 10 and 100 connections, invented client ids, and users who share a tenant's; tests/long/quotas is longer."""
+    with Rates() as rates:
+        scenarios = rates.of_bytes()
+        rates.run(scenarios, 5)
+        for s in scenarios:
+            assert not s.failed, (s.name, s.failed)
+            # The burst at the beginning, and at the end one request in debt.
+            most, least = s.want * (5 + BURST_S) + s.largest(), s.want * 5
+            assert 0.85 * least <= s.sum(5) <= 1.05 * most, (s.name, s.sum(5) / s.want)
+            fewest, most_often = s.turns()
+            assert most_often <= 4 * fewest + 4, f"{s.name}: some wait {fewest} turns while others had {most_often}"
+        for n in (1, 100):
+            s = rates.time(f"time-{n}", n)
+            used = rates.run([s], 4)
+            assert not s.failed and 0.7 <= used / (s.want * (4 + BURST_S)) <= 1.3, (s.name, used)
+            fewest, most_often = s.turns()
+            assert most_often <= 4 * fewest + 4, s.name
 
-    def work(user, client):
-        offset = 0
-        while time.monotonic() < end:
-            if user == "writer":
-                assert produce(client, "paid", part) == 0
-                n = len(part)
-            else:
-                err, records = fetch(client, "paid", offset % 200, 1)
-                assert err == 0 and records
-                n = len(records)
-                offset += 7
-            done[user].append((time.monotonic(), n))
-    threads = [threading.Thread(target=work, args=c) for c in clients]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    for _, c in clients:
-        c.close()
-    for user, what in done.items():
-        # Each may have one request in debt at the end, and the first ones shared the burst.
-        taken = max(t for t, _ in what) - begin
-        largest = max(n for _, n in what)
-        assert sum(n for _, n in what) <= RATE * (taken + BURST_S) * 1.1 + 3 * largest, (user, taken)
-        assert sum(n for _, n in what) >= RATE * taken * 0.6, (user, taken)
+
+def test_what_many_wait_for_comes_by_their_rate(site):
+    """Thirty consumers are asleep at the end; what comes is each one's, but the user's bucket is one."""
+    limit(site, [("user", "sleeper")], "consumer_byte_rate", 100_000.0)
+    with site.client() as c:
+        end = end_of(c, "paid", 3)
+        sleepers = [at(site, "sleeper") for _ in range(30)]
+        for s in sleepers:
+            s.send("fetch", 12, dict(replica_id=-1, max_wait_ms=2000, min_bytes=1, max_bytes=1 << 20, topics=[
+                {"topic": "paid", "partitions": [{"partition": 3, "fetch_offset": end, "partition_max_bytes": 1 << 20}]}]))
+        begin = time.monotonic()
+        assert produce(c, "paid", batch([bytes(50_000)]), partition=3) == 0
+    got = empty = 0
+    for s in sleepers:
+        answer = s.answer("fetch", 12)[1]
+        records = sum(len(p["records"]) for t in answer["responses"] for p in t["partitions"])
+        got += records
+        empty += not records
+        assert records or (answer["throttle_time_ms"] > 0 and not answer["responses"] and not answer["error_code"])
+        s.close()
+    taken = time.monotonic() - begin
+    assert 100_000 <= got <= 100_000 * (taken + BURST_S) + 51_000, (got, taken)
+    assert empty and taken < 10, (empty, taken)
+
+
+def told_at_once(client, request):
+    begin = time.monotonic()
+    answer = client.call("produce", 9, **request)
+    assert error_of(answer) == 0
+    return answer["throttle_time_ms"], time.monotonic() - begin
+
+
+def test_one_window_bounds_a_delay(site):
+    """What is larger than a burst goes through in debt; the delay is told at once and then kept, and is never longer."""
+    limit(site, [("user", "large")], "producer_byte_rate", 1000.0)
+    request = produce_request("paid", batch([bytes(200_000)]))
+    with at(site, "large") as c:
+        for _ in range(2):
+            told, took = told_at_once(c, request)
+            assert WINDOW_S * 1000 - 500 < told <= WINDOW_S * 1000 and took < 1, (told, took)
+            begin = time.monotonic()
+            assert c.call("metadata", 9, topics=[])["throttle_time_ms"] == 0
+            assert WINDOW_S - 0.1 < time.monotonic() - begin < WINDOW_S + 2
+
+
+def test_a_limit_changes_under_open_connections(site):
+    request = produce_request("paid", batch([bytes(20_000)]))
+    with at(site, "changed") as one, at(site, "changed") as two:
+        assert told_at_once(one, request)[0] == told_at_once(two, request)[0] == 0
+        limit(site, [("user", "changed")], "producer_byte_rate", 20_000.0)
+        assert 400 <= told_at_once(one, request)[0] <= 600  # a second's worth, less the burst
+        limit(site, [("user", "changed")], "producer_byte_rate", 20e6)
+        assert told_at_once(two, request)[0] < 600
+        assert told_at_once(two, request)[0] == 0
+        limit(site, [("user", "changed")], "producer_byte_rate", None)
+        assert told_at_once(one, request)[0] == 0
 
 
 def test_a_request_is_paid_by_its_own_client_id(site):

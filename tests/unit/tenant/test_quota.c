@@ -223,6 +223,32 @@ places_are_given_up(void **state)
 	quota_destroy(&q);
 }
 
+/* What is to come is known to others before it is charged, and is not charged twice. */
+static void
+what_is_held_counts_until_it_is_released(void **state)
+{
+	(void)state;
+	struct quota *q = quota_create(&quota_config_default);
+	struct quota_image *image = NULL;
+	struct quota_usage use;
+	limit(&image, 5, NULL, NULL, QUOTA_FETCH, 1e6);
+	limit(&image, 5, "anna", NULL, QUOTA_FETCH, 1e6);
+	quota_publish(q, image);
+	struct quota_link *a = quota_open(q, NAME(5, s("anna"))), *b = quota_open(q, NAME(5, s("bert")));
+	quota_hold(a, QUOTA_FETCH, 1e6, 100 * SEC);
+	assert_int_equal(quota_delay(a, QUOTA_FETCH, 100 * SEC), 500 * MS);
+	assert_int_equal(quota_delay(b, QUOTA_FETCH, 100 * SEC), 500 * MS); /* by the tenant's */
+	quota_release(a, QUOTA_FETCH, 1e6);
+	assert_int_equal(quota_delay(b, QUOTA_FETCH, 100 * SEC), 0);
+	assert_int_equal(quota_charge(a, QUOTA_FETCH, 6e5, 100 * SEC), 100 * MS);
+	assert_true(quota_usage(q, NAME(5, s("anna")), 100 * SEC, &use));
+	assert_true(use.rate[QUOTA_FETCH] > 59e3 && use.rate[QUOTA_FETCH] < 61e3);
+	quota_close(&a);
+	quota_close(&b);
+	quota_image_unref(&image);
+	quota_destroy(&q);
+}
+
 static void
 request_percentage_is_of_one_core(void **state)
 {
@@ -564,7 +590,8 @@ entities_and_values_are_checked(void **state)
 }
 
 TEST_MAIN(T(rates_hold_with_1_10_and_100_connections),
-    T(who_waits_has_his_turn), T(places_are_given_up), T(request_percentage_is_of_one_core),
+    T(who_waits_has_his_turn), T(places_are_given_up),
+    T(what_is_held_counts_until_it_is_released), T(request_percentage_is_of_one_core),
     T(a_user_who_invents_client_ids_gains_nothing), T(every_level_admits),
     T(a_tenant_does_not_pay_for_another), T(precedence_is_kafkas),
     T(a_request_larger_than_a_burst_goes_through_in_debt), T(one_window_bounds_a_delay),
