@@ -9,6 +9,7 @@
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/request.h"
+#include "base/addr.h"
 #include "meta/image.h"
 #include "meta/tree.h"
 
@@ -42,6 +43,17 @@ has_part(const struct quota_entity *e, enum part part, struct str *ret_name)
 		break;
 	}
 	return !e->has_user && !e->has_client && !e->has_ip;
+}
+
+/* An address has many spellings; other names are as they are. */
+static struct str
+spelled(struct arena *arena, enum part part, struct str name)
+{
+	struct addr addr;
+	char text[ADDR_TEXT];
+	if (part != PART_IP || name.p == NULL || addr_parse(name, &addr) != 0)
+		return name;
+	return arena_str(arena, str_from(addr_format(&addr, text)));
 }
 
 /* ---- describe ---- */
@@ -90,7 +102,8 @@ matches(const struct describing *d, const struct quota_entity *e)
 			return false;
 		if (part == PART_TENANT)
 			name = tenant_name(d, e->tenant);
-		if ((c->match_type == MATCH_EXACT && (name.p == NULL || !str_eq(name, c->match.s))) ||
+		if ((c->match_type == MATCH_EXACT && (name.p == NULL ||
+		    !str_eq(name, spelled(d->rq->arena, part, c->match.s)))) ||
 		    (c->match_type == MATCH_DEFAULT && name.p != NULL))
 			return false;
 	}
@@ -167,8 +180,8 @@ static struct failure
 take_part(struct request *rq, const struct alter_client_quotas_req_entity *in, bool named[PARTS],
     struct quota_entity *e)
 {
-	struct str name = in->entity_name.s;
 	int part = part_of(in->entity_type);
+	struct str name = spelled(rq->arena, (enum part)part, in->entity_name.s);
 	if (part < 0)
 		return (struct failure){ KERR_INVALID_REQUEST, "quotas are of users, client ids, addresses and tenants" };
 	if (named[part])

@@ -299,6 +299,12 @@ close_doors(struct broker *b)
 	listeners_destroy(&b->listeners);
 }
 
+static bool
+may_connect(void *arg, const struct addr *from, uint64_t now_ns)
+{
+	return quota_connect(arg, from, now_ns);
+}
+
 int
 part_doors_start(struct broker *b, struct why *why)
 {
@@ -309,7 +315,8 @@ part_doors_start(struct broker *b, struct why *why)
 	    .limits = &b->conn_limits, .max = (unsigned)c->max_connections,
 	    .max_per_ip = (unsigned)c->max_connections_per_ip,
 	    .login_max = (unsigned)c->login_max_connections,
-	    .login_max_per_ip = (unsigned)c->login_max_connections_per_ip });
+	    .login_max_per_ip = (unsigned)c->login_max_connections_per_ip,
+	    .admit = may_connect, .admit_arg = b->quota });
 	b->doors = mem_zalloc(c->listener_count * sizeof(*b->doors));
 	for (size_t i = 0; i < c->listener_count && err == 0; i++) {
 		b->doors_n = i + 1;

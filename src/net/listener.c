@@ -374,7 +374,9 @@ welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
 	*a = (struct arrival){ .listener = l, .fd = fd, .port = port_of(ss),
 		.addr = addr_from_sockaddr((const struct sockaddr *)(const void *)ss) };
 	a->post.run = arrived;
-	const char *why = admit(l->all, a);
+	const struct listeners_config *f = &l->all->config;
+	const char *why = f->admit != NULL && !f->admit(f->admit_arg, &a->addr, loop_now(f->loops[0])) ?
+	    "connection_creation_rate is reached" : admit(l->all, a);
 	if (why != NULL) {
 		ev_info(&l->ev, "refused a connection from %s: %s", addr_format(&a->addr, text), why);
 		close(fd);

@@ -23,6 +23,9 @@ struct listeners_config {
 	const struct conn_limits *limits;
 	unsigned max, max_per_ip;		/* connections in all */
 	unsigned login_max, login_max_per_ip;	/* of them, not logged in */
+	/* Whether one more may come from there at this time; on the accepting loop. May be NULL. */
+	bool (*admit)(void *arg, const struct addr *from, uint64_t now_ns);
+	void *admit_arg;
 };
 
 /* The counters that all listeners of a broker share; outlives them. */

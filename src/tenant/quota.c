@@ -26,15 +26,13 @@
 #include "base/mem.h"
 #include "tenant/bucket.h"
 
-#define CLIENT_MAX 1024			/* bytes of a client id that count */
-
 const struct quota_config quota_config_default = {
 	.window_ns = UINT64_C(10000000000),
 	.burst_ns = UINT64_C(500000000),
 	.clients_per_user = 32,
 };
 
-/* A tenant, a user or a client id. */
+/* A tenant, a user, a client id, or an address. */
 struct node {
 	struct bucket bucket;
 	struct node *parent;
@@ -49,7 +47,7 @@ struct node {
 struct quota {
 	struct quota_config config;
 	struct lock lock;		/* guards everything but buckets and epoch */
-	struct map *tenants, *users;
+	struct map *tenants, *users, *addrs;
 	struct quota_image *image;
 	_Atomic uint32_t epoch;		/* rises with each image */
 };
@@ -279,6 +277,7 @@ quota_create(const struct quota_config *config)
 	lock_init(&q->lock, LOCK_QUOTA);
 	q->tenants = map_create();
 	q->users = map_create();
+	q->addrs = map_create();
 	return q;
 }
 
@@ -307,6 +306,8 @@ quota_destroy(struct quota **quota)
 		return;
 	sweep(q, q->users, 0, true);
 	sweep(q, q->tenants, 0, true);
+	sweep(q, q->addrs, 0, true);
+	map_destroy(&q->addrs);
 	map_destroy(&q->users);
 	map_destroy(&q->tenants);
 	quota_image_unref(&q->image);
@@ -331,7 +332,40 @@ quota_reap(struct quota *q, uint64_t now_ns)
 	lock_take(&q->lock);
 	sweep(q, q->users, now_ns, false);
 	sweep(q, q->tenants, now_ns, false);
+	sweep(q, q->addrs, now_ns, false);
 	lock_drop(&q->lock);
+}
+
+/* Connections a second from the address; the lock is held. */
+static double
+connect_rate(const struct quota *q, struct str from)
+{
+	struct quota_entity e = { .has_ip = true, .ip = from };
+	struct quota_values v = { 0 };
+	(void)quota_image_get(q->image, &e, &v);
+	e.ip = STR_NULL;
+	if (!(v.v[QUOTA_CONNECT] > 0))
+		(void)quota_image_get(q->image, &e, &v);
+	return v.v[QUOTA_CONNECT];
+}
+
+bool
+quota_connect(struct quota *q, const struct addr *from, uint64_t now_ns)
+{
+	char text[ADDR_TEXT];
+	struct str name = str_from(addr_format(from, text));
+	struct quota_config config = q->config;
+	config.burst_ns = config.window_ns;
+	lock_take(&q->lock);
+	double rate = connect_rate(q, name);
+	struct bucket *b = rate > 0 ? &node_in(q->addrs, NAME(0, name), NULL)->bucket : NULL;
+	bool admit = b == NULL || bucket_delay(b, QUOTA_CONNECT, now_ns) == 0;
+	if (b != NULL && admit) {
+		bucket_count(b, QUOTA_CONNECT, 1, now_ns);
+		bucket_charge(b, QUOTA_CONNECT, 1e9 / rate, now_ns, &config);
+	}
+	lock_drop(&q->lock);
+	return admit;
 }
 
 struct quota_link *
@@ -368,8 +402,8 @@ quota_client(struct quota_link *l, struct str client_id)
 {
 	if (client_id.p == NULL)
 		client_id = STR("");
-	if (client_id.n > CLIENT_MAX)
-		client_id.n = CLIENT_MAX;
+	if (client_id.n > QUOTA_CLIENT_MAX)
+		client_id.n = QUOTA_CLIENT_MAX;
 	if (str_eq(l->client, client_id))
 		return;
 	mem_free((char *)(uintptr_t)l->client.p);

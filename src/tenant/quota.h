@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -39,7 +40,8 @@ bool quota_key_takes(enum quota_key key, double value);
 /*
  * Whose limit: the tenant's own (nothing set), a user's, a client id's, both, or
  * an address's (tenant 0, alone). A part that is set with a null string is
- * Kafka's default entity: everybody who has no entry of his own.
+ * Kafka's default entity: everybody who has no entry of his own. An address is
+ * written as addr_format() does.
  */
 struct quota_entity {
 	uint32_t tenant;
@@ -66,7 +68,8 @@ bool quota_image_get(const struct quota_image *image, const struct quota_entity 
 /* Walks all entries of all tenants: *pos = STR("") to begin; views of the image. */
 bool quota_image_next(const struct quota_image *image, struct str *pos,
     struct quota_entity *ret, struct quota_values *ret_values);
-/* ERR_INVAL with a reason: empty names, an address that is none or combined
+#define QUOTA_CLIENT_MAX 1024		/* bytes of a client id that count */
+/* ERR_INVAL with a reason: empty names, client ids that are too long, an address that is none or combined
  * with others, a key that the entity cannot have, a value that is not > 0. */
 int quota_entity_check(const struct quota_entity *entity, enum quota_key key, double value,
     struct why *why);
@@ -89,6 +92,10 @@ void quota_destroy(struct quota **quota);
 void quota_publish(struct quota *quota, struct quota_image *image);
 /* Forgets idle buckets; once a minute. */
 void quota_reap(struct quota *quota, uint64_t now_ns);
+
+/* One more connection from an address: false where connection_creation_rate of the address, or
+ * of all that have none of their own, does not admit it. A window's worth may come at once. */
+bool quota_connect(struct quota *quota, const struct addr *from, uint64_t now_ns);
 
 /* A connection's way to its buckets: one thread at a time. The names are copied. */
 struct quota_link;

@@ -212,6 +212,8 @@ check_parts(const struct quota_entity *e, struct why *why)
 		    "client id or a tenant");
 	if (empty_name(e->has_user, e->user) || empty_name(e->has_client, e->client))
 		return why_set(why, ERR_INVAL, "the name of a user or client id is empty");
+	if (e->has_client && e->client.n > QUOTA_CLIENT_MAX)
+		return why_set(why, ERR_INVAL, "of a client id %d bytes count at most", QUOTA_CLIENT_MAX);
 	if (e->has_ip && e->ip.p != NULL && addr_parse(e->ip, &addr) != 0)
 		return why_set(why, ERR_INVAL, "the entity ip is no address");
 	return 0;

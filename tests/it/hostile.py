@@ -89,6 +89,16 @@ class Site:
         return socket.create_connection(("127.0.0.1", self.broker.port), timeout=timeout)
 
 
+def client_hello(site, name="127.0.0.1"):
+    out = ssl.MemoryBIO()
+    tls = site.context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
 def closed(sock):
     """True when the broker hangs up, by whatever means, before the socket's time-out."""
     try:

@@ -156,3 +156,27 @@ def test_work_on_other_threads_is_paid(site):
             told[topic] = answer["throttle_time_ms"]
         limit(site, [("user", "packer")], "request_percentage", None)
     assert told["packed"] > 300, told
+
+
+def test_an_address_connects_at_its_rate(site):
+    """However the address is written; the first window's worth at once. Who is there stays."""
+    limit(site, [("ip", "::ffff:127.0.0.1")], "connection_creation_rate", 4.0)
+    with site.client() as c:
+        told = c.call("describe_client_quotas", 1, strict=True, components=[
+            {"entity_type": "ip", "match_type": 0, "match": "::ffff:127.0.0.1"}])
+        assert [e["entity_name"] for x in told["entries"] for e in x["entity"]] == ["127.0.0.1"]
+        begin, served = time.monotonic(), 0
+        while (taken := time.monotonic() - begin) < 3:
+            with site.tcp(1) as s:
+                try:
+                    s.sendall(hostile.client_hello(site))
+                    served += bool(s.recv(1))
+                except OSError:
+                    pass
+        assert 4 * taken <= served <= 4 * (taken + WINDOW_S) + 1, (served, taken)
+        assert "refused a connection from 127.0.0.1: connection_creation_rate is reached" in site.broker.log
+        told = c.call("alter_client_quotas", 1, entries=[{"entity": [{"entity_type": "ip", "entity_name": "127.0.0.1"}], "ops": [
+            {"key": "connection_creation_rate", "value": 0.0, "remove": True}]}])
+        assert told["entries"][0]["error_code"] == 0
+    for _ in range(20):
+        site.client().close()

@@ -16,7 +16,7 @@ import hostile
 import libssl
 import pytest
 from harness import free_port, run
-from hostile import API_VERSIONS, SASL_AUTHENTICATE, closed, eventually, frame, header, send_and_see
+from hostile import API_VERSIONS, SASL_AUTHENTICATE, client_hello, closed, eventually, frame, header, send_and_see
 
 MIB = 1 << 20
 
@@ -260,16 +260,6 @@ def test_many_handshakes_without_an_end(site):
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     eventually(lambda: site.connections() <= 4)
     assert site.resident() - before < 50 * MIB
-
-
-def client_hello(site, name="127.0.0.1"):
-    out = ssl.MemoryBIO()
-    tls = site.context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
-    try:
-        tls.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return out.read()
 
 
 def test_names_of_servers_that_are_none(site):

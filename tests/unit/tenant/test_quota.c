@@ -250,6 +250,39 @@ what_is_held_counts_until_it_is_released(void **state)
 }
 
 static void
+addresses_connect_at_their_rate(void **state)
+{
+	(void)state;
+	struct quota *q = quota_create(&quota_config_default);
+	struct quota_image *image = NULL, *next;
+	struct quota_entity all = { .has_ip = true }, one = { .has_ip = true, .ip = s("2001:db8::1") };
+	struct quota_values v = { 0 };
+	struct addr a, b;
+	int got[2] = { 0 };
+	assert_ok(addr_parse(s("2001:0DB8::1"), &a));
+	assert_ok(addr_parse(s("10.0.0.1"), &b));
+	for (int i = 0; i < 1000; i++)
+		assert_true(quota_connect(q, &a, 100 * SEC)); /* no limit yet */
+	v.v[QUOTA_CONNECT] = 5;
+	image = quota_image_set(NULL, &all, &v);
+	v.v[QUOTA_CONNECT] = 20;
+	next = quota_image_set(image, &one, &v);
+	quota_publish(q, next);
+	/* Ten times a millisecond for 30 s; the first window's worth may come at once. */
+	for (uint64_t t = 0; t < 30 * SEC; t += MS / 10) {
+		if (t % (60 * MS) == 0)
+			quota_reap(q, 200 * SEC + t);
+		got[0] += quota_connect(q, &a, 200 * SEC + t);
+		got[1] += quota_connect(q, &b, 200 * SEC + t);
+	}
+	within_ten_percent(got[0], 20 * 40);
+	within_ten_percent(got[1], 5 * 40);
+	quota_image_unref(&image);
+	quota_image_unref(&next);
+	quota_destroy(&q);
+}
+
+static void
 request_percentage_is_of_one_core(void **state)
 {
 	(void)state;
@@ -569,12 +602,18 @@ entities_and_values_are_checked(void **state)
 	struct quota_entity user = { .has_user = true, .user = s("a") };
 	struct quota_entity empty = { .has_user = true, .user = s("") };
 	struct quota_entity ip = { .has_ip = true, .ip = s("10.0.0.1") };
+	char longest[QUOTA_CLIENT_MAX + 1];
+	memset(longest, 'x', sizeof(longest));
+	struct quota_entity client = { .has_client = true, .client = { longest, sizeof(longest) } };
 	struct quota_entity bad_ip = { .has_ip = true, .ip = s("host") };
 	struct quota_entity both = { .has_ip = true, .ip = s("10.0.0.1"), .has_user = true,
 		.user = s("a") };
 	assert_ok(quota_entity_check(&user, QUOTA_PRODUCE, 1, &why));
 	assert_ok(quota_entity_check(&ip, QUOTA_CONNECT, 1, &why));
 	assert_int_equal(quota_entity_check(&empty, QUOTA_PRODUCE, 1, &why), ERR_INVAL);
+	assert_int_equal(quota_entity_check(&client, QUOTA_PRODUCE, 1, &why), ERR_INVAL);
+	client.client.n--;
+	assert_ok(quota_entity_check(&client, QUOTA_PRODUCE, 1, &why));
 	assert_int_equal(quota_entity_check(&bad_ip, QUOTA_CONNECT, 1, &why), ERR_INVAL);
 	assert_int_equal(quota_entity_check(&both, QUOTA_CONNECT, 1, &why), ERR_INVAL);
 	assert_int_equal(quota_entity_check(&ip, QUOTA_PRODUCE, 1, &why), ERR_INVAL);
@@ -591,7 +630,7 @@ entities_and_values_are_checked(void **state)
 
 TEST_MAIN(T(rates_hold_with_1_10_and_100_connections),
     T(who_waits_has_his_turn), T(places_are_given_up),
-    T(what_is_held_counts_until_it_is_released), T(request_percentage_is_of_one_core),
+    T(what_is_held_counts_until_it_is_released), T(addresses_connect_at_their_rate), T(request_percentage_is_of_one_core),
     T(a_user_who_invents_client_ids_gains_nothing), T(every_level_admits),
     T(a_tenant_does_not_pay_for_another), T(precedence_is_kafkas),
     T(a_request_larger_than_a_burst_goes_through_in_debt), T(one_window_bounds_a_delay),
