@@ -464,6 +464,7 @@ def limit(site, entity, key, value, inside=None):
 ENTITIES = {
     "tenant": [("tenant", "limited")], "user": [("user", "anna")], "any user": [("user", None)],
     "client": [("client-id", "twin")], "any client": [("client-id", None)],
+    "any user, a client": [("user", None), ("client-id", "twin")], "any user, any client": [("user", None), ("client-id", None)],
     "user and client": [("user", "anna"), ("client-id", "twin")], "user, any client": [("user", "anna"), ("client-id", None)],
 }
 
@@ -492,10 +493,38 @@ def test_every_entity_has_its_limit(site, limited, entity):
     assert throttled("anna@limited")
     if entity == "user":
         assert not throttled("other@limited")
-    if entity in ("client", "user and client"):
+    if entity in ("client", "user and client", "any user, a client"):
         assert not throttled("anna@limited", "another")
     assert not throttled("admin" if entity == "tenant" else "olga")
     limit(site, ENTITIES[entity], "producer_byte_rate", None, None if entity == "tenant" else "limited")
+
+
+def test_the_most_specific_limit_counts(site, limited):
+    """Of the eight entities that can name a connection, in Kafka's order (design of Kafka, "Quotas")."""
+    order = ["user and client", "user, any client", "user", "any user, a client", "any user, any client", "any user", "client",
+             "any client"]
+    assert {*order, "tenant"} == set(ENTITIES)
+    request = ASKS["produce", "topic"].request(limited, 9)
+
+    def throttled():
+        at = Connection(site, "anna@limited")
+        at.open()
+        at.client.client_id = "twin"
+        answer = at.call("produce", 9, **request)[0]
+        at.close()
+        return answer["throttle_time_ms"] > 0
+    # The weakest is tight, and each one above it in turn is wide: the strongest that is set decides. A user's own is
+    # above his client ids' limits as well, and so the wide one must be there for it to be seen (PROTOCOL.md, 20).
+    for weak, strong in zip(order[::-1], order[-2::-1]):
+        limit(site, ENTITIES[weak], "producer_byte_rate", 50.0, "limited")
+        assert throttled(), weak
+        limit(site, ENTITIES[strong], "producer_byte_rate", 1e9, "limited")
+        nested = "client" not in weak and "client" in strong
+        assert throttled() == nested, (weak, strong)
+        limit(site, ENTITIES[weak], "producer_byte_rate", None if nested else 50.0, "limited")
+        assert not throttled(), (weak, strong)
+    for entity in order:
+        limit(site, ENTITIES[entity], "producer_byte_rate", None, "limited")
 
 
 @pytest.mark.parametrize("key,value,api,version", [
