@@ -61,15 +61,101 @@ def test_topics_records_and_groups(admin):
     assert "jt" not in tools(TOOLS + "TopicCommand", "--list").split()
 
 
-def test_settings_and_quotas(admin):
+CONFIGS = "kafka.admin.ConfigCommand"
+
+
+def test_settings(admin):
     tools, b = admin
     b.ctl("topic", "create", "set")
-    configs = "kafka.admin.ConfigCommand"
-    tools(configs, "--alter", "--entity-type", "topics", "--entity-name", "set", "--add-config", "retention.ms=3600000")
-    assert "retention.ms=3600000" in tools(configs, "--describe", "--entity-type", "topics", "--entity-name", "set")
+    tools(CONFIGS, "--alter", "--entity-type", "topics", "--entity-name", "set", "--add-config", "retention.ms=3600000")
+    assert "retention.ms=3600000" in tools(CONFIGS, "--describe", "--entity-type", "topics", "--entity-name", "set")
+
+
+def quotas(b):
+    return {(r["user"] or "", r["client_id"] or "", r["quota"], r["value"]) for r in json.loads(b.ctl("quota", "show", "-o", "json").stdout)}
+
+
+# How kafka-configs names an entity, and what schlossctl and it say of it.
+ENTITIES = [
+    (["--entity-type", "users", "--entity-name", "paul"], ("paul", ""), "user-principal 'paul'"),
+    (["--entity-type", "users", "--entity-default"], ("*", ""), "default user-principal"),
+    (["--client-defaults"], ("", "*"), "default client-id"),
+    (["--user", "paul", "--client", "app"], ("paul", "app"), "user-principal 'paul', client-id 'app'"),
+    (["--user-defaults", "--client", "app"], ("*", "app"), "default user-principal, client-id 'app'"),
+]
+
+
+def test_quotas(admin):
+    """What kafka-configs sets schlossctl shows, what it describes is what there is, and what it removes is gone."""
+    tools, b = admin
     b.user("paul")
-    tools(configs, "--alter", "--entity-type", "users", "--entity-name", "paul", "--add-config", "producer_byte_rate=1048576")
-    assert "producer_byte_rate=1048576" in tools(configs, "--describe", "--entity-type", "users", "--entity-name", "paul")
+    for i, (entity, (user, client), said) in enumerate(ENTITIES):
+        rate = 1_000_000 + i
+        tools(CONFIGS, "--alter", *entity, "--add-config", f"producer_byte_rate={rate},request_percentage=50.5")
+        assert (user, client, "producer_byte_rate", rate) in quotas(b), quotas(b)
+        told = tools(CONFIGS, "--describe", *entity)
+        line = re.search(rf"(?m)^Quota configs for (the )?{said} are (.*)$", told)
+        assert line, told
+        assert f"producer_byte_rate={rate}.0" in line.group(2) and "request_percentage=50.5" in line.group(2), told
+    every = tools(CONFIGS, "--describe", "--entity-type", "users", "--entity-type", "clients")
+    assert "user-principal 'paul', client-id 'app'" in every and "default user-principal, client-id 'app'" in every, every
+    entity, (user, client), _ = ENTITIES[0]
+    tools(CONFIGS, "--alter", *entity, "--delete-config", "producer_byte_rate")
+    assert {q[2] for q in quotas(b) if q[:2] == (user, client)} == {"request_percentage"}
+    b.ctl("quota", "set", "/main/users/paul", "consumer_byte_rate=77", "request_percentage=")
+    assert "consumer_byte_rate=77" in tools(CONFIGS, "--describe", *entity)
+    refused = tools(CONFIGS, "--alter", *entity, "--add-config", "producer_byte_rate=0", check=False)
+    assert "InvalidRequestException" in refused, refused
+
+
+def test_quotas_of_addresses(admin):
+    tools, b = admin
+    for entity in (["--ip", "10.1.2.3"], ["--entity-type", "ips", "--entity-default"]):
+        tools(CONFIGS, "--alter", *entity, "--add-config", "connection_creation_rate=50")
+        assert "connection_creation_rate=50" in tools(CONFIGS, "--describe", *entity)
+        tools(CONFIGS, "--alter", *entity, "--delete-config", "connection_creation_rate")
+        assert "connection_creation_rate=50" not in tools(CONFIGS, "--describe", *entity)
+
+
+def test_a_quota_of_kafka_configs_holds(admin):
+    """Set and lifted by Kafka's tool while a client is connected; the client hears of it."""
+    tools, b = admin
+    b.ctl("topic", "create", "metered", "-c", "flush=os")
+    told = []
+    p = Producer({**b.conf(), "linger.ms": 0, "client.id": "meter"}, throttle_cb=lambda e: told.append(e.throttle_time))
+
+    def send():
+        told.clear()
+        for _ in range(3):
+            p.produce("metered", os.urandom(200_000))
+            assert p.flush(60) == 0
+            p.poll(0)
+        return bool([t for t in told if t > 0])
+    assert not send()
+    tools(CONFIGS, "--alter", "--user-defaults", "--client", "meter", "--add-config", "producer_byte_rate=200000")
+    assert send()
+    tools(CONFIGS, "--alter", "--user-defaults", "--client", "meter", "--delete-config", "producer_byte_rate")
+    p.produce("metered", b"")
+    p.flush(60)
+    assert not send()
+
+
+def test_passwords_by_kafka_configs(admin):
+    """Keys are told without what they are; a password set so is the one to log in with, until it is taken away."""
+    tools, b = admin
+    b.user("sven", "--password", "the first one")
+    entity = ["--entity-type", "users", "--entity-name", "sven"]
+    tools(CONFIGS, "--alter", *entity, "--add-config", "SCRAM-SHA-256=[iterations=8192,password=the second one]")
+    told = tools(CONFIGS, "--describe", *entity)
+    assert re.search("SCRAM credential configs for user-principal 'sven' are .*SCRAM-SHA-256=iterations=8192", told), told
+    assert not re.search("(?i)salt|key", told)
+    assert b.kcat("-L", conf="sven", check=False).returncode != 0
+    conf = (b.dir / "sven.conf").read_text()
+    (b.dir / "sven.conf").write_text(conf.replace("the first one", "the second one"))
+    assert b.kcat("-L", conf="sven").returncode == 0
+    tools(CONFIGS, "--alter", *entity, "--delete-config", "SCRAM-SHA-256")
+    assert "SCRAM-SHA-256" not in tools(CONFIGS, "--describe", *entity)
+    assert b.kcat("-L", conf="sven", check=False).returncode != 0
 
 
 def test_rules(admin):
