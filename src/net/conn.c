@@ -170,7 +170,9 @@ conn_begin(struct conn *c)
 void
 conn_end(struct conn *c)
 {
-	c->time_ns += clock_mono_ns() - c->busy_since;
+	uint64_t now = clock_mono_ns();
+	c->time_ns += now - c->busy_since;
+	loop_worked(c->loop, now - c->busy_since);
 	c->busy_since = 0;
 }
 
@@ -590,6 +592,7 @@ end_of_turn(struct loop_task *task)
 		return;
 	}
 	conn_begin(c);
+	c->time_ns += loop_share(c->loop);
 	bool could_read = may_read(c);
 	int err = flush(c);
 	bool over = c->state == CONN_DRAIN && err == 0 && list_empty(&c->replies);
@@ -707,6 +710,7 @@ conn_take_time_ns(struct conn *c)
 	if (c->busy_since != 0) {
 		uint64_t now = clock_mono_ns();
 		ns += now - c->busy_since;
+		loop_worked(c->loop, now - c->busy_since);
 		c->busy_since = now;
 	}
 	return ns;

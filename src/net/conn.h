@@ -98,7 +98,8 @@ void *conn_session(const struct conn *conn);
 /* The gone_arg it was created with. */
 void *conn_gone_arg(const struct conn *conn);
 /* What the connection has taken of the loop's time since the last call, until now, ns:
- * handshake, cipher, system calls, handlers, and looking in vain whether it may go on. */
+ * handshake, cipher, system calls, handlers, looking in vain whether it may go on, and
+ * its share of what the loop does for all. */
 uint64_t conn_take_time_ns(struct conn *conn);
 /* Around what is done for a connection on its loop, but not from one of its own events. */
 void conn_begin(struct conn *conn);

@@ -23,6 +23,7 @@
 
 #define EVENTS_A_TURN	256
 #define SCRATCH_BYTES	(512u * 1024u)
+#define SHARES_A_LOOK	256		/* at the thread's clock, which is a system call */
 
 struct loop {
 	int epoll, wake;
@@ -31,6 +32,9 @@ struct loop {
 	struct timers timers;
 	struct list tasks;
 	uint64_t now;
+	uint64_t worked_ns, cpu_ns;	/* for connections and in all, since the last look */
+	uint64_t share_ns;		/* of the rest, for one connection in one turn */
+	unsigned shares;
 	struct rcu *rcu;
 	struct rcu_reader *reader;
 	struct transport_scratch scratch;
@@ -150,6 +154,28 @@ uint64_t
 loop_now(const struct loop *l)
 {
 	return l->now;
+}
+
+void
+loop_worked(struct loop *l, uint64_t ns)
+{
+	l->worked_ns += ns;
+}
+
+/* Work is measured by the wall's clock, which may run while others have the processor: then
+ * there seems to be no rest, and indeed it has been billed. */
+uint64_t
+loop_share(struct loop *l)
+{
+	if (++l->shares == SHARES_A_LOOK) {
+		uint64_t cpu = clock_thread_cpu_ns(), spent = cpu - l->cpu_ns;
+		uint64_t rest = spent > l->worked_ns ? (spent - l->worked_ns) / SHARES_A_LOOK : 0;
+		l->share_ns = (3 * l->share_ns + rest) / 4;
+		l->cpu_ns = cpu;
+		l->worked_ns = 0;
+		l->shares = 0;
+	}
+	return l->share_ns;
 }
 
 struct transport_scratch *

@@ -56,5 +56,9 @@ void loop_defer(struct loop *loop, struct loop_task *task);
 struct timers *loop_timers(struct loop *loop);
 /* Monotonic ns, read once a turn. */
 uint64_t loop_now(const struct loop *loop);
+/* For the bill of a connection: how long the loop has worked for it, and what its part is of what
+ * a turn costs beside (sleeping, waking, looking what there is), ns, as measured lately. */
+void loop_worked(struct loop *loop, uint64_t ns);
+uint64_t loop_share(struct loop *loop);
 /* Buffers for the length of one call. */
 struct transport_scratch *loop_scratch(struct loop *loop);
