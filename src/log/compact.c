@@ -171,6 +171,7 @@ round_map(struct round *r)
 
 struct output {
 	struct segment *segment;
+	int64_t end;			/* of the offsets that it will stand for */
 	char *path;			/* of the file in the making */
 	int fd;
 	struct buf buf;
@@ -200,7 +201,7 @@ clean_batch(struct round *r, struct output *o, const uint8_t *b)
 {
 	size_t before = o->buf.n;
 	struct compact_rules rules = { r->keys, r->to, r->wall_ms, r->config.delete_retention_ms,
-		newest_of_producer(r->p, b) };
+		head_end(b) == o->end || newest_of_producer(r->p, b) };
 	int err = compact_batch(b, &rules, &o->buf);
 	if (err == 0 && o->buf.n > before)
 		segment_note(o->segment, o->buf.p + before, r->config.index_interval_bytes);
@@ -227,9 +228,9 @@ clean_segment(struct round *r, struct output *o, struct segment *g)
 }
 
 static int
-output_open(struct output *o, const char *dir, int64_t base)
+output_open(struct output *o, const char *dir, int64_t base, int64_t end)
 {
-	*o = (struct output){ .segment = segment_create(dir, base), .fd = -1 };
+	*o = (struct output){ .segment = segment_create(dir, base), .end = end, .fd = -1 };
 	buf_init(&o->buf, INT32_MAX);
 	o->path = segment_path(dir, base, "log.cleaned");
 	return fs_open(o->path, O_WRONLY | O_CREAT | O_TRUNC, &o->fd);
@@ -326,7 +327,7 @@ static int
 clean_group(struct round *r, size_t i, size_t n)
 {
 	struct output o;
-	int err = output_open(&o, r->p->dir, r->v[i]->base);
+	int err = output_open(&o, r->p->dir, r->v[i]->base, r->v[i + n - 1]->end);
 	for (size_t k = i; k < i + n && err == 0; k++)
 		err = clean_segment(r, &o, r->v[k]);
 	if (err == 0)

@@ -20,7 +20,9 @@ struct compact_rules {
 	const struct keymap *keys;
 	int64_t keep_from;		/* all records from this offset on stay: the map lacks them */
 	int64_t now_ms, delete_retention_ms;
-	bool keep_empty;		/* the newest batch of its producer: its sequence stays */
+	/* It stays, if without records: the newest of its producer, for the sequence; the last of a
+	 * segment, or a log that is read without a checkpoint would seem to have a hole there. */
+	bool keep_empty;
 };
 
 /* Adds to out the batch as it shall be, or nothing. ERR_CORRUPT, ERR_LIMIT. */

@@ -451,6 +451,47 @@ a_crash_before_the_checkpoint_is_written(void **state)
 	fixture_free(&f);
 }
 
+/* Without the checkpoint a log is read from its beginning: slower, but nothing is lost, though
+ * the ends of its segments were compacted away and their offsets do not join any more. */
+static void
+a_lost_checkpoint_costs_time_only(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 4; how++) {
+		struct fixture f;
+		struct append_result r;
+		struct seen before, after;
+		uint8_t b[1024];
+		char path[128];
+		setup(&f);
+		struct partition *p = fixture_partition(&f, 0);
+		for (int i = 0; i < 100; i++)	/* each key's last value early in a segment, or in the middle */
+			assert_ok(append_durable(p, b, two(b, i % 20 < 5 ? i * 2 % 90 : 90, i, 1000, BATCH_NONE, -1), &r));
+		assert_ok(store_checkpoint(f.store));
+		assert_ok(partition_compact(p, 100000, 1 << 20));
+		look_at_files(p, &before);
+		partition_put(&p);
+		store_close(&f.store);
+		snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+		if (how % 2 == 0)
+			unlink(path);
+		else
+			assert_ok(fs_replace(path, "spoilt", 6));
+		snprintf(path, sizeof(path), "%s/clean-stop", f.dir);
+		if (how / 2 == 0)
+			unlink(path);
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+		look(p, &after);
+		assert_int_equal(after.last, before.last);
+		assert_int_equal(after.records, before.records);
+		assert_memory_equal(after.value, before.value, sizeof(after.value));
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
 TEST_MAIN(T(newest_values_stay), T(more_keys_than_the_map_holds), T(tombstones_may_stay_for_ever),
+    T(a_lost_checkpoint_costs_time_only),
     T(a_restart_goes_on_behind_what_is_clean), T(a_crash_before_the_checkpoint_is_written), T(tombstones_go_after_their_time), T(a_producers_last_batch_stays),
     T(an_interrupted_exchange_is_completed))

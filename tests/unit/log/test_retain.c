@@ -347,7 +347,60 @@ files_may_stay_for_ever(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(old_segments_go), T(spoilt_indexes_delete_nothing), T(what_has_no_time_goes_too),
+/* As by kill -9: what lies there now is what the next start finds. */
+static void
+crash(struct fixture *f)
+{
+	char command[200], copy[80];
+	snprintf(copy, sizeof(copy), "%s-copy", f->dir);
+	snprintf(command, sizeof(command), "cp -r %s %s", f->dir, copy);
+	assert_int_equal(system(command), 0);
+	store_close(&f->store);
+	fs_rmtree(f->dir);
+	assert_ok(fs_rename(copy, f->dir));
+}
+
+/* The journal still has what retention took out since the last checkpoint. */
+static void
+a_crash_brings_nothing_back(void **state)
+{
+	(void)state;
+	for (int64_t now = 29000; now <= 60000; now += 31000) {
+		struct fixture f;
+		struct log_ends ends;
+		fixture_make(&f);
+		f.topic.flush = LOG_FLUSH_ACK;
+		f.topic.retention_ms = 10000;
+		f.topic.segment_bytes = 10000;
+		f.config.no_background = true;
+		fixture_open(&f);
+		struct partition *p = fixture_partition(&f, 0);
+		for (int i = 0; i < 35; i++)
+			append_at(p, 1000 * i);
+		assert_ok(partition_write_out(p, true));
+		store_maintain(f.store, now, clock_mono_ns() + HOUR_NS);
+		int64_t start = log_start(p);
+		assert_true(start >= 10);
+		for (int again = 0; again < 3; again++) {
+			partition_put(&p);
+			if (again < 2)
+				crash(&f);
+			else
+				store_close(&f.store);
+			fixture_open(&f);
+			p = fixture_partition(&f, 0);
+			partition_ends(p, &ends);
+			assert_int_equal(ends.state, LOG_ONLINE);
+			assert_int_equal(ends.log_start, start);
+			assert_int_equal(ends.end, 35 + again);
+			append_at(p, 40000);
+		}
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
+TEST_MAIN(T(old_segments_go), T(a_crash_brings_nothing_back), T(spoilt_indexes_delete_nothing), T(what_has_no_time_goes_too),
     T(segments_end_with_age), T(segments_without_times_end_too), T(segments_end_at_different_ages),
     T(files_may_stay_for_ever), T(a_log_keeps_to_its_size), T(deleted_records_stay_deleted),
     T(a_clock_that_jumps_deletes_nothing))
