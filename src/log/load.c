@@ -74,6 +74,15 @@ see_file(const char *name, void *arg)
 	return 0;
 }
 
+/* What lay before the first file was deleted, whatever the journal still has of it. */
+static void
+start_at_files(struct partition *p)
+{
+	const struct segment *first = partition_segment(p, 0);
+	if (first != NULL && p->log_start < first->base)
+		p->log_start = first->base;
+}
+
 /* Sizes are final: gives each segment its end and its place in the byte count. */
 void
 partition_settle(struct partition *p)
@@ -86,9 +95,8 @@ partition_settle(struct partition *p)
 		g->end = g->written_end = next;
 		next = g->base;
 	}
-	struct segment *first = partition_segment(p, 0), *last = partition_active(p);
-	if (first != NULL && p->log_start < first->base)
-		p->log_start = first->base;
+	struct segment *last = partition_active(p);
+	start_at_files(p);
 	if (p->log_start > p->end.offset)
 		p->end.offset = p->log_start;	/* what was cut off was deleted anyway */
 	p->end.bytes = 0;
@@ -331,5 +339,6 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 		learn_active(p);
 	else
 		err = scan_rows(p, row, known);
+	start_at_files(p);
 	return err;
 }
