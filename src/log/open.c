@@ -162,8 +162,9 @@ check_format(struct store *s, struct why *why)
 	return err;
 }
 
-static void
-read_checkpoint(struct opening *o)
+/* Damage costs time. What a newer broker wrote is refused: log starts would be lost. */
+static int
+read_checkpoint(struct opening *o, struct why *why)
 {
 	struct store *s = o->store;
 	char *path = store_file(s, "checkpoint"), *text;
@@ -173,11 +174,14 @@ read_checkpoint(struct opening *o)
 		err = ckpt_parse((struct str){ text, n }, &o->ckpt);
 		mem_free(text);
 	}
-	if (err != 0 && err != ERR_NOTFOUND) {
+	if (err == ERR_UNSUPPORTED)
+		why_set(why, err, "%s was written by a newer broker", path);
+	else if (err != 0 && err != ERR_NOTFOUND) {
 		s->was_clean = false;
 		ev_err(&s->ev, "checkpoint: %s; every log is read from its beginning", err_text(err));
 	}
 	mem_free(path);
+	return err == ERR_UNSUPPORTED ? err : 0;
 }
 
 static bool
@@ -278,8 +282,10 @@ static int
 recover(struct store *s, struct journal_end *ret, struct why *why)
 {
 	struct opening o = { .store = s };
-	read_checkpoint(&o);
-	int err = fs_list(s->path, see_entry, &o);
+	int err = read_checkpoint(&o, why);
+	if (err != 0)
+		return err;
+	err = fs_list(s->path, see_entry, &o);
 	for (size_t i = 0; i < o.ckpt.n; i++)
 		tell_missing(s, &o.ckpt.v[i]);
 	ckpt_free(&o.ckpt);
@@ -340,11 +346,13 @@ store_open(const char *path, const struct store_config *config, const struct eve
 		err = check_format(s, why);
 	if (err == 0) {
 		char *mark = store_file(s, "clean-stop"), *ckpt = store_file(s, "checkpoint");
-		/* Every start leaves a checkpoint, so without one nothing was written yet. */
-		s->is_new = !fs_exists(ckpt);
+		char *journal = store_file(s, "journal");
+		/* Every start leaves both, so without any nothing was written yet. */
+		s->is_new = !fs_exists(ckpt) && !fs_exists(journal);
 		s->was_clean = fs_exists(mark) || s->is_new;
 		mem_free(mark);
 		mem_free(ckpt);
+		mem_free(journal);
 		err = recover(s, &end, why);
 	}
 	if (err == 0)

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "log/checkpoint.h"
 #include "log/impl.h"
 #include "log/seal.h"
 
@@ -147,5 +148,57 @@ a_short_segment_knows_its_greatest_time(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(entries_beyond_the_point_are_no_damage), T(little_since_the_last_entry_is_no_damage),
+/* A directory that has lost its checkpoint is no new one: its journal counts. */
+static void
+without_a_checkpoint_the_journal_counts(void **state)
+{
+	struct fixture f;
+	struct log_ends e;
+	char path[128];
+	(void)state;
+	fixture_make(&f);
+	f.config.no_background = true;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	append(p, POINT, 1000);		/* in the journal; the segment gets them within a second */
+	partition_put(&p);
+	crash(&f);
+	snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f.dir, 0);
+	unlink(path);			/* or the power went before they were on the disk */
+	fixture_open(&f);
+	assert_false(store_was_clean(f.store));
+	p = fixture_partition(&f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_ONLINE);
+	assert_int_equal(e.end, POINT);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+/* What a newer broker wrote into it cannot be left out: it may say what was deleted. */
+static void
+a_newer_checkpoint_is_refused(void **state)
+{
+	struct fixture f;
+	struct store *s = NULL;
+	struct why why = { "" };
+	struct buf out;
+	char path[128];
+	(void)state;
+	setup(&f, 4096);
+	store_close(&f.store);
+	snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+	buf_init(&out, 1000);
+	assert_ok(buf_add_str(&out, STR("schloss-checkpoint 2\n")));
+	ckpt_end(&out);
+	assert_ok(fs_replace(path, out.p, out.n));
+	buf_free(&out);
+	assert_int_equal(store_open(f.dir, &f.config, &f.root, &s, &why), ERR_UNSUPPORTED);
+	assert_non_null(strstr(why.text, "newer"));
+	fs_rmtree(f.dir);
+}
+
+TEST_MAIN(T(without_a_checkpoint_the_journal_counts), T(a_newer_checkpoint_is_refused), T(entries_beyond_the_point_are_no_damage), T(little_since_the_last_entry_is_no_damage),
     T(a_wide_interval_is_no_damage), T(a_short_segment_knows_its_greatest_time))
