@@ -23,7 +23,7 @@ tests_unit_log_test_fault_SOURCES = tests/unit/log/test_fault.c tests/unit/log/s
 tests_unit_log_test_fault_LDADD = $(log_test_libs)
 tests_unit_log_test_fault_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_pwrite,--wrap=fs_pwritev \
 	-Wl,--wrap=fs_sync,--wrap=fs_space
-tests_unit_log_test_compact_SOURCES = tests/unit/log/test_compact.c tests/unit/log/support.h
+tests_unit_log_test_compact_SOURCES = tests/unit/log/test_compact.c tests/unit/log/keyed.h tests/unit/log/support.h
 tests_unit_log_test_compact_LDADD = $(log_test_libs)
 tests_unit_log_test_sequence_SOURCES = tests/unit/log/test_sequence.c tests/unit/log/support.h
 tests_unit_log_test_sequence_LDADD = $(log_test_libs)
