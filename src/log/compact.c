@@ -21,6 +21,7 @@
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/keymap.h"
+#include "log/maintain.h"
 #include "log/mend.h"
 #include "log/producers.h"
 #include "log/records.h"
@@ -30,6 +31,7 @@
 #include "wire/batch.h"
 
 #define WRITE_BYTES (1u << 20)
+#define SYNC_BYTES (INT64_C(32) << 20)	/* what a stop, or a sync of the journal, may have to wait for */
 #define ROUNDS 8	/* in a turn, where the map is too small; others wait for theirs */
 
 struct round {
@@ -135,18 +137,25 @@ map_batch(struct round *round, const uint8_t *b)
 	batch_iter_end(&it);
 	return 0;
 }
+/* The next batch, or ERR_CLOSED where the broker stops. */
+static int
+next_batch(const struct round *r, struct scan *s, const uint8_t **ret_batch)
+{
+	int64_t at;
+	return store_stops(r->p->store) ? ERR_CLOSED : scan_next(s, ret_batch, &at);
+}
+
 
 static int
 map_segment(struct round *r, struct segment *g)
 {
 	struct scan s;
 	const uint8_t *b;
-	int64_t at;
 	int fd, err = fs_open(g->path, O_RDONLY, &fd);
 	if (err != 0)
 		return err;
 	scan_start(&s, fd, 0, g->size, g->base, true);
-	while (!r->full && (err = scan_next(&s, &b, &at)) == 0 && (err = map_batch(r, b)) == 0)
+	while (!r->full && (err = next_batch(r, &s, &b)) == 0 && (err = map_batch(r, b)) == 0)
 		;
 	scan_stop(&s);
 	fs_close(&fd);
@@ -175,7 +184,7 @@ struct output {
 	char *path;			/* of the file in the making */
 	int fd;
 	struct buf buf;
-	int64_t at;			/* bytes written */
+	int64_t at, synced;		/* bytes written, and synced */
 };
 
 static bool
@@ -207,7 +216,10 @@ clean_batch(struct round *r, struct output *o, const uint8_t *b)
 		segment_note(o->segment, o->buf.p + before, r->config.index_interval_bytes);
 	if (err == 0 && o->buf.n >= WRITE_BYTES)
 		err = output_flush(o);
-	return err;
+	if (err != 0 || o->at - o->synced < SYNC_BYTES)
+		return err;
+	o->synced = o->at;
+	return fs_sync(o->fd);
 }
 
 static int
@@ -215,12 +227,11 @@ clean_segment(struct round *r, struct output *o, struct segment *g)
 {
 	struct scan s;
 	const uint8_t *b;
-	int64_t at;
 	int fd, err = fs_open(g->path, O_RDONLY, &fd);
 	if (err != 0)
 		return err;
 	scan_start(&s, fd, 0, g->size, g->base, true);
-	while ((err = scan_next(&s, &b, &at)) == 0 && (err = clean_batch(r, o, b)) == 0)
+	while ((err = next_batch(r, &s, &b)) == 0 && (err = clean_batch(r, o, b)) == 0)
 		;
 	scan_stop(&s);
 	fs_close(&fd);

@@ -147,7 +147,8 @@ struct store {
 	int64_t clock_base_ms;		/* wall minus monotonic, as last seen */
 	uint64_t clock_pause_until;	/* no deletion by time before it (monotonic) */
 	uint64_t maintain_due;
-	bool maintains, maintain_stop;
+	bool maintains;
+	_Atomic bool maintain_stop;	/* also asked without the lock */
 
 	_Atomic uint64_t n_appended, n_written, n_syncs, n_hot, n_cold;
 };

@@ -67,7 +67,8 @@ remove_dead(struct store *s, uint64_t now)
 	LIST_FOREACH(h, &due) {
 		struct dead *d = CONTAINER_OF(h, struct dead, hook);
 		list_del(h);
-		int err = fs_rmtree(d->path);
+		/* After a stop the next start finds it again. */
+		int err = store_stops(s) ? 0 : fs_rmtree(d->path);
 		if (err != 0 && err != ERR_NOTFOUND)
 			ev_warn(&s->ev, "cannot remove %s: %s", d->path, err_text(err));
 		free_dead(d);
@@ -94,13 +95,10 @@ clock_is_steady(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 	return steady;
 }
 
-static bool
-stops(struct store *s)
+bool
+store_stops(struct store *s)
 {
-	lock_take(&s->mlock);
-	bool yes = s->maintain_stop;
-	lock_drop(&s->mlock);
-	return yes;
+	return atomic_load_explicit(&s->maintain_stop, memory_order_relaxed);
 }
 
 void
@@ -111,7 +109,7 @@ store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 	int64_t expiry = s->config.producer_expiry_ms;
 	uint64_t silence = (uint64_t)(expiry < HOUR_MS ? expiry : HOUR_MS) * NS_PER_MS;
 	struct partition **v = store_collect(s, &n);
-	for (size_t i = 0; i < n && !stops(s); i++) {
+	for (size_t i = 0; i < n && !store_stops(s); i++) {
 		partition_retain(v[i], wall_ms, by_time);
 		lock_take(&v[i]->lock);
 		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;

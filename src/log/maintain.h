@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -17,6 +18,10 @@ struct dead {
 /* The maintenance thread: retention, compaction, expiry, removal. */
 void maintain_start(struct store *s);
 void maintain_stop(struct store *s);
+
+/* Whether the thread shall end: long work looks between two batches, leaves what it has begun
+ * as if it had not, and gives ERR_CLOSED. Any thread. */
+bool store_stops(struct store *s);
 
 /* When a file may be removed that is given up now (monotonic). */
 uint64_t store_bury_due(int64_t delay_ms);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "log/head.h"
 #include "log/impl.h"
+#include "log/maintain.h"
 #include "log/scan.h"
 #include "log/seal.h"
 
@@ -111,7 +112,7 @@ read_again(struct partition *p, const struct segment *g, int32_t interval, struc
 	int fd, err = fs_open(g->path, O_RDONLY, &fd);
 	if (err == 0) {
 		scan_start(&s, fd, 0, g->size, g->base, true);
-		while ((err = scan_next(&s, &b, &at)) == 0)
+		while ((err = store_stops(p->store) ? ERR_CLOSED : scan_next(&s, &b, &at)) == 0)
 			segment_note(fresh, b, interval);
 		scan_stop(&s);
 		fs_close(&fd);
@@ -137,6 +138,15 @@ save(const struct segment *g, const struct indexes *x)
 	return err;
 }
 
+/* Another time. */
+static void
+put_off(struct partition *p, struct segment *g)
+{
+	lock_take(&p->lock);
+	g->mended = false;
+	lock_drop(&p->lock);
+}
+
 static void
 rebuild(struct partition *p, struct segment *g, int32_t interval)
 {
@@ -157,9 +167,11 @@ rebuild(struct partition *p, struct segment *g, int32_t interval)
 		lock_drop(&p->lock);
 	}
 	lock_drop(&p->io);
-	if (!gone && err != 0)
+	if (gone || err == ERR_CLOSED)
+		put_off(p, g);
+	else if (err != 0)
 		ev_err(&p->ev, "cannot make the indexes of %s anew: %s", g->path, err_text(err));
-	else if (!gone)
+	else
 		ev_notice(&p->ev, "the indexes of %s were missing or spoilt: made anew", g->path);
 	segment_put(fresh);
 }
@@ -197,7 +209,9 @@ partition_mend_indexes(struct partition *p)
 		v = partition_pick(p, to_look_at, &n);
 	lock_drop(&p->lock);
 	for (size_t i = 0; i < n; i++) {
-		if (segment_indexes_good(v[i], interval, true, &end))
+		if (store_stops(p->store))
+			put_off(p, v[i]);
+		else if (segment_indexes_good(v[i], interval, true, &end))
 			learn(p, v[i]);
 		else
 			rebuild(p, v[i], interval);

@@ -15,5 +15,6 @@ bool segment_indexes_good(const struct segment *g, int32_t interval, bool closed
     struct index_time *ret_end);
 
 /* Closed segments of before the start: their greatest times are learnt, and index files that
- * are not good are made anew. Each is looked at once. Blocks, for as long as a segment is read. */
+ * are not good are made anew. Each is looked at once. Blocks, for as long as a segment is read,
+ * or until the broker stops. */
 void partition_mend_indexes(struct partition *p);

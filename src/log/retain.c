@@ -32,8 +32,8 @@ may_go(const struct partition *p, const struct segment *g, int64_t wall_ms, bool
 		return "below the log start";
 	if ((c->cleanup & LOG_CLEANUP_DELETE) == 0)
 		return NULL;
-	/* Records without times are as old as their file. */
-	int64_t time = g->max_time >= 0 ? g->max_time : g->file_time;
+	/* Records without times are as old as their file; but first it must be known that they have none. */
+	int64_t time = g->max_time >= 0 ? g->max_time : g->sealed && !g->mended ? -1 : g->file_time;
 	if (by_time && c->retention_ms >= 0 && time >= 0 && wall_ms - time > c->retention_ms)
 		return "retention.ms";
 	if (c->retention_bytes >= 0 && total - g->size >= c->retention_bytes)

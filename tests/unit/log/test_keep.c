@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What works behind a log, and what comes between: each of its calls to the disk fails, the
+ * broker dies at it, it is told to stop, or the topic is deleted and made again meanwhile.
+ * Nothing that a reader could see may change by it, and the work is done the next time.
+ */
+#include "keyed.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "log/compact.h"
+#include "log/maintain.h"
+#include "log/mend.h"
+#include "log/read.h"
+#include "log/retain.h"
+#include "log/seal.h"
+
+#define MAP		(1 << 20)
+#define WALL		100000		/* ms; records are of the second 1 */
+#define DAY_NS		(UINT64_C(86400) * 1000000000)
+
+enum call { CALL_OPEN, CALL_READ, CALL_WRITE, CALL_SYNC, CALL_SYNC_DIR, CALL_RENAME, CALL_UNLINK, CALLS };
+
+/* What becomes of the calls of this thread; others are let through. */
+static _Thread_local struct {
+	bool on;
+	unsigned kinds;			/* bits: which calls count; 0: all */
+	long n;				/* so many were made */
+	long at;			/* before this one... */
+	int err;			/* ...it fails, once */
+	void (*then)(void *arg);	/* ...or this is done */
+	void *arg;
+} hook;
+
+static int
+step(enum call call)
+{
+	if (!hook.on || (hook.kinds != 0 && (hook.kinds & 1u << call) == 0) || ++hook.n != hook.at)
+		return 0;
+	if (hook.then != NULL) {
+		hook.on = false;
+		hook.then(hook.arg);
+		hook.on = true;
+	}
+	return hook.err;
+}
+
+int __real_fs_open(const char *path, int flags, int *ret_fd);
+int __real_fs_pread(int fd, void *p, size_t n, int64_t at);
+int __real_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
+int __real_fs_sync(int fd);
+int __real_fs_sync_dir(const char *path);
+int __real_fs_rename(const char *from, const char *to);
+int __real_fs_unlink(const char *path);
+int __wrap_fs_open(const char *path, int flags, int *ret_fd);
+int __wrap_fs_pread(int fd, void *p, size_t n, int64_t at);
+int __wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
+int __wrap_fs_sync(int fd);
+int __wrap_fs_sync_dir(const char *path);
+int __wrap_fs_rename(const char *from, const char *to);
+int __wrap_fs_unlink(const char *path);
+
+int
+__wrap_fs_open(const char *path, int flags, int *ret_fd)
+{
+	int err = step(CALL_OPEN);
+	return err != 0 ? err : __real_fs_open(path, flags, ret_fd);
+}
+
+int
+__wrap_fs_pread(int fd, void *p, size_t n, int64_t at)
+{
+	int err = step(CALL_READ);
+	return err != 0 ? err : __real_fs_pread(fd, p, n, at);
+}
+
+int
+__wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at)
+{
+	int err = step(CALL_WRITE);
+	return err != 0 ? err : __real_fs_pwrite(fd, p, n, at);
+}
+
+int
+__wrap_fs_sync(int fd)
+{
+	int err = step(CALL_SYNC);
+	return err != 0 ? err : __real_fs_sync(fd);
+}
+
+int
+__wrap_fs_sync_dir(const char *path)
+{
+	int err = step(CALL_SYNC_DIR);
+	return err != 0 ? err : __real_fs_sync_dir(path);
+}
+
+int
+__wrap_fs_rename(const char *from, const char *to)
+{
+	int err = step(CALL_RENAME);
+	return err != 0 ? err : __real_fs_rename(from, to);
+}
+
+int
+__wrap_fs_unlink(const char *path)
+{
+	int err = step(CALL_UNLINK);
+	return err != 0 ? err : __real_fs_unlink(path);
+}
+
+static void
+hook_set(unsigned kinds, long at, int err, void (*then)(void *), void *arg)
+{
+	hook.kinds = kinds;
+	hook.n = 0;
+	hook.at = at;
+	hook.err = err;
+	hook.then = then;
+	hook.arg = arg;
+	hook.on = true;
+}
+
+/* Twelve keys, some of which end as tombstones, and clean segments before dirty ones. */
+static struct partition *
+filled(struct fixture *f)
+{
+	struct append_result r;
+	uint8_t b[1024];
+	keyed_setup(f);
+	struct partition *p = fixture_partition(f, 0);
+	for (int i = 0; i < 40; i++)
+		assert_ok(append_durable(p, b, two(b, (i * 7) % 6 * 2, i, 1000, (enum batch_codec)(i % 5), -1), &r));
+	assert_ok(store_checkpoint(f->store));
+	assert_ok(partition_compact(p, WALL, MAP));
+	for (int i = 0; i < 40; i++)
+		assert_ok(append_durable(p, b, two(b, (i * 5) % 8 * 2, i % 9 == 8 ? -1 : i, 1000, BATCH_NONE, -1), &r));
+	assert_ok(store_checkpoint(f->store));
+	return p;
+}
+
+static void
+same(struct partition *p, const struct seen *want)
+{
+	struct seen got;
+	look_at_files(p, &got);
+	assert_int_equal(got.last, want->last);
+	assert_memory_equal(got.value, want->value, sizeof(want->value));
+	assert_memory_equal(got.offset, want->offset, sizeof(want->offset));
+}
+
+static struct partition *
+again(struct fixture *f, struct partition *p)
+{
+	partition_put(&p);
+	store_close(&f->store);
+	fixture_open(f);
+	return fixture_partition(f, 0);
+}
+
+/* ---- told to stop ---- */
+
+static void
+stop_now(void *arg)
+{
+	struct store *s = arg;
+	atomic_store(&s->maintain_stop, true);
+	hook.n = 0;
+}
+
+static void
+a_compaction_stops(void **state)
+{
+	(void)state;
+	for (long n = 1, stopped = 1; stopped; n++) {
+		struct fixture f;
+		struct seen want;
+		struct partition *p = filled(&f);
+		look(p, &want);
+		int64_t clean = p->clean_offset;
+		hook_set(1u << CALL_READ, n, 0, stop_now, f.store);
+		assert_ok(partition_compact(p, WALL, MAP));
+		hook.on = false;
+		stopped = f.store->maintain_stop;
+		assert_true(!stopped || hook.n <= 1);
+		same(p, &want);
+		assert_true(p->clean_offset >= clean);
+		assert_true(stopped || p->clean_offset > 140);
+		p = again(&f, p);
+		assert_ok(partition_compact(p, WALL, MAP));
+		assert_true(p->clean_offset > 140);
+		same(p, &want);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
+static void
+index_of(const struct fixture *f, int64_t base, char path[128])
+{
+	snprintf(path, 128, "%s/orders-0/%020lld.index", f->dir, (long long)base);
+}
+
+static void
+a_rebuild_stops(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	static uint8_t b[300000];
+	char first[128], second[128];
+	fixture_make(&f);
+	f.config.no_background = true;
+	f.topic.flush = LOG_FLUSH_OS;
+	f.topic.segment_bytes = 1 << 20;
+	f.topic.retention_ms = 1000;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 9; i++) {
+		make_batch(b, sizeof(b), 1, INT64_C(1) << 50, 0);	/* far in the future */
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	assert_ok(store_checkpoint(f.store));
+	index_of(&f, 0, first);
+	index_of(&f, 3, second);
+	partition_put(&p);
+	store_close(&f.store);
+	unlink(first);
+	unlink(second);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	/* The first is looked at by a few reads, then each batch is read. */
+	hook_set(1u << CALL_READ, 5, 0, stop_now, f.store);
+	partition_mend_indexes(p);
+	hook.on = false;
+	assert_true(f.store->maintain_stop);
+	assert_true(hook.n <= 1);
+	assert_false(fs_exists(first));
+	assert_false(fs_exists(second));
+	/* What is not known is no reason to delete. */
+	assert_int_equal(partition_retain(p, clock_wall_ms() + 100000, true), 0);
+	atomic_store(&f.store->maintain_stop, false);
+	assert_int_equal(partition_retain(p, clock_wall_ms() + 100000, true), 0);	/* as after a restart */
+	assert_true(fs_exists(first));
+	assert_true(fs_exists(second));
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(a_compaction_stops),
+    T(a_rebuild_stops))
