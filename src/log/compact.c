@@ -202,7 +202,10 @@ output_flush(struct output *o)
 	int err = o->buf.n == 0 ? 0 : fs_pwrite(o->fd, o->buf.p, o->buf.n, o->at);
 	o->at += (int64_t)o->buf.n;
 	o->buf.n = 0;
-	return err;
+	if (err != 0 || o->at - o->synced < SYNC_BYTES)
+		return err;
+	o->synced = o->at;
+	return fs_sync(o->fd);
 }
 
 static int
@@ -216,10 +219,7 @@ clean_batch(struct round *r, struct output *o, const uint8_t *b)
 		segment_note(o->segment, o->buf.p + before, r->config.index_interval_bytes);
 	if (err == 0 && o->buf.n >= WRITE_BYTES)
 		err = output_flush(o);
-	if (err != 0 || o->at - o->synced < SYNC_BYTES)
-		return err;
-	o->synced = o->at;
-	return fs_sync(o->fd);
+	return err;
 }
 
 static int
@@ -282,7 +282,7 @@ swap_path(const char *dir, int64_t base, int64_t end)
 
 /* The new segment takes the place of n old ones in the list. Locked. */
 static void
-exchange(struct partition *p, struct segment *fresh, struct segment **old, size_t n)
+exchange(struct segment *fresh, struct segment **old, size_t n)
 {
 	struct segment *last = old[n - 1];
 	fresh->end = fresh->written_end = last->end;
@@ -296,7 +296,74 @@ exchange(struct partition *p, struct segment *fresh, struct segment **old, size_
 		old[i]->removed = true;
 		segment_put(old[i]);	/* the list's; the round has its own */
 	}
-	(void)p;
+}
+
+static int
+round_holds(const struct round *r)
+{
+	struct partition *p = r->p;
+	lock_take(&p->lock);
+	int err = p->state == LOG_DELETED ? ERR_CLOSED : p->generation != r->generation ? ERR_AGAIN : 0;
+	lock_drop(&p->lock);
+	return err;
+}
+
+/* The finished file gets the name from which on a crash completes the exchange. */
+static int
+announce(const struct partition *p, const struct output *o, const char *swap)
+{
+	int err = fs_rename(o->path, swap);
+	if (err != 0)
+		return err;
+	err = fs_sync_dir(p->dir);
+	if (err != 0)
+		fs_unlink(swap);	/* a later start would lay it over what has come since */
+	return err;
+}
+
+/* The files change places. Each step is on the disk before the next: old files beside the new one
+ * would be damage. An error leaves it to the next start, or to a recovery by hand. */
+static int
+replace_files(struct partition *p, const struct output *o, const char *swap, struct segment **old, size_t n)
+{
+	int err = 0;
+	for (size_t i = 0; i < n && err == 0; i++)
+		err = partition_bury_segment(p, old[i]);
+	if (err == 0)
+		err = fs_sync_dir(p->dir);
+	if (err == 0)
+		err = fs_rename(swap, o->segment->path);
+	if (err == 0)
+		err = fs_sync_dir(p->dir);
+	return err;
+}
+
+/* Takes note of an exchange, or of its failure: then the partition cannot be read as it lies there.
+ * Under io. */
+static void
+exchanged(struct round *r, struct output *o, struct segment **old, size_t n, int err)
+{
+	struct partition *p = r->p;
+	lock_take(&p->lock);
+	if (err != 0) {
+		ev_crit(&p->ev, "compacted files cannot take their places: %s; a restart completes it",
+		    err_text(err));
+		partition_fail(p, LOG_OFFLINE, ERR_IO);
+	} else {
+		exchange(o->segment, old, n);
+/* ERR_CLOSED: the partition is gone, and its directory may be that of another one by now. ERR_AGAIN:
+ * after a cut, or a recovery by hand, the segments are others. Under io it stays what it is. */
+		int64_t clean = o->segment->end < r->to ? o->segment->end : r->to;
+		if (p->clean_offset < clean)
+			p->clean_offset = clean;
+	}
+	lock_drop(&p->lock);
+	if (err != 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		fd_retire(&old[i]->file);
+	partition_save_indexes(p, false);
+	partition_sync_indexes(p, false);
 }
 
 static int
@@ -305,29 +372,12 @@ swap_in(struct round *r, struct output *o, struct segment **old, size_t n)
 	struct partition *p = r->p;
 	char *swap = swap_path(p->dir, old[0]->base, old[n - 1]->end);
 	lock_take(&p->io);
-	lock_take(&p->lock);
-	/* After a recovery by hand the segments are others. */
-	int err = p->state == LOG_DELETED ? ERR_CLOSED : p->generation != r->generation ? ERR_AGAIN : 0;
-	lock_drop(&p->lock);
+	int err = round_holds(r);
 	if (err == 0)
-		err = fs_rename(o->path, swap);
-	if (err == 0)
-		err = fs_sync_dir(p->dir);
+		err = announce(p, o, swap);
 	if (err == 0) {
-		for (size_t i = 0; i < n; i++)
-			partition_bury_segment(p, old[i]);
-		err = fs_rename(swap, o->segment->path);
-		fs_sync_dir(p->dir);
-		lock_take(&p->lock);
-		exchange(p, o->segment, old, n);
-		int64_t clean = o->segment->end < r->to ? o->segment->end : r->to;
-		if (p->clean_offset < clean)
-			p->clean_offset = clean;
-		lock_drop(&p->lock);
-		for (size_t i = 0; i < n; i++)
-			fd_retire(&old[i]->file);
-		partition_save_indexes(p, false);
-		partition_sync_indexes(p, false);
+		err = replace_files(p, o, swap, old, n);
+		exchanged(r, o, old, n, err);
 	}
 	lock_drop(&p->io);
 	mem_free(swap);

@@ -93,7 +93,7 @@ take_first(struct partition *p, int64_t wall_ms, bool by_time, int64_t total, co
 	return g;
 }
 
-static void
+static int
 bury_file(struct partition *p, const struct segment *g, const char *suffix, uint64_t due)
 {
 	char *from = segment_path(p->dir, g->base, suffix);
@@ -102,13 +102,15 @@ bury_file(struct partition *p, const struct segment *g, const char *suffix, uint
 	d->path = mem_alloc(n);
 	snprintf(d->path, n, "%s.deleted", from);
 	d->due = due;
-	if (fs_rename(from, d->path) == 0)
+	int err = fs_rename(from, d->path);
+	if (err == 0)
 		store_bury_dir(p->store, d);
 	else {
 		mem_free(d->path);
 		mem_free(d);
 	}
 	mem_free(from);
+	return err;
 }
 
 /* The last file of a log tells where it goes on: an empty active segment gets one
@@ -132,13 +134,17 @@ keep_offset(struct partition *p)
 	segment_put(g);
 }
 
-void
+int
 partition_bury_segment(struct partition *p, const struct segment *g)
 {
-	static const char *const kinds[] = { "log", "index", "timeindex", "txnindex" };
+	static const char *const hints[] = { "index", "timeindex", "txnindex" };
+	lock_take(&p->lock);
 	uint64_t due = store_bury_due(p->config.file_delete_delay_ms);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		bury_file(p, g, kinds[i], due);
+	lock_drop(&p->lock);
+	int err = bury_file(p, g, "log", due);
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]) && err == 0; i++)
+		(void)bury_file(p, g, hints[i], due);
+	return err;
 }
 
 unsigned
@@ -147,13 +153,16 @@ partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 	const char *reason;
 	struct segment *g;
 	unsigned n = 0;
+	int err = 0;
 	partition_mend_indexes(p);
 	int64_t total = (int64_t)partition_size(p);	/* what comes meanwhile counts next time */
 	lock_take(&p->io);
-	while (look_at_file(p), (g = take_first(p, wall_ms, by_time, total, &reason)) != NULL) {
+	while (err == 0 && (look_at_file(p), (g = take_first(p, wall_ms, by_time, total, &reason)) != NULL)) {
 		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
 		keep_offset(p);
-		partition_bury_segment(p, g);
+		err = partition_bury_segment(p, g);
+		if (err != 0)
+			ev_warn(&p->ev, "%s is back after a restart: %s", g->path, err_text(err));
 		fd_retire(&g->file);	/* the cached tail may keep the segment for long */
 		total -= g->size;
 		segment_put(g);

@@ -12,6 +12,6 @@ struct segment;
  * removed after file.delete.delay.ms. Returns how many. Blocks. */
 unsigned partition_retain(struct partition *p, int64_t wall_ms, bool by_time);
 
-/* Renames the files of a segment; they are removed after file.delete.delay.ms. Under
- * p->io. */
-void partition_bury_segment(struct partition *p, const struct segment *g);
+/* Renames the files of a segment; they are removed after file.delete.delay.ms. An error is one
+ * of its .log. Under p->io. */
+int partition_bury_segment(struct partition *p, const struct segment *g);

@@ -51,6 +51,8 @@ see_swap(const char *name, void *arg)
 	char *from = mem_alloc(n);
 	snprintf(from, n, "%s/%s", s.p->dir, name);
 	int err = fs_list(s.p->dir, remove_replaced, &s);
+	if (err == 0)	/* none of them may be there again when it has its name */
+		err = fs_sync_dir(s.p->dir);
 	if (err == 0)
 		err = fs_rename(from, to);
 	if (err == 0)

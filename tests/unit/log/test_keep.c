@@ -160,6 +160,123 @@ again(struct fixture *f, struct partition *p)
 	return fixture_partition(f, 0);
 }
 
+/* Whether the call was reached. */
+static bool
+fail_at(long n)
+{
+	struct fixture f;
+	struct seen want;
+	struct log_ends e;
+	struct partition *p = filled(&f);
+	look(p, &want);
+	hook_set(0, n, ERR_IO, NULL, NULL);
+	(void)partition_compact(p, WALL, MAP);
+	hook.on = false;
+	bool reached = hook.n >= n;
+	partition_ends(p, &e);
+	if (e.state != LOG_ONLINE) {
+		assert_int_equal(e.state, LOG_OFFLINE);
+		assert_ok(partition_recover(p, false));
+	}
+	same(p, &want);
+	/* Whatever lies there now must not get into the way of what comes. */
+	lock_take(&p->lock);
+	p->config.segment_bytes = 100000;	/* other files are put together */
+	p->config.min_cleanable_dirty_ratio = 0;
+	p->clean_offset = 0;
+	lock_drop(&p->lock);
+	assert_ok(store_checkpoint(f.store));
+	assert_ok(partition_compact(p, WALL, MAP));
+	same(p, &want);
+	p = again(&f, p);
+	same(p, &want);
+	partition_put(&p);
+	fixture_free(&f);
+	return reached;
+}
+
+static void
+every_failing_call_is_survived(void **state)
+{
+	(void)state;
+	for (long n = 1; fail_at(n);)
+		n++;
+}
+
+struct copying {
+	const char *from;
+	char to[80];
+};
+
+static void
+copy_now(void *arg)
+{
+	struct copying *c = arg;
+	char command[200];
+	snprintf(command, sizeof(command), "rm -rf %s && cp -r %s %s", c->to, c->from, c->to);
+	assert_int_equal(system(command), 0);
+}
+
+/* The broker dies before the nth call of a compaction, or of a retention after it. */
+static bool
+die_at(long n, bool retains)
+{
+	struct fixture f;
+	struct seen want, got;
+	struct log_ends e;
+	struct copying c = { f.dir, "" };
+	struct partition *p = filled(&f);
+	snprintf(c.to, sizeof(c.to), "%s-copy", f.dir);
+	look(p, &want);
+	lock_take(&p->lock);
+	p->config.cleanup |= retains ? LOG_CLEANUP_DELETE : 0;
+	p->config.retention_bytes = retains ? 1500 : -1;
+	lock_drop(&p->lock);
+	hook_set(0, n, 0, copy_now, &c);
+	if (retains)
+		store_maintain(f.store, WALL, DAY_NS);
+	else
+		assert_ok(partition_compact(p, WALL, MAP));
+	hook.on = false;
+	bool reached = hook.n >= n;
+	partition_put(&p);
+	store_close(&f.store);
+	if (reached) {
+		fs_rmtree(f.dir);
+		assert_ok(fs_rename(c.to, f.dir));
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+		partition_ends(p, &e);
+		assert_int_equal(e.state, LOG_ONLINE);
+		assert_int_equal(e.end, 160);
+		if (!retains)
+			same(p, &want);
+		assert_ok(store_checkpoint(f.store));
+		assert_ok(partition_compact(p, WALL, MAP));
+		memset(&got, 0, sizeof(got));
+		got.last = -1;
+		assert_ok(partition_walk(p, e.log_start, see, &got));
+		for (int k = 0; k < 16; k++)
+			if (want.offset[k] >= e.log_start) {
+				assert_int_equal(got.value[k], want.value[k]);
+				assert_int_equal(got.offset[k], want.offset[k]);
+			}
+		partition_put(&p);
+		store_close(&f.store);
+	}
+	fs_rmtree(f.dir);
+	return reached;
+}
+
+static void
+death_at_every_call_loses_nothing(void **state)
+{
+	(void)state;
+	for (int retains = 0; retains < 2; retains++)
+		for (long n = 1; die_at(n, retains);)
+			n++;
+}
+
 /* ---- told to stop ---- */
 
 static void
@@ -249,5 +366,7 @@ a_rebuild_stops(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(a_compaction_stops),
+TEST_MAIN(T(every_failing_call_is_survived),
+    T(death_at_every_call_loses_nothing),
+    T(a_compaction_stops),
     T(a_rebuild_stops))
