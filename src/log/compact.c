@@ -426,8 +426,8 @@ compact_once(struct partition *p, int64_t wall_ms, uint64_t map_bytes, bool *mor
 		uint64_t before = partition_size(p);
 		err = run_round(&r, map_bytes);
 		*more = err == 0 && r.full;
-		if (err == ERR_AGAIN || err == ERR_CLOSED)
-			err = 0;	/* its log has changed: another time */
+		if (err == ERR_CLOSED || (err != 0 && round_holds(&r) != 0))
+			err = 0;	/* the broker stops, or its log has changed: another time */
 		else if (err != 0)
 			ev_err(&p->ev, "cannot compact: %s", err_text(err));
 		else

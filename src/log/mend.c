@@ -138,6 +138,17 @@ save(const struct segment *g, const struct indexes *x)
 	return err;
 }
 
+/* Whether its files are another's by now, or its bytes others: after a deletion the directory may
+ * be that of a new topic. Under io they stay what they are. */
+static bool
+is_gone(struct partition *p, const struct segment *g, uint32_t generation)
+{
+	lock_take(&p->lock);
+	bool yes = g->removed || p->state == LOG_DELETED || p->generation != generation;
+	lock_drop(&p->lock);
+	return yes;
+}
+
 /* Another time. */
 static void
 put_off(struct partition *p, struct segment *g)
@@ -148,14 +159,12 @@ put_off(struct partition *p, struct segment *g)
 }
 
 static void
-rebuild(struct partition *p, struct segment *g, int32_t interval)
+rebuild(struct partition *p, struct segment *g, int32_t interval, uint32_t generation)
 {
 	struct segment *fresh = NULL;
 	int err = read_again(p, g, interval, &fresh);
 	lock_take(&p->io);
-	lock_take(&p->lock);
-	bool gone = g->removed;
-	lock_drop(&p->lock);
+	bool gone = is_gone(p, g, generation);
 	if (err == 0 && !gone) {
 		err = save(g, &fresh->indexes);
 		lock_take(&p->lock);
@@ -204,6 +213,7 @@ partition_mend_indexes(struct partition *p)
 	struct index_time end;
 	struct segment **v = NULL;
 	lock_take(&p->lock);
+	uint32_t generation = p->generation;
 	int32_t interval = p->config.index_interval_bytes;
 	if (p->configured)	/* before, the interval is not the topic's */
 		v = partition_pick(p, to_look_at, &n);
@@ -214,7 +224,7 @@ partition_mend_indexes(struct partition *p)
 		else if (segment_indexes_good(v[i], interval, true, &end))
 			learn(p, v[i]);
 		else
-			rebuild(p, v[i], interval);
+			rebuild(p, v[i], interval, generation);
 		segment_put(v[i]);
 	}
 	mem_free(v);

@@ -190,7 +190,13 @@ drop_snapshot(struct partition *p, const struct log_point *old)
 	if (old->producers == 0)
 		return;
 	char *path = segment_path(p->dir, old->offset, "snapshot");
-	fs_unlink(path);
+	lock_take(&p->io);
+	lock_take(&p->lock);
+	bool deleted = p->state == LOG_DELETED;	/* the directory may be that of a new topic */
+	lock_drop(&p->lock);
+	if (!deleted)
+		fs_unlink(path);
+	lock_drop(&p->io);
 	mem_free(path);
 }
 

@@ -279,11 +279,29 @@ pin_steady(struct partition *p, struct segment *g, int *ret_fd)
 	return err == ERR_NOTFOUND ? ERR_IO : err;
 }
 
+/* From one segment's file. */
+static int
+read_segment(struct partition *p, struct segment *g, struct cold *c, struct log_buf **ret)
+{
+	int fd;
+	c->from = segment_locate(p, g, c->offset);
+	int err = pin_steady(p, g, &fd);
+	if (err != 0)
+		return err;
+	err = read_file(fd, c, ret);
+	if (err == ERR_CORRUPT && c->from > 0) {
+		c->from = 0;	/* the index may be what is wrong */
+		err = read_file(fd, c, ret);
+	}
+	fd_unpin(&p->store->fds, &g->file);
+	return err;
+}
+
 int
 partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
     struct log_buf **ret)
 {
-	int fd, err;
+	int err;
 	for (;;) {
 		lock_take(&p->lock);
 		ends_of(p, ends);
@@ -293,22 +311,18 @@ partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
 		lock_drop(&p->lock);
 		if (g == NULL)
 			return err;
-		c->from = segment_locate(p, g, c->offset);
-		err = pin_steady(p, g, &fd);
-		if (err == 0) {
-			err = read_file(fd, c, ret);
-			if (err == ERR_CORRUPT && c->from > 0) {
-				c->from = 0;	/* the index may be what is wrong */
-				err = read_file(fd, c, ret);
-			}
-			fd_unpin(&p->store->fds, &g->file);
-		}
+		err = read_segment(p, g, c, ret);
 		lock_take(&p->lock);
 		int64_t next = g->end;
-		bool gone = g->removed;
+		/* After a deletion the file may have been that of a new topic. */
+		bool gone = g->removed, deleted = p->state == LOG_DELETED;
 		lock_drop(&p->lock);
 		segment_put(g);
-		if (gone && err != 0)
+		if (deleted) {
+			log_buf_put(*ret);
+			*ret = NULL;
+		}
+		if (deleted || (gone && err != 0))
 			continue;	/* retention was faster: look again */
 		if (err != ERR_NOTFOUND || next <= c->offset)
 			break;

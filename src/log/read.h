@@ -15,7 +15,7 @@ struct cold {
 	int64_t end_offset;		/* batches from here on are not seen */
 };
 
-/* As partition_read(), blocking; *ret is left alone where there is nothing. */
+/* As partition_read(), blocking; *ret is NULL before, and after it where there is nothing. */
 int partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
     struct log_buf **ret);
 

@@ -85,7 +85,8 @@ partition_save_indexes(struct partition *p, bool all)
 		struct saving s;
 		bool found = false;
 		lock_take(&p->lock);
-		while (!found && (g = segment_walk_next(p, &w)) != NULL) {
+		/* After a deletion the directory may be that of a new topic. */
+		while (!found && p->state != LOG_DELETED && (g = segment_walk_next(p, &w)) != NULL) {
 			bool active = g->hook.next == &p->segments;
 			if (g->on_disk && !g->sealed && (!active || all))
 				found = saving_take(p, g, &s);

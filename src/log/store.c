@@ -217,7 +217,10 @@ store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
 	d->path = mem_alloc(n);
 	snprintf(d->path, n, "%s/.%s-%" PRId32 ".%" PRIx64 "-delete", s->path,
 	    uuid_format(topic, id), index, clock_mono_ns());
-	d->due = store_bury_due(p->config.file_delete_delay_ms);
+	lock_take(&p->lock);
+	int64_t delay = p->config.file_delete_delay_ms;
+	lock_drop(&p->lock);
+	d->due = store_bury_due(delay);
 	int err = take_away(s, p, d->path);
 	store_bury_dir(s, d);
 	partition_put(&p);

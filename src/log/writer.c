@@ -216,7 +216,7 @@ remove_doomed(struct partition *p)
 	for (;;) {
 		struct segment *g = NULL;
 		lock_take(&p->lock);
-		if (!list_empty(&p->doomed)) {
+		if (!list_empty(&p->doomed) && p->state != LOG_DELETED) {
 			g = CONTAINER_OF(p->doomed.next, struct segment, hook);
 			list_del(&g->hook);
 		}

@@ -366,7 +366,165 @@ a_rebuild_stops(void **state)
 	fixture_free(&f);
 }
 
+/* ---- deleted meanwhile, and made again under the same name ---- */
+
+struct anew {
+	struct fixture *f;
+	struct partition *p;		/* the new one */
+	int log;			/* what was said */
+};
+
+static void
+make_anew(void *arg)
+{
+	struct anew *a = arg;
+	struct append_result r;
+	uint8_t b[1024];
+	assert_ok(store_delete_partition(a->f->store, &a->f->id, 0));
+	a->f->id.b[0]++;
+	a->p = fixture_partition(a->f, 0);
+	for (int i = 0; i < 50; i++)
+		assert_ok(append_durable(a->p, b, two(b, 50, i, 1000, BATCH_NONE, -1), &r));
+	assert_ok(store_checkpoint(a->f->store));
+}
+
+/* All files of the new topic's directory, name by name. */
+static void
+add_file(struct buf *out, const char *dir, const char *name)
+{
+	char path[200], *data;
+	size_t n;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_ok(fs_slurp(path, 1 << 20, &data, &n));
+	assert_ok(buf_printf(out, "%s %zu ", name, n));
+	assert_ok(buf_add(out, data, n));
+	mem_free(data);
+}
+
+struct listing {
+	struct buf text;
+	char dir[128];
+};
+
+static int
+list_file(const char *name, void *arg)
+{
+	struct listing *l = arg;
+	add_file(&l->text, l->dir, name);
+	return 0;
+}
+
+static void
+list_all(const struct fixture *f, struct listing *l)
+{
+	buf_init(&l->text, 1 << 20);
+	snprintf(l->dir, sizeof(l->dir), "%s/orders-0", f->dir);
+	assert_ok(fs_list(l->dir, list_file, l));
+}
+
+struct deleting {
+	struct anew anew;
+	struct listing before;
+};
+
+static void
+delete_now(void *arg)
+{
+	struct deleting *d = arg;
+	make_anew(&d->anew);
+	list_all(d->anew.f, &d->before);
+}
+
+enum work { WORK_COMPACT, WORK_MEND, WORK_CHECKPOINT, WORK_READ, WORKS };
+
+/* The call before which it happens: one that is made without a lock. */
+static const enum call moments[WORKS] = { CALL_READ, CALL_READ, CALL_SYNC, CALL_OPEN };
+
+/* Gives what was there, or nothing; never another's. */
+static void
+read_first(struct partition *p)
+{
+	struct cold c = { .offset = 0, .max = 1000, .at_least_one = true };
+	struct log_buf *buf = NULL;
+	struct log_ends ends;
+	int err = partition_read_disk(p, &c, &ends, &buf);
+	assert_int_equal(err, ends.state == LOG_DELETED ? ERR_CLOSED : 0);
+	assert_true((buf == NULL) == (err != 0));
+	log_buf_put(buf);
+}
+
+static void
+work(struct partition *p, enum work what)
+{
+	if (what == WORK_COMPACT)
+		assert_ok(partition_compact(p, WALL, MAP));
+	else if (what == WORK_MEND)
+		partition_mend_indexes(p);
+	else if (what == WORK_READ)
+		read_first(p);
+	else
+		(void)partition_checkpoint(p, true);
+}
+
+static bool
+delete_at(enum work what, long n)
+{
+	struct fixture f;
+	struct append_result r;
+	struct deleting d = { { &f, NULL, memfd_create("log", 0) }, { .dir = "" } };
+	struct listing after;
+	struct log_ends e;
+	uint8_t b[1024];
+	char path[128];
+	struct partition *p = filled(&f);
+	if (what == WORK_MEND) {
+		partition_put(&p);
+		store_close(&f.store);
+		index_of(&f, 0, path);
+		unlink(path);
+		fixture_open(&f);
+		p = fixture_partition(&f, 0);
+	} else if (what == WORK_CHECKPOINT)
+		for (int i = 0; i < 30; i++)
+			assert_ok(append_durable(p, b, two(b, 0, i, 1000, BATCH_NONE, -1), &r));
+	f.sink.fd = d.anew.log;
+	f.sink.level = LOG_LVL_ERR;
+	hook_set(1u << moments[what], n, 0, delete_now, &d);
+	work(p, what);
+	hook.on = false;
+	bool reached = hook.n >= n;
+	if (reached) {
+		list_all(&f, &after);
+		assert_int_equal(after.text.n, d.before.text.n);
+		assert_memory_equal(after.text.p, d.before.text.p, after.text.n);
+		assert_int_equal(lseek(d.anew.log, 0, SEEK_CUR), 0);	/* nobody is alarmed */
+		partition_ends(d.anew.p, &e);
+		assert_int_equal(e.state, LOG_ONLINE);
+		buf_free(&after.text);
+		buf_free(&d.before.text);
+		partition_put(&d.anew.p);
+	}
+	close(d.anew.log);
+	f.sink.fd = 2;
+	partition_put(&p);
+	fixture_free(&f);
+	return reached;
+}
+
+static void
+a_deleted_topic_leaves_the_next_one_alone(void **state)
+{
+	(void)state;
+	for (enum work what = 0; what < WORKS; what++) {
+		long n = 1;
+		while (delete_at(what, n))
+			n++;
+		assert_true(n > 1);
+	}
+}
+
 TEST_MAIN(T(every_failing_call_is_survived),
     T(death_at_every_call_loses_nothing),
     T(a_compaction_stops),
-    T(a_rebuild_stops))
+    T(a_rebuild_stops),
+    T(a_deleted_topic_leaves_the_next_one_alone))
