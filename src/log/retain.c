@@ -64,23 +64,27 @@ look_at_file(struct partition *p)
 	segment_put(g);
 }
 
-/* Takes the first segment out if it may go; counted. */
-static struct segment *
-take_first(struct partition *p, int64_t wall_ms, bool by_time, int64_t total, const char **ret_reason)
+/* The last file of a log tells where it goes on: an active segment gets its file before those
+ * before it go, or a crash would begin again at offset 0. */
+static int
+keep_offset(struct partition *p, struct segment *g)
 {
+	(void)partition_write_locked(p, true);	/* and a file of this name that a cut has left goes */
+	int fd, err = fs_open(g->path, O_WRONLY | O_CREAT, &fd);
+	if (err != 0)
+		return err;
+	fs_close(&fd);
+	err = fs_sync_dir(p->dir);
 	lock_take(&p->lock);
-	/* Of a full disk, too: it is what makes room there. */
-	bool may = (p->state == LOG_ONLINE || p->state == LOG_FULL) && p->configured;
-	struct segment *g = list_empty(&p->segments) || !may ? NULL :
-	    CONTAINER_OF(p->segments.next, struct segment, hook);
-	*ret_reason = g == NULL ? NULL : may_go(p, g, wall_ms, by_time, total);
-	if (*ret_reason == NULL) {
-		lock_drop(&p->lock);
-		return NULL;
-	}
-	if (g->hook.next == &p->segments)
-		partition_add_segment(p, p->end.offset);
-	struct segment *next = CONTAINER_OF(g->hook.next, struct segment, hook);
+	g->on_disk = true;
+	g->dir_synced = err == 0;
+	lock_drop(&p->lock);
+	return err;
+}
+
+static void
+take_out(struct partition *p, struct segment *g, const struct segment *next)
+{
 	list_del(&g->hook);
 	g->removed = true;
 	if (p->log_start < next->base)
@@ -89,8 +93,41 @@ take_first(struct partition *p, int64_t wall_ms, bool by_time, int64_t total, co
 		p->synced = (struct log_pos){ g->end, g->bytes + g->size };
 	epochs_cut_start(&p->epochs, p->log_start);
 	partition_wake_readers(p);
-	lock_drop(&p->lock);
-	return g;
+}
+
+/* Takes the first segment out if it may go; counted. */
+static struct segment *
+take_first(struct partition *p, int64_t wall_ms, bool by_time, int64_t total, const char **ret_reason)
+{
+	for (;;) {
+		struct segment *g = NULL, *bare = NULL;
+		lock_take(&p->lock);
+		/* Of a full disk, too: it is what makes room there. */
+		bool may = (p->state == LOG_ONLINE || p->state == LOG_FULL) && p->configured;
+		if (may && !list_empty(&p->segments))
+			g = CONTAINER_OF(p->segments.next, struct segment, hook);
+		*ret_reason = g == NULL ? NULL : may_go(p, g, wall_ms, by_time, total);
+		if (*ret_reason == NULL) {
+			lock_drop(&p->lock);
+			return NULL;
+		}
+		if (g->hook.next == &p->segments)
+			partition_add_segment(p, p->end.offset);
+		struct segment *next = CONTAINER_OF(g->hook.next, struct segment, hook);
+		if (next->on_disk)
+			take_out(p, g, next);
+		else
+			bare = segment_get(next);
+		lock_drop(&p->lock);
+		if (bare == NULL)
+			return g;
+		int err = keep_offset(p, bare);
+		segment_put(bare);
+		if (err != 0) {
+			ev_err(&p->ev, "cannot begin a file, so none is deleted: %s", err_text(err));
+			return NULL;
+		}
+	}
 }
 
 static int
@@ -111,27 +148,6 @@ bury_file(struct partition *p, const struct segment *g, const char *suffix, uint
 	}
 	mem_free(from);
 	return err;
-}
-
-/* The last file of a log tells where it goes on: an empty active segment gets one
- * before the others go, or a crash would begin again at offset 0. */
-static void
-keep_offset(struct partition *p)
-{
-	int fd;
-	lock_take(&p->lock);
-	struct segment *g = segment_get(partition_active(p));
-	bool wanted = g->size == 0 && !g->on_disk;
-	lock_drop(&p->lock);
-	if (wanted && fs_open(g->path, O_WRONLY | O_CREAT, &fd) == 0) {
-		fs_close(&fd);
-		bool lasting = fs_sync_dir(p->dir) == 0;
-		lock_take(&p->lock);
-		g->on_disk = true;
-		g->dir_synced = lasting;
-		lock_drop(&p->lock);
-	}
-	segment_put(g);
 }
 
 int
@@ -159,7 +175,6 @@ partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 	lock_take(&p->io);
 	while (err == 0 && (look_at_file(p), (g = take_first(p, wall_ms, by_time, total, &reason)) != NULL)) {
 		ev_info(&p->ev, "offsets %" PRId64 " to %" PRId64 " go: %s", g->base, g->end - 1, reason);
-		keep_offset(p);
 		err = partition_bury_segment(p, g);
 		if (err != 0)
 			ev_warn(&p->ev, "%s is back after a restart: %s", g->path, err_text(err));

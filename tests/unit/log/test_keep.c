@@ -203,6 +203,47 @@ every_failing_call_is_survived(void **state)
 		n++;
 }
 
+/* Retention of everything, the active segment, too; then the broker dies. */
+static bool
+fail_retention_at(long n)
+{
+	struct fixture f;
+	struct log_ends e;
+	char command[200];
+	struct partition *p = filled(&f);
+	lock_take(&p->lock);
+	p->config.cleanup = LOG_CLEANUP_DELETE;
+	p->config.retention_bytes = 0;
+	lock_drop(&p->lock);
+	hook_set(0, n, ERR_IO, NULL, NULL);
+	(void)partition_retain(p, WALL, true);
+	hook.on = false;
+	bool reached = hook.n >= n;
+	snprintf(command, sizeof(command), "cp -r %s %s-copy", f.dir, f.dir);
+	assert_int_equal(system(command), 0);
+	partition_put(&p);
+	store_close(&f.store);
+	fs_rmtree(f.dir);
+	snprintf(command, sizeof(command), "%s-copy", f.dir);
+	assert_ok(fs_rename(command, f.dir));
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_ONLINE);
+	assert_int_equal(e.end, 160);
+	partition_put(&p);
+	fixture_free(&f);
+	return reached;
+}
+
+static void
+a_failing_retention_keeps_the_offsets(void **state)
+{
+	(void)state;
+	for (long n = 1; fail_retention_at(n);)
+		n++;
+}
+
 struct copying {
 	const char *from;
 	char to[80];
@@ -524,6 +565,7 @@ a_deleted_topic_leaves_the_next_one_alone(void **state)
 }
 
 TEST_MAIN(T(every_failing_call_is_survived),
+    T(a_failing_retention_keeps_the_offsets),
     T(death_at_every_call_loses_nothing),
     T(a_compaction_stops),
     T(a_rebuild_stops),
