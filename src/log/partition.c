@@ -522,6 +522,8 @@ cut_segments(struct partition *p)
 			g->synced = g->size;
 		excess = 0;
 	}
+	if (!list_empty(&p->segments))
+		partition_active(p)->sealed = false;	/* it may have been closed before */
 }
 
 void

@@ -21,6 +21,7 @@ struct saving {
 	struct index_at *ats;
 	struct index_time *times;
 	size_t ats_n, times_n, keep;
+	uint32_t generation;
 	bool closed;
 };
 
@@ -36,7 +37,7 @@ saving_take(struct partition *p, struct segment *g, struct saving *s)
 	if (ats == 0 && times == 0 && !(closed && !g->sealed))
 		return false;
 	*s = (struct saving){ segment_get(g), NULL, NULL, ats, times,
-		x->file_ats + x->ats_saved, closed };
+		x->file_ats + x->ats_saved, p->generation, closed };
 	if (ats > 0)
 		s->ats = mem_dup(x->ats + x->ats_saved, ats * sizeof(*s->ats));
 	if (times > 0)
@@ -56,17 +57,18 @@ saving_write(const struct saving *s)
 	return err;
 }
 
-/* Locked. */
+/* Locked. After a cut other entries may stand where those stood, and the segment be open again: what
+ * was written is written over by the next saving. */
 static void
-saving_done(struct saving *s, int err)
+saving_done(const struct partition *p, struct saving *s, int err)
 {
 	struct segment *g = s->segment;
 	struct indexes *x = &g->indexes;
+	if (p->generation != s->generation)
+		return;
 	if (err == 0) {
-		/* A cut may have taken entries away meanwhile. */
-		x->ats_saved = x->ats_saved + s->ats_n < x->ats_n ? x->ats_saved + s->ats_n : x->ats_n;
-		x->times_saved = x->times_saved + s->times_n < x->times_n ?
-		    x->times_saved + s->times_n : x->times_n;
+		x->ats_saved += s->ats_n;
+		x->times_saved += s->times_n;
 	}
 	if (s->closed) {
 		size_t count = x->file_ats + x->ats_saved;
@@ -96,7 +98,7 @@ partition_save_indexes(struct partition *p, bool all)
 			break;
 		err = saving_write(&s);
 		lock_take(&p->lock);
-		saving_done(&s, err);
+		saving_done(p, &s, err);
 		lock_drop(&p->lock);
 		mem_free(s.ats);
 		mem_free(s.times);

@@ -407,6 +407,121 @@ a_rebuild_stops(void **state)
 	fixture_free(&f);
 }
 
+/* ---- a cut meanwhile ---- */
+
+static void
+append_one(struct partition *p, size_t n)
+{
+	struct append_result r;
+	static uint8_t b[900];
+	make_batch(b, n, 1, 1000, 0);
+	assert_ok(partition_append(p, &(struct append){ b, n, -1, NULL }, &r));
+}
+
+static void
+cut(struct partition *p)
+{
+	lock_take(&p->lock);
+	partition_cut(p, ERR_NOSPACE);
+	p->stale = false;
+	lock_drop(&p->lock);
+}
+
+/* What was to be saved is gone, and others stand in its place. */
+static void
+cut_now(void *arg)
+{
+	struct partition *p = arg;
+	cut(p);
+	for (int i = 0; i < 4; i++)
+		append_one(p, 200);
+}
+
+static void
+entries_lead_to_their_batches(struct partition *p, int64_t base, size_t want)
+{
+	char *path = segment_path(p->dir, base, "index"), *data, *log = segment_path(p->dir, base, "log");
+	uint8_t head[HEAD_BYTES];
+	size_t n;
+	int fd;
+	assert_ok(fs_slurp(path, 1 << 20, &data, &n));
+	assert_ok(fs_open(log, O_RDONLY, &fd));
+	assert_int_equal(n, want * 8);
+	for (size_t i = 0; i < n; i += 8) {
+		const uint8_t *entry = (const uint8_t *)data + i;
+		assert_ok(fs_pread(fd, head, sizeof(head), (int64_t)head_be(entry + 4, 4)));
+		assert_int_equal(head_end(head) - 1 - base, head_be(entry, 4));
+	}
+	fs_close(&fd);
+	mem_free(data);
+	mem_free(path);
+	mem_free(log);
+}
+
+static struct partition *
+ready_to_cut(struct fixture *f)
+{
+	struct append_result r;
+	uint8_t b[900];
+	fixture_make(f);
+	f->config.no_background = true;
+	f->topic.flush = LOG_FLUSH_OS;
+	f->topic.segment_bytes = 3000;
+	f->topic.index_interval_bytes = 0;
+	fixture_open(f);
+	struct partition *p = fixture_partition(f, 0);
+	make_batch(b, sizeof(b), 1, 1000, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	return p;
+}
+
+static void
+a_cut_while_indexes_are_saved(void **state)
+{
+	struct fixture f;
+	(void)state;
+	struct partition *p = ready_to_cut(&f);
+	lock_take(&p->io);	/* nothing of it is written, so nothing durable */
+	for (int i = 0; i < 4; i++)
+		append_one(p, 300);
+	hook_set(1u << CALL_WRITE, 1, 0, cut_now, p);
+	partition_save_indexes(p, true);
+	hook.on = false;
+	assert_true(hook.n >= 1);
+	lock_drop(&p->io);
+	assert_ok(store_checkpoint(f.store));
+	entries_lead_to_their_batches(p, 0, 4);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+/* A closed segment that is the last one again goes on, and so do its indexes. */
+static void
+a_cut_opens_a_segment_again(void **state)
+{
+	struct fixture f;
+	(void)state;
+	struct partition *p = ready_to_cut(&f);
+	append_one(p, 900);
+	append_one(p, 900);
+	assert_ok(partition_write_out(p, true));
+	lock_take(&p->io);
+	append_one(p, 900);	/* in the next one */
+	partition_save_indexes(p, false);
+	lock_take(&p->lock);
+	assert_true(CONTAINER_OF(p->segments.next, struct segment, hook)->sealed);
+	lock_drop(&p->lock);
+	cut(p);
+	lock_drop(&p->io);
+	append_one(p, 200);	/* fits, and so does the next one, which has an entry */
+	append_one(p, 90);
+	append_one(p, 900);
+	assert_ok(store_checkpoint(f.store));
+	entries_lead_to_their_batches(p, 0, 3);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
 /* ---- deleted meanwhile, and made again under the same name ---- */
 
 struct anew {
@@ -564,9 +679,6 @@ a_deleted_topic_leaves_the_next_one_alone(void **state)
 	}
 }
 
-TEST_MAIN(T(every_failing_call_is_survived),
-    T(a_failing_retention_keeps_the_offsets),
-    T(death_at_every_call_loses_nothing),
-    T(a_compaction_stops),
-    T(a_rebuild_stops),
-    T(a_deleted_topic_leaves_the_next_one_alone))
+TEST_MAIN(T(a_cut_while_indexes_are_saved), T(a_cut_opens_a_segment_again), T(a_failing_retention_keeps_the_offsets),
+    T(every_failing_call_is_survived), T(death_at_every_call_loses_nothing), T(a_compaction_stops),
+    T(a_rebuild_stops), T(a_deleted_topic_leaves_the_next_one_alone))
