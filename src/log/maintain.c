@@ -101,21 +101,32 @@ store_stops(struct store *s)
 	return atomic_load_explicit(&s->maintain_stop, memory_order_relaxed);
 }
 
+static void
+expire_producers(struct partition *p, int64_t wall_ms, uint64_t mono_ns)
+{
+	struct store *s = p->store;
+	int64_t expiry = s->config.producer_expiry_ms;
+	uint64_t silence = (uint64_t)(expiry < HOUR_MS ? expiry : HOUR_MS) * NS_PER_MS;
+	for (bool more = true; more && !store_stops(s);) {
+		lock_take(&p->lock);
+		more = producers_expire(p->producers, wall_ms - expiry,
+		    mono_ns > silence ? mono_ns - silence : 0);
+		lock_drop(&p->lock);
+	}
+}
+
 void
 store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 {
 	size_t n;
 	bool by_time = clock_is_steady(s, wall_ms, mono_ns);
-	int64_t expiry = s->config.producer_expiry_ms;
-	uint64_t silence = (uint64_t)(expiry < HOUR_MS ? expiry : HOUR_MS) * NS_PER_MS;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n && !store_stops(s); i++) {
 		partition_retain(v[i], wall_ms, by_time);
+		if (by_time)
+			expire_producers(v[i], wall_ms, mono_ns);
 		lock_take(&v[i]->lock);
 		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;
-		if (by_time)
-			producers_expire(v[i]->producers, wall_ms - expiry,
-			    mono_ns > silence ? mono_ns - silence : 0);
 		lock_drop(&v[i]->lock);
 		if (compacts && by_time)	/* marks of deleted keys go by the clock */
 			partition_compact(v[i], wall_ms, COMPACT_MAP_BYTES);

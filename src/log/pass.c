@@ -209,6 +209,7 @@ partition_checkpoint(struct partition *p, bool lasting)
 	struct log_point old = p->point, pt = point_now(p, &saving, &generation);
 	bool journaled = p->mode == MODE_JOURNAL;
 	lock_drop(&p->lock);
+	sequence_save_collect(p, &saving);
 	if (journaled && p->store->threads)	/* segments are not written ahead of it */
 		wait_durable(p, pt.offset);
 	int err = partition_flush(p);

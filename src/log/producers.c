@@ -21,6 +21,7 @@
 #define SNAPSHOT_HEAD	10u		/* version, CRC, count */
 #define SNAPSHOT_CRC_FROM 6u
 #define SNAPSHOT_ENTRY	46u
+#define SNAPSHOT_MAX	(UINT64_C(1) << 30)
 
 struct sent {
 	int32_t first, last;		/* sequences */
@@ -32,6 +33,7 @@ struct producer {
 	struct list hook;
 	uint8_t key[8];
 	int16_t epoch;
+	uint32_t saved;			/* in which saving it is, or need not be */
 	uint64_t seen_ns;
 	unsigned n, next;		/* ring */
 	struct sent sent[KEPT];
@@ -41,6 +43,9 @@ struct producers {
 	struct map *by_id;
 	struct list by_age;		/* the one that was silent for longest comes first */
 	struct producers_budget *budget;
+	struct list *looking;		/* where an expiry goes on; NULL: at the first */
+	struct producers_saving *saving;
+	uint32_t savings;
 };
 
 struct producers *
@@ -59,11 +64,38 @@ key_of(const uint8_t *id)
 	return NAME(0, ((struct str){ (const char *)id, 8 }));
 }
 
+static void put_producer(const struct producers_saving *s, const struct producer *one, struct buf *out, int *err);
+
+/* It leaves its place in the list, where others may be on their way. */
+static void
+leave(struct producers *ps, struct producer *one)
+{
+	if (ps->looking == &one->hook)
+		ps->looking = one->hook.next;
+	if (ps->saving != NULL && ps->saving->at == &one->hook)
+		ps->saving->at = one->hook.next;
+	list_del(&one->hook);
+}
+
+/* It changes, or goes: a saving that has not come to it counts it no more. */
+static void
+leave_saving(struct producers *ps, struct producer *one, bool goes)
+{
+	struct producers_saving *s = ps->saving;
+	if (s == NULL || one->saved == ps->savings)
+		return;
+	if (!goes)
+		put_producer(s, one, &s->late, &s->err);
+	one->saved = ps->savings;
+	s->left--;
+}
+
 static void
 forget(struct producers *ps, struct producer *one)
 {
 	map_del(ps->by_id, key_of(one->key));
-	list_del(&one->hook);
+	leave_saving(ps, one, true);
+	leave(ps, one);
 	mem_free(one);
 	if (ps->budget != NULL)
 		atomic_fetch_sub_explicit(&ps->budget->n, 1, memory_order_relaxed);
@@ -75,6 +107,7 @@ producers_destroy(struct producers **pps)
 	struct producers *ps = *pps;
 	if (ps == NULL)
 		return;
+	ps->saving = NULL;	/* it looks at the generation before it comes back */
 	LIST_FOREACH(h, &ps->by_age)
 		forget(ps, CONTAINER_OF(h, struct producer, hook));
 	map_destroy(&ps->by_id);
@@ -159,6 +192,7 @@ add(struct producers *ps, const uint8_t *id)
 	struct producer *one = MEM_NEW(struct producer);
 	list_init(&one->hook);
 	memcpy(one->key, id, 8);
+	one->saved = ps->savings;
 	map_put(ps->by_id, key_of(one->key), one);
 	if (b != NULL)
 		atomic_fetch_add_explicit(&b->n, 1, memory_order_relaxed);
@@ -172,7 +206,8 @@ remember(struct producers *ps, const uint8_t *id, int16_t epoch, const struct se
 	struct producer *one = map_get(ps->by_id, key_of(id));
 	if (one == NULL)
 		one = add(ps, id);
-	list_del(&one->hook);
+	leave_saving(ps, one, false);
+	leave(ps, one);
 	list_add(&ps->by_age, &one->hook);
 	if (one->epoch != epoch)
 		one->n = one->next = 0;
@@ -195,14 +230,26 @@ producers_note(struct producers *ps, const uint8_t *head, uint64_t now_ns)
 	remember(ps, head + 43, head_producer_epoch(head), &s, now_ns);
 }
 
-void
+bool
 producers_expire(struct producers *ps, int64_t before_ms, uint64_t before_ns)
 {
-	LIST_FOREACH(h, &ps->by_age) {
-		struct producer *one = CONTAINER_OF(h, struct producer, hook);
-		if (newest(one)->time < before_ms && one->seen_ns < before_ns)
+	unsigned n = 0;
+	if (ps->looking == NULL)
+		ps->looking = ps->by_age.next;
+	while (ps->looking != &ps->by_age && n++ < PRODUCERS_STEP) {
+		struct producer *one = CONTAINER_OF(ps->looking, struct producer, hook);
+		if (one->seen_ns >= before_ns) {
+			ps->looking = &ps->by_age;	/* and those behind it were seen later */
+			break;
+		}
+		ps->looking = one->hook.next;
+		if (newest(one)->time < before_ms)
 			forget(ps, one);
 	}
+	bool more = ps->looking != &ps->by_age;
+	if (!more)
+		ps->looking = NULL;
+	return more;
 }
 
 int64_t
@@ -234,25 +281,101 @@ put_entry(uint8_t *p, const struct producer *one, const struct sent *s)
 	head_put(p + 38, UINT64_MAX, 8);	/* no open transaction */
 }
 
-void
-producers_encode(const struct producers *ps, uint64_t since_ns, struct buf *out)
+static void
+put_producer(const struct producers_saving *s, const struct producer *one, struct buf *out, int *err)
 {
-	size_t start = out->n, n = 0;
-	uint8_t entry[SNAPSHOT_ENTRY], head[SNAPSHOT_HEAD] = { 0, 1 };
-	if (buf_add(out, head, sizeof(head)) != 0)
-		return;
-	for (const struct list *h = ps->by_age.next; h != &ps->by_age; h = h->next) {
-		const struct producer *one = CONTAINER_OF(h, struct producer, hook);
-		/* The last one comes last: of equal ids it is the one that Kafka would keep. */
-		for (unsigned i = one->seen_ns >= since_ns ? one->n : 1; i > 0; i--, n++) {
-			put_entry(entry, one, &one->sent[(one->next + KEPT - i) % KEPT]);
-			if (buf_add(out, entry, sizeof(entry)) != 0)
-				return;
-		}
+	uint8_t entry[SNAPSHOT_ENTRY];
+	/* The last one comes last: of equal ids it is the one that Kafka would keep. */
+	for (unsigned i = one->seen_ns >= s->since_ns ? one->n : 1; i > 0 && *err == 0; i--) {
+		put_entry(entry, one, &one->sent[(one->next + KEPT - i) % KEPT]);
+		*err = buf_add(out, entry, sizeof(entry));
 	}
-	uint8_t *p = out->p + start;
-	head_put(p + 6, n, 4);
-	head_put(p + 2, crc32c(0, p + SNAPSHOT_CRC_FROM, out->n - start - SNAPSHOT_CRC_FROM), 4);
+}
+
+void
+producers_save_begin(struct producers *ps, uint64_t since_ns, struct producers_saving *s)
+{
+	static const uint8_t head[SNAPSHOT_HEAD] = { 0, 1 };
+	*s = (struct producers_saving){ .since_ns = since_ns, .at = ps->by_age.next,
+		.left = map_count(ps->by_id) };
+	buf_init(&s->out, SNAPSHOT_MAX);
+	buf_init(&s->late, SNAPSHOT_MAX);
+	s->err = buf_add(&s->out, head, sizeof(head));
+	s->taken = mem_alloc((s->left < PRODUCERS_STEP ? s->left + 1 : PRODUCERS_STEP) * sizeof(*s->taken));
+	ps->saving = s;
+	ps->savings++;
+}
+
+bool
+producers_save_take(struct producers *ps, struct producers_saving *s)
+{
+	s->taken_n = 0;
+	if (ps->saving != s)
+		return false;
+	for (unsigned n = 0; s->left > 0 && n < PRODUCERS_STEP; n++) {
+		struct producer *one = CONTAINER_OF(s->at, struct producer, hook);
+		s->at = one->hook.next;
+		if (one->saved == ps->savings)
+			continue;
+		one->saved = ps->savings;
+		s->left--;
+		s->taken[s->taken_n++] = *one;
+	}
+	if (s->left == 0)
+		ps->saving = NULL;
+	return s->left > 0;
+}
+
+void
+producers_save_stop(struct producers *ps)
+{
+	ps->saving = NULL;
+}
+
+void
+producers_save_put(struct producers_saving *s)
+{
+	for (size_t i = 0; i < s->taken_n; i++)
+		put_producer(s, &s->taken[i], &s->out, &s->err);
+	s->taken_n = 0;
+}
+
+int
+producers_save_finish(struct producers_saving *s)
+{
+	if (s->err == 0)
+		s->err = buf_add(&s->out, s->late.p == NULL ? (const uint8_t *)"" : s->late.p, s->late.n);
+	if (s->err != 0)
+		return s->err;
+	uint8_t *p = s->out.p;
+	head_put(p + 6, (s->out.n - SNAPSHOT_HEAD) / SNAPSHOT_ENTRY, 4);
+	head_put(p + 2, crc32c(0, p + SNAPSHOT_CRC_FROM, s->out.n - SNAPSHOT_CRC_FROM), 4);
+	return 0;
+}
+
+void
+producers_save_free(struct producers_saving *s)
+{
+	mem_free(s->taken);
+	s->taken = NULL;
+	buf_free(&s->out);
+	buf_free(&s->late);
+}
+
+int
+producers_encode(struct producers *ps, uint64_t since_ns, struct buf *out)
+{
+	struct producers_saving s;
+	producers_save_begin(ps, since_ns, &s);
+	for (bool more = true; more;) {
+		more = producers_save_take(ps, &s);
+		producers_save_put(&s);
+	}
+	int err = producers_save_finish(&s);
+	if (err == 0)
+		err = buf_add(out, s.out.p, s.out.n);
+	producers_save_free(&s);
+	return err;
 }
 
 int

@@ -20,6 +20,7 @@
 #include "log/read.h"
 
 #define SNAPSHOT_MAX (UINT64_C(1) << 30)
+#define EPOCHS_MAX (UINT64_C(16) << 20)
 #define RESEND_NS (300 * NS_PER_SEC)	/* more than clients try for by default */
 
 void
@@ -88,7 +89,7 @@ read_epochs(const struct partition *p, struct epochs *ret)
 {
 	char *path = epochs_path(p), *text;
 	size_t n;
-	int err = fs_slurp(path, 16 << 20, &text, &n);
+	int err = fs_slurp(path, EPOCHS_MAX, &text, &n);
 	if (err == 0) {
 		err = epochs_decode(ret, (struct str){ text, n });
 		mem_free(text);
@@ -139,21 +140,33 @@ void
 sequence_save_begin(struct partition *p, struct sequence_saving *s)
 {
 	uint64_t now = clock_mono_ns();
-	buf_init(&s->snapshot, SNAPSHOT_MAX);
-	buf_init(&s->epochs, SNAPSHOT_MAX);
-	s->with_snapshot = producers_count(p->producers) > 0;
-	s->with_epochs = p->epochs.dirty;
+	*s = (struct sequence_saving){ .generation = p->generation,
+		.with_snapshot = producers_count(p->producers) > 0, .with_epochs = p->epochs.dirty };
 	if (s->with_snapshot)
-		producers_encode(p->producers, now > RESEND_NS ? now - RESEND_NS : 0, &s->snapshot);
+		producers_save_begin(p->producers, now > RESEND_NS ? now - RESEND_NS : 0, &s->producers);
+	buf_init(&s->epochs, EPOCHS_MAX);
 	if (s->with_epochs)
 		epochs_encode(&p->epochs, &s->epochs);
 	p->epochs.dirty = false;
 }
 
 void
+sequence_save_collect(struct partition *p, struct sequence_saving *s)
+{
+	for (bool more = s->with_snapshot; more;) {
+		lock_take(&p->lock);
+		if (p->generation != s->generation)
+			producers_save_stop(p->producers);
+		more = producers_save_take(p->producers, &s->producers);
+		lock_drop(&p->lock);
+		producers_save_put(&s->producers);
+	}
+}
+
+void
 sequence_save_drop(struct sequence_saving *s)
 {
-	buf_free(&s->snapshot);
+	producers_save_free(&s->producers);
 	buf_free(&s->epochs);
 }
 
@@ -162,10 +175,10 @@ sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offs
     bool lasting)
 {
 	int (*replace)(const char *, const void *, size_t) = lasting ? fs_replace : fs_replace_lazy;
-	int err = 0;
-	if (s->with_snapshot) {
+	int err = s->with_snapshot ? producers_save_finish(&s->producers) : 0;
+	if (err == 0 && s->with_snapshot) {
 		char *path = segment_path(p->dir, offset, "snapshot");
-		err = replace(path, s->snapshot.p, s->snapshot.n);
+		err = replace(path, s->producers.out.p, s->producers.out.n);
 		mem_free(path);
 	}
 	if (err == 0 && s->with_epochs) {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "log/partition.h"
+#include "log/producers.h"
 
 /* What a partition derives from its batches: the producers' sequences and the
  * leader epochs. All with the partition's lock held, unless it says otherwise. */
@@ -38,12 +39,17 @@ void sequence_swap(struct partition *p, struct partition *fresh);
  * there as the row says; then everything is as of an empty log. */
 bool sequence_load(struct partition *p, const struct ckpt_row *row);
 
-/* A copy of the state for a checkpoint at p->end. */
+/* The state for a checkpoint at p->end, as of the begin. */
 struct sequence_saving {
-	struct buf snapshot, epochs;
+	struct producers_saving producers;
+	struct buf epochs;
+	uint32_t generation;
 	bool with_snapshot, with_epochs;
 };
 void sequence_save_begin(struct partition *p, struct sequence_saving *s);
+/* Must follow; no lock held: takes it for a moment at a time, for there may be many producers. Stops
+ * where the log has been cut since; then there is no checkpoint either. */
+void sequence_save_collect(struct partition *p, struct sequence_saving *s);
 /* Writes it; no lock held. Frees s. lasting: durable when it returns, else after the
  * next fs_sync_all(). */
 int sequence_save_write(struct partition *p, struct sequence_saving *s, int64_t offset,

@@ -294,6 +294,85 @@ snapshots_keep_what_may_come_again(void **state)
 	producers_destroy(&again);
 }
 
+/* Whether two sets say the same of each producer that one knows. */
+static void
+same_state(const struct producers *a, const struct producers *b, int ids)
+{
+	assert_int_equal(producers_count(a), producers_count(b));
+	for (int id = 0; id < ids; id++)
+		for (int16_t epoch = 0; epoch < 3; epoch++)
+			for (int sequence = 0; sequence < 12; sequence++) {
+				int64_t base[2];
+				struct head h = from(id, epoch, sequence, 1, 0);
+				assert_int_equal(judge(a, h, &base[0]), judge(b, h, &base[1]));
+				assert_int_equal(base[0], base[1]);
+			}
+}
+
+/* A snapshot that is made in steps is that of its beginning, whatever comes between them: batches of those
+ * that are in it and those that are not, new epochs, new producers, producers that are forgotten. */
+static void
+snapshots_are_of_one_moment(void **state)
+{
+	(void)state;
+	enum { IDS = 3 * PRODUCERS_STEP };
+	struct producers *ps = producers_create(NULL), *now = producers_create(NULL), *then = producers_create(NULL);
+	struct producers_saving s;
+	struct buf whole;
+	int64_t offset = 0;
+	uint64_t seed = 88172645463325252u;
+	int next[IDS + 100] = { 0 }, epoch[IDS + 100] = { 0 }, steps = 0;
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < IDS; i++) {
+			int id = i * 7 % IDS;
+			producers_note(ps, from(id, 0, next[id]++, 1, offset).b, (uint64_t)offset);
+			offset++;
+		}
+	buf_init(&whole, 1 << 24);
+	assert_ok(producers_encode(ps, 0, &whole));
+	producers_save_begin(ps, 0, &s);
+	for (bool more = true; more; steps++) {
+		more = producers_save_take(ps, &s);
+		assert_true(s.taken_n <= PRODUCERS_STEP);
+		for (int i = 0; i < 200; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			int id = (int)((seed >> 33) % (IDS + 100));
+			if ((seed >> 20) % 8 == 0) {
+				epoch[id]++;
+				next[id] = 0;
+			}
+			producers_note(ps, from(id, (int16_t)epoch[id], next[id]++, 1, offset).b, (uint64_t)offset);
+			offset++;
+		}
+		producers_save_put(&s);
+	}
+	assert_true(steps >= 3);
+	assert_ok(producers_save_finish(&s));
+	assert_int_equal(s.out.n, whole.n);
+	assert_ok(producers_decode(now, s.out.p, s.out.n, 1));
+	assert_ok(producers_decode(then, whole.p, whole.n, 1));
+	same_state(now, then, IDS + 100);
+	producers_save_free(&s);
+	/* It may be given up, or its set go, at any step. */
+	producers_save_begin(ps, 0, &s);
+	assert_true(producers_save_take(ps, &s));
+	producers_save_stop(ps);
+	producers_note(ps, from(5, 9, 0, 1, offset++).b, 1);
+	assert_false(producers_save_take(ps, &s));
+	producers_save_free(&s);
+	producers_save_begin(ps, 0, &s);
+	assert_true(producers_save_take(ps, &s));
+	while (producers_expire(ps, INT64_MAX, UINT64_MAX))
+		;
+	assert_int_equal(producers_count(ps), 0);
+	assert_false(producers_save_take(ps, &s));
+	producers_save_free(&s);
+	buf_free(&whole);
+	producers_destroy(&ps);
+	producers_destroy(&now);
+	producers_destroy(&then);
+}
+
 /* Times are the client's own: one with old ones stays while it is heard of. */
 static void
 producers_expire_when_silent(void **state)
@@ -352,6 +431,6 @@ producers_are_bounded(void **state)
 	buf_free(&out);
 }
 
-TEST_MAIN(T(producers_are_bounded), T(producers_expire_when_silent), T(snapshots_keep_what_may_come_again), T(five_batches_are_remembered), T(sequences_wrap), T(snapshots_keep_the_newest),
+TEST_MAIN(T(producers_are_bounded), T(snapshots_are_of_one_moment), T(producers_expire_when_silent), T(snapshots_keep_what_may_come_again), T(five_batches_are_remembered), T(sequences_wrap), T(snapshots_keep_the_newest),
     T(epochs_answer_where_they_end), T(checkpoints_are_whole_or_nothing),
     T(indexes_lead_before_the_batch), T(names_of_segments), T(states_move_by_the_table))
