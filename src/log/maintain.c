@@ -115,23 +115,41 @@ expire_producers(struct partition *p, int64_t wall_ms, uint64_t mono_ns)
 	}
 }
 
+/* Whether there is progress to be kept. */
+static bool
+compact(struct partition *p, int64_t wall_ms)
+{
+	lock_take(&p->lock);
+	bool compacts = (p->config.cleanup & LOG_CLEANUP_COMPACT) != 0;
+	int64_t before = p->clean_offset;
+	lock_drop(&p->lock);
+	if (!compacts)
+		return false;
+	partition_compact(p, wall_ms, COMPACT_MAP_BYTES);
+	lock_take(&p->lock);
+	bool moved = p->clean_offset != before;
+	lock_drop(&p->lock);
+	return moved;
+}
+
 void
 store_maintain(struct store *s, int64_t wall_ms, uint64_t mono_ns)
 {
 	size_t n;
-	bool by_time = clock_is_steady(s, wall_ms, mono_ns);
+	bool by_time = clock_is_steady(s, wall_ms, mono_ns), moved = false;
 	struct partition **v = store_collect(s, &n);
+	/* Retention makes room, and is quick: it waits for no compaction. */
 	for (size_t i = 0; i < n && !store_stops(s); i++) {
 		partition_retain(v[i], wall_ms, by_time);
 		if (by_time)
 			expire_producers(v[i], wall_ms, mono_ns);
-		lock_take(&v[i]->lock);
-		bool compacts = (v[i]->config.cleanup & LOG_CLEANUP_COMPACT) != 0;
-		lock_drop(&v[i]->lock);
-		if (compacts && by_time)	/* marks of deleted keys go by the clock */
-			partition_compact(v[i], wall_ms, COMPACT_MAP_BYTES);
 	}
+	for (size_t i = 0; i < n && by_time && !store_stops(s); i++)	/* marks of deleted keys go by the clock */
+		moved = compact(v[i], wall_ms) || moved;
 	store_release(v, n);
+	/* What is clean is not read again after a crash either; a stop writes it by itself. */
+	if (moved && !store_stops(s))
+		(void)store_write_checkpoint(s);
 	remove_dead(s, mono_ns);
 }
 
