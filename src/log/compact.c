@@ -88,22 +88,43 @@ round_collect(struct round *r)
 	lock_drop(&p->lock);
 }
 
+/* The time of the first batch of the oldest segment that was not cleaned, as Kafka has it: the promise of
+ * max.compaction.lag.ms is to the records that have waited for longest. INT64_MAX: none has a time. */
+static int64_t
+oldest_dirty(const struct round *r)
+{
+	uint8_t head[HEAD_BYTES];
+	int64_t oldest = INT64_MAX;
+	int fd;
+	for (size_t i = r->dirty; i < r->n; i++) {
+		int64_t time = r->v[i]->first_time;
+		/* Not known of those that were closed before the start. */
+		if (time < 0 && r->v[i]->size > 0 && fs_open(r->v[i]->path, O_RDONLY, &fd) == 0) {
+			if (fs_pread(fd, head, sizeof(head), 0) == 0)
+				time = head_max_time(head);
+			fs_close(&fd);
+		}
+		if (time >= 0 && time < oldest)
+			oldest = time;
+	}
+	return oldest;
+}
+
 static bool
 round_wanted(const struct round *r)
 {
-	int64_t total = 0, dirty = 0, oldest = INT64_MAX;
+	int64_t total = 0, dirty = 0;
 	for (size_t i = 0; i < r->n; i++) {
 		total += r->v[i]->size;
-		if (i < r->dirty)
-			continue;
-		dirty += r->v[i]->size;
-		if (r->v[i]->max_time >= 0 && r->v[i]->max_time < oldest)
-			oldest = r->v[i]->max_time;
+		dirty += i < r->dirty ? 0 : r->v[i]->size;
 	}
 	if (dirty == 0)
 		return false;
-	if (oldest < r->wall_ms && r->wall_ms - oldest > r->config.max_compaction_lag_ms)
-		return true;
+	if (r->config.max_compaction_lag_ms < INT64_MAX) {
+		int64_t oldest = oldest_dirty(r);
+		if (oldest < r->wall_ms && r->wall_ms - oldest > r->config.max_compaction_lag_ms)
+			return true;
+	}
 	return (double)dirty >= r->config.min_cleanable_dirty_ratio * (double)total;
 }
 
@@ -114,6 +135,14 @@ round_free(struct round *r)
 		segment_put(r->v[i]);
 	mem_free(r->v);
 	keymap_destroy(&r->keys);
+}
+
+/* The next batch, or ERR_CLOSED where the broker stops. */
+static int
+next_batch(const struct round *r, struct scan *s, const uint8_t **ret_batch)
+{
+	int64_t at;
+	return store_stops(r->p->store) ? ERR_CLOSED : scan_next(s, ret_batch, &at);
 }
 
 /* ---- the map ---- */
@@ -137,14 +166,6 @@ map_batch(struct round *round, const uint8_t *b)
 	batch_iter_end(&it);
 	return 0;
 }
-/* The next batch, or ERR_CLOSED where the broker stops. */
-static int
-next_batch(const struct round *r, struct scan *s, const uint8_t **ret_batch)
-{
-	int64_t at;
-	return store_stops(r->p->store) ? ERR_CLOSED : scan_next(s, ret_batch, &at);
-}
-
 
 static int
 map_segment(struct round *r, struct segment *g)
@@ -298,6 +319,8 @@ exchange(struct segment *fresh, struct segment **old, size_t n)
 	}
 }
 
+/* ERR_CLOSED: the partition is gone, and its directory may be that of another one by now. ERR_AGAIN:
+ * after a cut, or a recovery by hand, the segments are others. Under io it stays what it is. */
 static int
 round_holds(const struct round *r)
 {
@@ -351,8 +374,6 @@ exchanged(struct round *r, struct output *o, struct segment **old, size_t n, int
 		partition_fail(p, LOG_OFFLINE, ERR_IO);
 	} else {
 		exchange(o->segment, old, n);
-/* ERR_CLOSED: the partition is gone, and its directory may be that of another one by now. ERR_AGAIN:
- * after a cut, or a recovery by hand, the segments are others. Under io it stays what it is. */
 		int64_t clean = o->segment->end < r->to ? o->segment->end : r->to;
 		if (p->clean_offset < clean)
 			p->clean_offset = clean;

@@ -364,6 +364,43 @@ a_crash_goes_on_behind_what_is_clean(void **state)
 	fixture_free(&f);
 }
 
+/* max.compaction.lag.ms counts from the first record that waits, also after a restart. */
+static void
+the_oldest_record_waits_no_longer_than_it_may(void **state)
+{
+	(void)state;
+	for (int restart = 0; restart < 2; restart++) {
+		struct fixture f;
+		struct append_result r;
+		uint8_t b[1024];
+		keyed_setup(&f);
+		f.topic.min_cleanable_dirty_ratio = 2;	/* never for the sake of room */
+		struct partition *p = fixture_partition(&f, 0);
+		for (int i = 0; i < 20; i++)
+			assert_ok(append_durable(p, b, two(b, 1, i, 10000 + 100 * i, BATCH_NONE, -1), &r));
+		assert_ok(store_checkpoint(f.store));
+		if (restart) {
+			partition_put(&p);
+			store_close(&f.store);
+			f.topic.max_compaction_lag_ms = INT64_MAX;
+			fixture_open(&f);
+			p = fixture_partition(&f, 0);
+		}
+		assert_ok(partition_compact(p, INT64_C(1) << 40, 1 << 20));
+		assert_int_equal(p->clean_offset, 0);
+		lock_take(&p->lock);
+		p->config.max_compaction_lag_ms = 5000;
+		lock_drop(&p->lock);
+		/* The first batch's greatest time is 10001. */
+		assert_ok(partition_compact(p, 15001, 1 << 20));
+		assert_int_equal(p->clean_offset, 0);
+		assert_ok(partition_compact(p, 15002, 1 << 20));
+		assert_true(p->clean_offset > 0);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
 /* Without the checkpoint a log is read from its beginning: slower, but nothing is lost, though
  * the ends of its segments were compacted away and their offsets do not join any more. */
 static void
@@ -406,5 +443,6 @@ a_lost_checkpoint_costs_time_only(void **state)
 
 TEST_MAIN(T(newest_values_stay), T(more_keys_than_the_map_holds), T(tombstones_may_stay_for_ever),
     T(a_lost_checkpoint_costs_time_only), T(a_crash_goes_on_behind_what_is_clean),
+    T(the_oldest_record_waits_no_longer_than_it_may),
     T(a_restart_goes_on_behind_what_is_clean), T(a_crash_before_the_checkpoint_is_written), T(tombstones_go_after_their_time), T(a_producers_last_batch_stays),
     T(an_interrupted_exchange_is_completed))
