@@ -94,31 +94,34 @@ see_greatest(const uint8_t *b, void *arg)
 	return 0;
 }
 
+/* Whether nobody has asked its index yet; now somebody does. */
+static bool
+to_learn(struct segment *g)
+{
+	bool yes = g->max_time < 0 && !g->learned;
+	g->learned = true;
+	return yes;
+}
+
 void
 partition_learn_times(struct partition *p)
 {
-	for (;;) {
-		struct segment *g = NULL;
-		int64_t time = -1, offset = -1;
+	size_t n;
+	lock_take(&p->lock);
+	struct segment **v = partition_pick(p, to_learn, &n);
+	lock_drop(&p->lock);
+	for (size_t i = 0; i < n; i++) {
+		int64_t time, offset;
+		segment_learn(v[i], &time, &offset);
 		lock_take(&p->lock);
-		for (struct list *h = p->segments.next; h != &p->segments && g == NULL; h = h->next) {
-			struct segment *one = CONTAINER_OF(h, struct segment, hook);
-			if (one->max_time < 0 && one->sealed && !one->learned)
-				g = segment_get(one);
+		if (time > v[i]->max_time && offset < v[i]->end) {
+			v[i]->max_time = time;
+			v[i]->max_time_offset = offset;
 		}
 		lock_drop(&p->lock);
-		if (g == NULL)
-			return;
-		segment_learn(g, &time, &offset);
-		lock_take(&p->lock);
-		g->learned = true;
-		if (time > g->max_time && offset < g->end) {
-			g->max_time = time;
-			g->max_time_offset = offset;
-		}
-		lock_drop(&p->lock);
-		segment_put(g);
+		segment_put(v[i]);
 	}
+	mem_free(v);
 }
 
 /* The offset from which on a batch can have the time: the first segment that may. */
