@@ -53,6 +53,14 @@ tenant_is_there(const struct request *rq)
 	return image_tenant(rq->image, request_tenant(rq)) != NULL;
 }
 
+/* A token without a frame of Kafka's (login.c) has no row: it is part of a login, which is
+ * nobody's yet. */
+static bool
+may_go_on(const struct request *rq)
+{
+	return rq->row == NULL || rq->row->phase != API_PHASE_READY || tenant_is_there(rq);
+}
+
 /* Which rows are legal in which phase of the connection. */
 static enum api_turn
 check_phase(struct request *rq)
@@ -211,7 +219,7 @@ dispatch_resume(struct request *rq)
 	rq->parked = rq->outlives = false;
 	rq->image = rcu_read(*rq->core->image);
 	enum api_turn turn = API_CLOSE;
-	if (rq->row->phase != API_PHASE_READY || tenant_is_there(rq))
+	if (may_go_on(rq))
 		turn = rq->resume(rq);
 	else if (rq->abandon != NULL)
 		rq->abandon(rq);

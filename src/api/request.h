@@ -30,7 +30,7 @@ struct request {
 	struct broker_core *core;	/* what all requests share */
 	struct loop *loop;
 	const struct image *image;	/* of this turn of the loop; anew at each resume */
-	const struct api_row *row;
+	const struct api_row *row;	/* NULL: a token without a frame of Kafka's, and no header */
 	struct wire_header header;	/* version, correlation id, client id */
 	struct arena *arena;		/* everything of this request lives here, itself too */
 	void *in, *out;

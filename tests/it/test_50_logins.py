@@ -185,6 +185,31 @@ def test_passwords(site, mechanism):
     refused(site.password(mechanism, user="nobody"))
 
 
+OLD = {"api_version_request": "false", "broker_version_fallback": "0.10.0"}		# clients of before SaslAuthenticate
+
+
+def old(conf):
+    return {**conf, **{k.replace("_", "."): v for k, v in OLD.items()}}
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"])
+def test_tokens_as_old_clients_send_them(site, mechanism):
+    """After SaslHandshake 0 they have a length in front of them and no header; who fails is hung up on, and no more."""
+    env = site.ticket() if mechanism == "GSSAPI" else None
+    good = site.tickets() if mechanism == "GSSAPI" else site.password(mechanism)
+    p = run("kcat", "-F", write(site, "old", old(good)), "-L", "-m", "10", env=env, check=False, timeout=30)
+    assert p.returncode == 0 and 'topic "t"' in p.stdout, p.stderr
+    if mechanism == "GSSAPI":
+        env = site.ticket("anna", "OTHER.TEST")
+        p = run("kcat", "-F", write(site, "old", old(good)), "-L", "-m", "3", env=env, check=False, timeout=30)
+        assert p.returncode != 0, p.stdout
+    else:
+        refused(old(site.password(mechanism, password="wrong")))
+    assert site.b.process.poll() is None
+    p = run("kcat", "-F", write(site, "new", site.password("SCRAM-SHA-256")), "-L", "-m", "10", check=False, timeout=30)
+    assert p.returncode == 0, p.stderr
+
+
 def test_a_mechanism_that_the_user_lacks(site):
     refused(site.password("PLAIN", "olaf"))
     refused(site.password("SCRAM-SHA-512", "olaf"))
