@@ -25,7 +25,7 @@ tests_unit_security_test_rx_LDADD = $(security_test_libs)
 tests_unit_security_test_mapping_SOURCES = tests/unit/security/test_mapping.c
 tests_unit_security_test_mapping_LDADD = $(security_test_libs)
 tests_unit_security_test_sasl_SOURCES = tests/unit/security/test_sasl.c \
-	tests/unit/security/sasl_fixture.h
+	tests/unit/security/sasl_between.h tests/unit/security/sasl_fixture.h
 tests_unit_security_test_sasl_LDADD = $(security_test_libs)
 tests_unit_security_test_interop_SOURCES = tests/unit/security/test_interop.c \
 	tests/unit/security/cyrus_client.h tests/unit/security/sasl_fixture.h

@@ -3,58 +3,13 @@
  * each with what it would do by itself; those of GSSAPI are in test_gssapi.c. */
 #include "../test.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <sasl/sasl.h>
-#include <syslog.h>
 
+#include "sasl_between.h"
 #include "sasl_fixture.h"
+#include "security/base64.h"
 
 static struct fix f;
-
-/* These stand before the libraries' own: what libsasl2 is told of locks, and
- * what it would say behind our back. */
-static struct {
-	sasl_mutex_alloc_t *alloc;
-	sasl_mutex_lock_t *lock;
-	sasl_mutex_unlock_t *unlock;
-	sasl_mutex_free_t *free;
-	bool first;
-} mutexes;
-static _Atomic unsigned syslogs;
-
-void
-sasl_set_mutex(sasl_mutex_alloc_t *alloc, sasl_mutex_lock_t *lock, sasl_mutex_unlock_t *unlock,
-    sasl_mutex_free_t *release)
-{
-	void (*next)(sasl_mutex_alloc_t *, sasl_mutex_lock_t *, sasl_mutex_unlock_t *, sasl_mutex_free_t *);
-	*(void **)&next = dlsym(RTLD_NEXT, "sasl_set_mutex");
-	mutexes.alloc = alloc;
-	mutexes.lock = lock;
-	mutexes.unlock = unlock;
-	mutexes.free = release;
-	mutexes.first = sasl_global_listmech() == NULL;
-	next(alloc, lock, unlock, release);
-}
-
-void
-syslog(int priority, const char *format, ...)
-{
-	(void)priority;
-	(void)format;
-	syslogs++;
-}
-
-void __syslog_chk(int priority, int flag, const char *format, ...);
-
-void
-__syslog_chk(int priority, int flag, const char *format, ...)
-{
-	(void)priority;
-	(void)flag;
-	(void)format;
-	syslogs++;
-}
 
 static int
 start(void **state)
@@ -152,12 +107,13 @@ t_a_failure_is_the_end(void **state)
 	sasl_login_destroy(&l);
 }
 
-/* B: serverout may point at freed memory when a step failed. */
+/* B: serverout may point at freed memory when a step failed: here it always does. */
 static void
 t_b_no_bytes_on_failure(void **state)
 {
 	(void)state;
 	struct sasl_turn turn;
+	leaves_bytes = true;
 	static const char *const junk[] = { "", "x", "n,,n=anna", "n,,n=,r=", "\0\0", "GARBAGE" };
 	static const char *const mechs[] = { "PLAIN", "SCRAM-SHA-256" };
 	for (size_t i = 0; i < 2 * sizeof(junk) / sizeof(junk[0]); i++) {
@@ -166,6 +122,9 @@ t_b_no_bytes_on_failure(void **state)
 		assert_int_equal(turn.out.n, 0);
 		sasl_login_destroy(&l);
 	}
+	assert_int_equal(plain("", "anna", "wrong"), SASL_STEP_FAILED);
+	assert_int_equal(scram(SCRAM_SHA_256, "anna", "wrong"), SASL_STEP_FAILED);
+	leaves_bytes = false;
 }
 
 /* C: without SASL_SUCCESS_DATA the last message of SCRAM comes a step too early. */
@@ -285,9 +244,14 @@ t_h_only_our_mechanisms(void **state)
 	assert_null(strstr(offered, "LOGIN"));
 	assert_null(strstr(offered, "EXTERNAL"));
 	assert_null(strstr(offered, "ANONYMOUS"));
-	/* No password store answers beside the callback. */
-	assert_int_not_equal(sasl_checkpass(conn, "anna", 4, "x", 1), SASL_OK);
+	/* No password store answers beside the callback, nor is one asked. */
+	assert_int_equal(sasl_auxprop_add_plugin("store", store_init), SASL_OK);
+	assert_int_not_equal(sasl_checkpass(conn, "anna", 4, "theirs", 6), SASL_OK);
 	sasl_dispose(&conn);
+	assert_int_equal(plain("", "anna", "theirs"), SASL_STEP_FAILED);
+	assert_int_equal(plain("", "anna", PASSWORD), SASL_STEP_DONE);
+	assert_int_equal(scram(SCRAM_SHA_256, "anna", PASSWORD), SASL_STEP_DONE);
+	assert_int_equal(store_asked, 0);
 	assert_null(strstr(fix_log(&f), "sasldb"));
 	assert_int_equal(sasl_lib_create(&f.ev, &f.lib, NULL), ERR_BUSY);
 	assert_ok(sasl_lib_check(f.lib, MECH_BIT(MECH_SCRAM_SHA_512) | MECH_BIT(MECH_PLAIN) |
@@ -311,6 +275,7 @@ t_i_no_other_plugin_is_loaded(void **state)
 	assert_non_null(strstr(maps, "libplain"));
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		assert_null(strstr(maps, never[i]));
+	assert_int_equal(confs, 0);
 }
 
 /* J: libsasl2's nonces have 48 bits of seed; ours come from the kernel. */
@@ -324,7 +289,12 @@ t_j_nonces_are_random(void **state)
 		struct sasl_login *l = fix_login(&f, "SCRAM-SHA-256");
 		assert_int_equal(fix_step(&f, l, STR("n,,n=anna,r=abc"), &turn), SASL_STEP_CONTINUE);
 		snprintf(seen[i], sizeof(seen[i]), "%.*s", STR_ARG(turn.out));
-		assert_true(strcspn(seen[i], ",") >= 5 + 32);
+		/* They are what the kernel gave last, and nothing else: r=abcNONCE,s=... */
+		char nonce[BASE64_LEN(sizeof(kernel_random.bytes))];
+		size_t n = base64_encode(kernel_random.bytes, kernel_random.n, nonce);
+		assert_true(kernel_random.n >= 18);
+		assert_int_equal(strcspn(seen[i], ","), 5 + n);
+		assert_memory_equal(seen[i] + 5, nonce, n);
 		for (int j = 0; j < i; j++)
 			assert_string_not_equal(seen[i], seen[j]);
 		sasl_login_destroy(&l);
@@ -610,6 +580,27 @@ t_t_all_codes_are_one_failure(void **state)
 	assert_int_equal(plain("", "nobody", PASSWORD), SASL_STEP_FAILED);
 }
 
+/* Two zeros part what PLAIN says; a third, or one that is missing, is no login: not even with
+ * the right password in front of it. */
+static void
+plain_has_two_zeros(void **state)
+{
+	(void)state;
+	static const struct str wrong[] = {
+		STR("\0anna\0" PASSWORD "\0"), STR("\0anna\0" PASSWORD "\0x"), STR("\0\0anna\0" PASSWORD),
+		STR("anna\0" PASSWORD), STR("\0anna" PASSWORD), STR("\0an\0na\0" PASSWORD), STR("\0\0" PASSWORD),
+		STR("\0anna\0"), STR("\0anna\0\0" PASSWORD), STR("\0"), STR("\0\0"), STR("\0\0\0"),
+		STR("\0anna\0\0anna\0" PASSWORD), STR("anna\0anna\0" PASSWORD "\0"),
+	};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct sasl_turn turn;
+		struct sasl_login *l = fix_login(&f, "PLAIN");
+		assert_int_equal(fix_step(&f, l, wrong[i], &turn), SASL_STEP_FAILED);
+		assert_int_equal(turn.out.n, 0);
+		sasl_login_destroy(&l);
+	}
+}
+
 static void
 plain_with_either_hash(void **state)
 {
@@ -759,7 +750,7 @@ main(void)
 		TS(every_claim_is_looked_up_once), TS(penalties_grow_and_end), TS(t_l_many_threads),
 		TS(t_p_mechanism_names_are_exact), TS(plain_never_without_tls), TS(t_q_no_channel_binding),
 		TS(t_r_reasons_are_logged_not_sent), TS(t_t_all_codes_are_one_failure),
-		TS(plain_with_either_hash), TS(doubled_nonce_only_where_allowed),
+		TS(plain_has_two_zeros), TS(plain_with_either_hash), TS(doubled_nonce_only_where_allowed),
 		TS(delegation_tokens_are_unknown_users), TS(tokens_are_bounded),
 		TS(destroyed_while_waiting), TS(too_many_wait), TS(re_authentication), TS(expiry_is_told),
 	};

@@ -128,6 +128,55 @@ nonce_is_compared_whole(void **state)
 	assert_ok(exchange(SCRAM_SHA_256, true, FIRST, final, out));
 }
 
+/* CVE-2021-38153: how long a verdict takes must not tell what was right. All three
+ * comparisons are made, each over its whole length, whichever fails first. */
+static struct {
+	size_t n[16];
+	unsigned count;
+} compared;
+
+int
+CRYPTO_memcmp(const void *a, const void *b, size_t n)
+{
+	const volatile uint8_t *x = a, *y = b;
+	uint8_t differs = 0;
+	if (compared.count < 16)
+		compared.n[compared.count] = n;
+	compared.count++;
+	for (size_t i = 0; i < n; i++)
+		differs |= (uint8_t)(x[i] ^ y[i]);
+	return differs;
+}
+
+static void
+a_verdict_compares_everything(void **state)
+{
+	(void)state;
+	static const size_t want[] = { 4, sizeof(CNONCE SNONCE) - 1, 32 };
+	char right[700], out[128];
+	make_final("biws", CNONCE SNONCE, "", right, sizeof(right));
+	/* The first or the last byte of each: binding, nonce; and all is right. */
+	static const size_t at[] = { 2, 5, 9, 9 + sizeof(CNONCE SNONCE) - 2, 0 };
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		char final[700];
+		memcpy(final, right, sizeof(final));
+		if (at[i] > 0)
+			final[at[i]] = final[at[i]] == 'A' ? 'B' : 'A';
+		compared.count = 0;
+		assert_int_equal(exchange(SCRAM_SHA_256, false, FIRST, final, out), at[i] > 0 ? ERR_DENIED : 0);
+		assert_int_equal(compared.count, 3);
+		assert_memory_equal(compared.n, want, sizeof(want));
+	}
+	struct scram_key key = pencil(SCRAM_SHA_512);
+	static const char *const passwords[] = { "pencil", "qencil", "pencim", "p", "" };
+	for (size_t i = 0; i < 5; i++) {
+		compared.count = 0;
+		assert_int_equal(scram_key_verify(SCRAM_SHA_512, &key, str_from(passwords[i])), i == 0);
+		assert_int_equal(compared.count, 1);
+		assert_int_equal(compared.n[0], 64);
+	}
+}
+
 /* librdkafka before 2.6.1 (librdkafka#4895). */
 static void
 doubled_nonce(void **state)
@@ -258,6 +307,7 @@ mutations(void **state)
 	assert_ok(exchange(SCRAM_SHA_256, true, first, final, out));
 }
 
-TEST_MAIN(T(rfc7677), T(sha512), T(wrong_proof), T(nonce_is_compared_whole), T(doubled_nonce),
+TEST_MAIN(T(rfc7677), T(sha512), T(wrong_proof), T(nonce_is_compared_whole),
+    T(a_verdict_compares_everything), T(doubled_nonce),
     T(binding_must_be_the_header), T(first_messages), T(sizes_are_bounded), T(out_of_turn),
     T(mutations))
