@@ -80,13 +80,13 @@ class Site:
         assert c.sasl_scram(*self.login)["error_code"] == 0
         return c
 
-    def tls(self, timeout=30):
+    def tls(self, timeout=30, source=None):
         """A handshake, and no login."""
         return twin.Client("127.0.0.1", self.broker.port, schema=self.schema, ssl_context=self.context,
-                           server_hostname="127.0.0.1", timeout=timeout)
+                           server_hostname="127.0.0.1", timeout=timeout, source=source)
 
-    def tcp(self, timeout=30):
-        return socket.create_connection(("127.0.0.1", self.broker.port), timeout=timeout)
+    def tcp(self, timeout=30, source="127.0.0.1"):
+        return socket.create_connection(("127.0.0.1", self.broker.port), timeout=timeout, source_address=(source, 0))
 
 
 def client_hello(site, name="127.0.0.1"):
