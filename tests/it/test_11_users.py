@@ -45,7 +45,7 @@ def test_password_options(site):
     assert 'username="emil"' in java.read_text() and java.stat().st_mode & 0o777 == 0o600
 
 
-def test_locked_users_lose_their_connections_within_a_second(site):
+def test_the_locked_stay_out_until_they_are_unlocked(site):
     site.user("lotte")
     site.ctl("id", conf="lotte")
     site.ctl("user", "lock", "lotte")
