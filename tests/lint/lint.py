@@ -221,23 +221,72 @@ def rule_manual():
                 say(ROOT / "man/schlossctl.1", 1, f"no word about schlossctl {words}")
 
 
-def rule_model():
-    """Every rule of the permission model names tests, and they exist."""
-    page = ROOT / "doc/MODEL.md"
-    files = {p.name: p.read_text() for p in [*ROOT.glob("tests/unit/*/*.c"), *ROOT.glob("tests/it/*.py")]}
-    cells = {line.split("|")[0].strip() for line in (ROOT / "tests/it/matrix.table").read_text().split("\n")}
+def tests_named(line):
+    """What stands in backquotes in the last cell of a table's row."""
+    return re.findall(r"`([^`]*)`", line.rstrip(" |").rsplit(" | ", 1)[1])
+
+
+class Tests:
+    """The tests that there are: FILE, FILE: FUNCTION (which may end in *), or a path under tests/."""
+
+    def __init__(self):
+        paths = [*ROOT.glob("tests/unit/*/*.c"), *ROOT.glob("tests/fuzz/*.c"), *ROOT.glob("tests/it/*.py"), ROOT / "tests/lint/lint.py"]
+        self.files = {p.name: p.read_text() for p in paths}
+        self.made = "".join(p.read_text() for p in ROOT.glob("tests/**/local.mk"))
+
+    def has(self, test):
+        name, _, function = test.partition(": ")
+        text = self.files.get(name)
+        if text is None:
+            return test.startswith("tests/") and (ROOT / test).exists()
+        if name.endswith(".c") and f"/{name[:-2]}" not in self.made:
+            return False
+        wanted = re.escape(function).replace(r"\*", r"\w*")
+        if name.endswith(".py"):
+            return re.search(rf"(?m)^def {wanted}\(", text) if function else True
+        # Written, and in the list of those that run.
+        return not function or any(re.search(rf"\({n}[,)]", text) for n in re.findall(rf"(?m)^({wanted})\(void \*\*", text))
+
+
+def rows_of(page, heads):
+    """(number, line) of the rows of a page's tables, without what begins with one of heads."""
     for i, line in enumerate(page.read_text().split("\n"), 1):
-        if not line.startswith("| ") or line.startswith(("| rule |", "| --- |")):
-            continue
-        tests = re.findall(r"`([^`]*)`", line.rstrip(" |").rsplit(" | ", 1)[1])
-        if not tests:
+        if line.startswith("| ") and not line.startswith(("| --- |", *heads)):
+            yield i, line
+
+
+def rule_model():
+    """Every rule of the permission model names tests, and they exist and run."""
+    page, tests = ROOT / "doc/MODEL.md", Tests()
+    cells = {line.split("|")[0].strip() for line in (ROOT / "tests/it/matrix.table").read_text().split("\n")}
+    for i, line in rows_of(page, ["| rule |"]):
+        if not tests_named(line):
             say(page, i, "a rule without a test")
-        for test in tests:
-            name, _, function = test.partition(": ")
-            found = re.search(rf"(?m)^(?:def )?{re.escape(function)}\(", files.get(name, "")) if function else \
-                name in cells
-            if not found:
+        for test in tests_named(line):
+            if not (tests.has(test) if ": " in test else test in cells):
                 say(page, i, f"there is no test {test}")
+
+
+# Public faults of which each kind could be ours.
+FAULTS = """CVE-2017-12610 CVE-2018-1288 CVE-2018-17196 CVE-2019-12399 CVE-2021-38153 CVE-2022-34917 CVE-2023-34455
+    CVE-2023-25194 CVE-2025-27818 CVE-2025-27819 CVE-2024-27309 CVE-2024-31141 CVE-2025-27817 CVE-2024-56128
+    CVE-2026-35554 CVE-2019-19906 CVE-2022-24407 CVE-2026-107161 CVE-2013-7239 CVE-2026-47783""".split()
+
+
+def rule_threats():
+    """Every mitigation of the threat model names tests that exist and run, and no fault of others is without a row."""
+    page, tests, seen = ROOT / "doc/THREATMODEL.md", Tests(), []
+    for i, line in rows_of(page, ["| what |", "| fault |"]):
+        if not tests_named(line):
+            say(page, i, "a mitigation without a test")
+        for test in tests_named(line):
+            if not tests.has(test):
+                say(page, i, f"there is no test {test}")
+        head = line.split(":")[0]
+        seen += re.findall(r"CVE-\d+-\d+", head) if head.startswith("| CVE-") else []
+    for fault in FAULTS:
+        if seen.count(fault) != 1:
+            say(page, 1, f"{fault} has {seen.count(fault)} rows, not one")
 
 
 RULES = {n[5:]: f for n, f in list(globals().items()) if n.startswith("rule_")}
