@@ -4,7 +4,8 @@
  * prefixes of the record, a directory is built as a file system may leave it: synced
  * bytes are there, each unsynced write is kept, dropped or torn, names made or changed
  * without a directory sync may be gone. Recovery of it must give all that was
- * acknowledged, nothing else, and a second recovery the same.
+ * acknowledged, nothing else, and a second recovery the same; and what was served after the
+ * process was killed must be there when the power goes then, or during that recovery.
  */
 #include "support.h"
 
@@ -411,6 +412,69 @@ check_recovery(struct fixture *f, const int64_t acked[PARTITIONS], bool promised
 	}
 }
 
+/* What each partition serves, or 0. */
+static void
+served(struct fixture *f, int64_t ret[PARTITIONS])
+{
+	for (int i = 0; i < PARTITIONS; i++) {
+		struct partition *p = store_find(f->store, &f->id, i);
+		struct log_ends e = { 0 };
+		if (p != NULL)
+			partition_ends(p, &e);
+		partition_put(&p);
+		ret[i] = e.high_watermark;
+	}
+}
+
+/* The power goes after the first `end` operations, a recovery's at the end among them. */
+static void
+crash_again(struct fixture *f, size_t end, const int64_t least[PARTITIONS], uint64_t *seed)
+{
+	int64_t now[PARTITIONS];
+	snprintf(f->dir, sizeof(f->dir), "/tmp/schloss-crash-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	build(f->dir, end, seed);
+	fixture_open(f);
+	served(f, now);
+	for (int i = 0; i < PARTITIONS; i++)
+		assert_true(now[i] >= least[i]);
+	store_close(&f->store);
+	fs_rmtree(f->dir);
+}
+
+/* The process is killed after the first `end` operations, of which the kernel still has all;
+ * it starts again, reads what no sync has seen, and serves it: that must outlast the power. */
+static void
+kill_then_crash(struct fixture *f, size_t end, const int64_t acked[PARTITIONS], uint64_t *seed)
+{
+	static struct op aside[MAX_OPS];
+	char killed[64];
+	int64_t ends[PARTITIONS];
+	size_t n = rec.n;
+	memcpy(aside, rec.ops + end, (n - end) * sizeof(aside[0]));
+	for (size_t i = 0; i < end; i++)
+		play(f->dir, &rec.ops[i], true, seed);
+	snprintf(killed, sizeof(killed), "%s", f->dir);
+	snprintf(rec.root, sizeof(rec.root), "%s", f->dir);
+	rec.n = end;
+	rec.on = true;
+	fixture_open(f);
+	served(f, ends);
+	pthread_mutex_lock(&rec.mutex);
+	size_t open = rec.n;
+	rec.on = false;
+	pthread_mutex_unlock(&rec.mutex);
+	store_close(&f->store);
+	fs_rmtree(killed);
+	for (int i = 0; i < 4; i++)
+		crash_again(f, open, ends, seed);
+	crash_again(f, end + (size_t)(next(seed) % (open - end + 1)), acked, seed);
+	for (size_t i = end; i < rec.n; i++)
+		mem_free(rec.ops[i].p);
+	memcpy(rec.ops + end, aside, (n - end) * sizeof(aside[0]));
+	rec.n = n;
+}
+
 static void
 crash_everywhere(enum log_flush flush, unsigned step, bool large)
 {
@@ -438,6 +502,11 @@ crash_everywhere(enum log_flush flush, unsigned step, bool large)
 			continue;
 		snprintf(f.dir, sizeof(f.dir), "/tmp/schloss-crash-XXXXXX");
 		assert_non_null(mkdtemp(f.dir));
+		if (end / step % 3 == 1) {
+			static const int64_t nothing[PARTITIONS];
+			kill_then_crash(&f, end, flush == LOG_FLUSH_ACK ? acked : nothing, &seed);
+			continue;
+		}
 		build(f.dir, end, &seed);
 		check_recovery(&f, acked, flush == LOG_FLUSH_ACK);
 		fs_rmtree(f.dir);
