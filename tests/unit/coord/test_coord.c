@@ -340,6 +340,18 @@ owner_is_remembered(void **state)
 	assert_str(o.owner, "anna");
 	assert_str(o.team, "billing");
 	assert_int_equal(o.mode, 0740);
+	assert_true(same_after_replay(w, (struct coord_time){ 1, 11 }));
+	/* The next group of that name is its own maker's, for who reads the log from its beginning, too. */
+	static const struct group_owner bert = { { "bert", 4 }, { "crew", 4 }, 0700 };
+	struct coord_commit item = { STR("t"), 0, 1, 7, STR(""), KERR_NONE };
+	struct group_caller simple = { STR(""), STR_NULL, -1 };
+	assert_int_equal(coord_delete_group(w->coord, NAME(0, STR("g")), (struct coord_time){ 1, 12 }, &w->barrier),
+	    KERR_NONE);
+	assert_int_equal(coord_commit(w->coord, NAME(0, STR("g")), &simple, &bert, -1, &item, 1,
+	    (struct coord_time){ 1, 13 }, &w->barrier), KERR_NONE);
+	assert_true(coord_group_owner(w->coord, NAME(0, STR("g")), a, &o));
+	assert_str(o.owner, "bert");
+	assert_true(same_after_replay(w, (struct coord_time){ 1, 20 }));
 	arena_destroy(&a);
 }
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 static struct {
 	_Atomic long countdown;		/* operations until the failure; < 0: never */
@@ -491,7 +492,62 @@ nothing_is_durable_behind_what_is_not(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+/* While ten batches are synced of which five count already, the disk is full and the log is cut. */
+static void
+fill_up(void *arg)
+{
+	struct rolling *r = arg;
+	struct append_result res;
+	uint8_t b[300];
+	batch_of(b, 0, 15);
+	assert_ok(partition_append(r->p, &(struct append){ b, sizeof(b), -1, NULL }, &res));
+	aim(1, ERR_NOSPACE, true, "/orders-0/");
+	assert_int_equal(partition_write_out(r->p, true), ERR_NOSPACE);
+	aim(-1, 0, false, NULL);
+}
+
+static void
+roll_and_fill_up(void *arg)
+{
+	roll(arg);
+	pthread_mutex_lock(&fault.mutex);
+	fault.meanwhile = fill_up;
+	pthread_mutex_unlock(&fault.mutex);
+}
+
+/* A sync that ends after the log was cut tells of bytes that are no part of it any more. */
+static void
+a_sync_is_of_the_log_that_it_began_with(void **state)
+{
+	struct fixture f;
+	struct log_config ack;
+	struct log_ends e;
+	int err;
+	(void)state;
+	setup(&f, LOG_FLUSH_OS);
+	struct rolling r = { .p = fixture_partition(&f, 0) };
+	gate_init(&r.gate);
+	assert_int_equal(append_some(r.p, 0, 0, 5, &err), 5);
+	fault.arg = &r;
+	fault.meanwhile = roll_and_fill_up;
+	ack = f.topic;
+	ack.flush = LOG_FLUSH_ACK;
+	partition_set_config(r.p, &ack);
+	assert_int_equal(gate_wait(&r.gate), ERR_NOSPACE);
+	for (int i = 0; i < 100; i++) {
+		partition_ends(r.p, &e);
+		assert_int_equal(e.end, 5);
+		assert_int_equal(e.high_watermark, 5);
+		usleep(1000);
+	}
+	store_check_room(f.store);
+	assert_int_equal(append_some(r.p, 0, 5, 20, &err), 20);
+	check(r.p, 0, 20);
+	partition_put(&r.p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(a_sync_is_of_the_log_that_it_began_with), T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
     T(a_failed_journal_is_everybodys),
     T(a_full_partition_is_still_retained),
     T(a_full_disk_refuses_and_resumes))

@@ -72,6 +72,9 @@ sequences_wrap(void **state)
 	assert_int_equal(judge(ps, from(1, 0, 2, 1, 0), NULL), APPEND_NEW);
 	assert_int_equal(judge(ps, from(1, 0, INT32_MAX - 1, 4, 0), NULL), APPEND_DUPLICATE);
 	assert_int_equal(judge(ps, from(1, 0, 3, 1, 0), NULL), APPEND_OUT_OF_ORDER);
+	producers_note(ps, from(2, 0, INT32_MAX - 1, 2, 0).b, 1000);	/* it is the greatest there is */
+	assert_int_equal(judge(ps, from(2, 0, 0, 1, 0), NULL), APPEND_NEW);
+	assert_int_equal(judge(ps, from(2, 0, 1, 1, 0), NULL), APPEND_OUT_OF_ORDER);
 	producers_destroy(&ps);
 }
 
