@@ -132,7 +132,7 @@ def test_a_quota_of_kafka_configs_holds(admin):
             p.poll(0)
         return bool([t for t in told if t > 0])
     assert not send()
-    tools(CONFIGS, "--alter", "--user-defaults", "--client", "meter", "--add-config", "producer_byte_rate=200000")
+    tools(CONFIGS, "--alter", "--user-defaults", "--client", "meter", "--add-config", "producer_byte_rate=50000")
     assert send()
     tools(CONFIGS, "--alter", "--user-defaults", "--client", "meter", "--delete-config", "producer_byte_rate")
     p.produce("metered", b"")
