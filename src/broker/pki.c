@@ -5,6 +5,7 @@
  * its own reason: there is nothing to retry. */
 #include "broker/pki.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,21 +127,37 @@ add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
 	return ok;
 }
 
-static GENERAL_NAME *
-general_name(const char *text)
+static bool
+add_general_name(GENERAL_NAMES *list, int type, const void *p, size_t n)
 {
-	uint8_t bytes[16];
-	size_t n = address_bytes(text, bytes);
 	GENERAL_NAME *name = GENERAL_NAME_new();
-	ASN1_STRING *value = n > 0 ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
-	if (name == NULL || value == NULL || ASN1_STRING_set(value,
-	    n > 0 ? (const void *)bytes : text, n > 0 ? (int)n : (int)strlen(text)) != 1) {
+	ASN1_STRING *value = type == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
+	if (name == NULL || value == NULL || ASN1_STRING_set(value, p, (int)n) != 1) {
 		GENERAL_NAME_free(name);
 		ASN1_STRING_free(value);
-		return NULL;
+		return false;
 	}
-	GENERAL_NAME_set0_value(name, n > 0 ? GEN_IPADD : GEN_DNS, value);
-	return name;
+	GENERAL_NAME_set0_value(name, type, value);
+	if (sk_GENERAL_NAME_push(list, name) > 0)
+		return true;
+	GENERAL_NAME_free(name);
+	return false;
+}
+
+/* An IPv6 address as an address, and once more as a name in brackets: librdkafka looks for
+ * what stands in front of the port, and takes what has brackets for a host name. */
+static bool
+add_one_name(GENERAL_NAMES *list, const char *text)
+{
+	char bracketed[INET6_ADDRSTRLEN + 2];
+	uint8_t bytes[16];
+	size_t n = address_bytes(text, bytes);
+	if (n == 0)
+		return add_general_name(list, GEN_DNS, text, strlen(text));
+	if (!add_general_name(list, GEN_IPADD, bytes, n))
+		return false;
+	snprintf(bracketed, sizeof(bracketed), "[%s]", text);
+	return n == 4 || add_general_name(list, GEN_DNS, bracketed, strlen(bracketed));
 }
 
 static bool
@@ -148,12 +165,8 @@ add_names(X509 *cert, const struct pki_names *names)
 {
 	GENERAL_NAMES *list = sk_GENERAL_NAME_new_null();
 	bool ok = list != NULL;
-	for (size_t i = 0; ok && i < names->n; i++) {
-		GENERAL_NAME *name = general_name(names->v[i]);
-		ok = name != NULL && sk_GENERAL_NAME_push(list, name) > 0;
-		if (!ok)
-			GENERAL_NAME_free(name);
-	}
+	for (size_t i = 0; ok && i < names->n; i++)
+		ok = add_one_name(list, names->v[i]);
 	ok = ok && X509_add1_ext_i2d(cert, NID_subject_alt_name, list, 0, X509V3_ADD_DEFAULT) == 1;
 	sk_GENERAL_NAME_pop_free(list, GENERAL_NAME_free);
 	return ok;
@@ -299,6 +312,8 @@ add_general(struct pki_names *ret, const GENERAL_NAME *name)
 	if (type != GEN_DNS && type != GEN_IPADD)
 		return 0;
 	raw = (struct str){ (const char *)ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value) };
+	if (type == GEN_DNS && raw.n > 2 && raw.p[0] == '[' && raw.p[raw.n - 1] == ']')
+		raw = (struct str){ raw.p + 1, raw.n - 2 }; /* an address, there already */
 	if (type == GEN_DNS)
 		return pki_names_add(ret, raw);
 	if (raw.n != 4 && raw.n != 16)

@@ -28,6 +28,25 @@ def wait_for(what, seconds=10):
     return False
 
 
+def test_an_ipv6_address_is_verified(broker):
+    """librdkafka takes the address in its brackets for a name of the certificate; also of a renewed one."""
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+            port = s.getsockname()[1]
+    except OSError as e:
+        pytest.skip(f"no IPv6: {e}")
+    broker.stop()
+    broker.add_listener("six", f'address: "[::1]:{port}"')
+    run(SCHLOSSD, "cert", "-c", broker.yaml)
+    broker.start()
+    conf = broker.dir / "six.conf"
+    conf.write_text((broker.dir / "admin.conf").read_text().replace(broker.address, f"[::1]:{port}"))
+    broker.ctl("topic", "create", "six", conf="six")
+    broker.kcat("-P", "-t", "six", conf="six", stdin="over six\n")
+    assert broker.kcat("-C", "-t", "six", "-e", "-q", conf="six").stdout == "over six\n"
+
+
 def test_check_and_effective_configuration(broker):
     assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
     shown = run(SCHLOSSD, "-c", broker.yaml, "-T").stdout

@@ -87,6 +87,9 @@ chain_is_good(void **state)
 	assert_int_equal(verify(ca, cert, "localhost", NULL, NOW - 60), 1);
 	assert_int_equal(verify(ca, cert, NULL, "10.1.2.3", NOW + year), 1);
 	assert_int_equal(verify(ca, cert, NULL, "::1", NOW), 1);
+	assert_int_equal(verify(ca, cert, "[::1]", NULL, NOW), 1); /* as librdkafka asks for it */
+	assert_int_equal(verify(ca, cert, "[::2]", NULL, NOW), 0);
+	assert_int_equal(verify(ca, cert, "[10.1.2.3]", NULL, NOW), 0);
 	assert_int_equal(verify(ca, cert, "other.example.org", NULL, NOW), 0);
 	assert_int_equal(verify(ca, cert, NULL, "10.1.2.4", NOW), 0);
 	assert_int_equal(verify(ca, cert, "localhost", NULL, NOW + 3 * year), 0);
