@@ -82,7 +82,7 @@ def test_what_it_ran_can_be_pasted_again(site, first):
     site.paste(anna)
     p = site.paste(bert, check=False)
     assert p.returncode != 0 and "authorization failed" in p.stderr
-    assert site.paste(one(first, "-o beginning")).stdout.count("order placed") == 2
+    assert site.paste(one(first, "anna.conf' -C")).stdout.count("order placed") == 2
     assert "/main/topics/orders" in site.paste(one(first, " ls ")).stdout
     assert site.paste(one(first, " why "), check=False).returncode == 1
     for made in ("user create anna", "user create bert", "topic create orders"):
@@ -95,13 +95,27 @@ def test_what_init_printed_there_can_be_pasted(site, first):
     assert "orders" in site.paste(said).stdout
 
 
+def test_bert_is_let_in(site, first):
+    assert site.paste(one(first, "bert.conf' -C"), check=False).returncode != 0
+    site.paste(one(first, " setfacl "))
+    assert "order placed" in site.paste(one(first, "bert.conf' -C")).stdout
+
+
+def test_the_last_line_has_the_steps_of_the_manual(first):
+    page = (ROOT / "man/schlossd.8").read_text()
+    install = page[page.index(".Sh INSTALL"):page.index(".Sh BACKUP")]
+    steps = re.search(r"^A real installation, as root: make -C (.*?) install; (.*) \(", first.splitlines()[-1])
+    assert all(re.search(rf"(?m)^{step}", install) for step in steps.group(2).split("; ")) and "make install" in install
+    assert steps.group(1).strip("'") == str(BUILD.resolve())
+
+
 def test_connect_with_kcat(site, first):
     assert 'topic "orders" with 3 partitions' in site.paste(one(first, " -L")).stdout
 
 
 def test_connect_with_python(site, first):
     site.paste(one(first, "python3 -c"))
-    assert "hello" in site.paste(one(first, "-o beginning")).stdout.split("\n")
+    assert "hello" in site.paste(one(first, "anna.conf' -C")).stdout.split("\n")
 
 
 def test_connect_with_java(site, first):
