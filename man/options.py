@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the options of src/broker/options.def into schlossd.yaml(5), between its marks.
+"""Puts the options of src/broker/options.def into schlossd.yaml(5), between its marks; what a default of a
+topic's setting does is said in the words of src/meta/topic_config.def.
 
 usage: man/options.py [--check]      --check changes nothing and exits 1 if the page differs
 """
@@ -11,6 +12,7 @@ import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TABLE = ROOT / "src/broker/options.def"
+TOPICS = ROOT / "src/meta/topic_config.def"
 PAGE = ROOT / "man/schlossd.yaml.5"
 BIG = {"INT32_MAX": str(2**31 - 1), "INT64_MAX": str(2**63 - 1)}
 
@@ -23,6 +25,12 @@ def rows(text):
                          text, flags=re.M):
         args = re.findall(r'\s*("(?:\\.|[^"\\])*"|[^,"]+)\s*(?:,|$)', m.group(2).strip())
         yield m.group(1), [a.strip().strip('"') for a in args]
+
+
+def topic_settings():
+    """Of each option that is the default of a topic's setting, what the setting does."""
+    row = r'^X\(\w+, \w+, [\w.]+, "[^"]*", "[^"]*", [^"]*, "[^"]*", "([^"]+)", true,\n\s+"([^"]*)"\)'
+    return dict(re.findall(row, TOPICS.read_text(), flags=re.M))
 
 
 def escape(text):
@@ -47,6 +55,9 @@ def describe(kind, low, high, unit):
 
 def item(args):
     kind, _, name, default, low, high, unit, flags, help_text = args
+    bare = re.match(r"Default of [\w.]+\.(?= |$)", help_text)
+    if bare:
+        help_text = f"{bare.group()} {topic_settings()[name]}{help_text[bare.end():]}"
     out = [f".It Cm {name}", f"{describe(kind, low, high, unit)}".replace("-1", "\\-1")]
     if "REQ" in flags:
         out[-1] += "; must be set"
