@@ -224,6 +224,13 @@ set_node(struct walk *w, enum acl_type type, struct str name, const struct acl_n
 	if (!acl_visible(image_acl(w->rq->image), &who, &o) &&
 	    !acl_is_admin(image_acl(w->rq->image), &who, o.name.tenant))
 		return 0;
+	if (type == ACL_TOPIC && acl_is_internal(o.name)) { /* they belong to / */
+		if (s->in->recursive)
+			return 0;
+		r->error_code = KERR_INVALID_REQUEST;
+		r->error_message = STR("an internal topic has no owner and no mode: operators read it, nobody writes it");
+		return 1;
+	}
 	enum kerr err = plan_node(w, &o, &next, &r->error_message);
 	if (err != KERR_NONE) {
 		r->error_code = (int16_t)err;

@@ -230,6 +230,12 @@ def test_internal_topics(site):
                 for topics in (None, [{"topic": "__consumer_offsets", "partitions": [0]}])]
         assert ["__consumer_offsets" in {t["name"] for t in d} for d in dirs] == [user == "admin"] * 2
         at.close()
+    path, admin = "/main/topics/__consumer_offsets", site.connection("admin")
+    before = node(site, path)
+    for change, want in (({"path": path, "owner": "tina"}, 42), ({"path": path, "mode_set": 0o700}, 42),
+                         ({"path": "/main/topics", "team": "admins", "recursive": True}, 0)):
+        assert code(admin.call("tree_set", 0, changes=[change])[0], "results", 0) == want, change
+    assert node(site, path) == before
     tenant(site, "away", action=0)
     answer = site.do("metadata", 9, 3, inside="away", topics=[{"name": "__consumer_offsets"}],
                      allow_auto_topic_creation=False)
