@@ -122,9 +122,9 @@ struct acl_answer {
 void acl_who_of(const struct acl_image *image, const struct principal *p, int64_t now_ms,
     struct acl_who *ret);
 
-/* A user by name, for `why` about others; an unknown one has no teams. */
+/* A user by name, for `why` about others; an unknown one has no teams. now_ms: as above. */
 void acl_who_named(const struct acl_image *image, struct name user, struct addr host,
-    struct acl_who *ret);
+    int64_t now_ms, struct acl_who *ret);
 
 /*
  * The decision, in the order of model section 4: operator; deny rule; allow

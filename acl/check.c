@@ -33,14 +33,19 @@ end(struct ask *ask, enum acl_step step)
 
 /* ---- who ---- */
 
+static bool
+has_expired(const struct acl_user *u, int64_t now_ms)
+{
+	return u->expires_ms != 0 && now_ms != 0 && now_ms >= u->expires_ms;
+}
+
 /* Whether the record that logged in is still there and may still log in. */
 static bool
 still_there(const struct principal *p, const struct acl_user *u, int64_t now_ms)
 {
 	if (u == NULL)
 		return p->unknown_ok && p->user_generation == 0;
-	return u->generation == p->user_generation && !u->locked &&
-	    (u->expires_ms == 0 || now_ms == 0 || now_ms < u->expires_ms);
+	return u->generation == p->user_generation && !u->locked && !has_expired(u, now_ms);
 }
 
 void
@@ -62,14 +67,14 @@ acl_who_of(const struct acl_image *image, const struct principal *p, int64_t now
 
 void
 acl_who_named(const struct acl_image *image, struct name user, struct addr host,
-    struct acl_who *ret)
+    int64_t now_ms, struct acl_who *ret)
 {
 	const struct acl_tenant *t = acl_image_tenant(image, user.tenant);
 	struct acl_who who = { .user = user, .host = host };
 
 	who.anonymous = str_is(user.s, "ANONYMOUS");
 	who.record = t == NULL || who.anonymous ? NULL : acl_tenant_user(t, user.s);
-	who.gone = t == NULL || (who.record != NULL && who.record->locked);
+	who.gone = t == NULL || (who.record != NULL && (who.record->locked || has_expired(who.record, now_ms)));
 	who.is_operator = !who.gone && who.record != NULL && who.record->is_operator &&
 	    user.tenant == 0;
 	*ret = who;

@@ -14,6 +14,7 @@
 #include "meta/tree.h"
 #include "meta/users.h"
 
+#define ALTERATIONS_MAX 4	/* of one user in one change: lock, expiry, mechanisms, keys */
 enum { ACTION_CREATE, ACTION_ALTER, ACTION_DELETE };	/* of UserAlter */
 
 /* Which result each user_change belongs to. */
@@ -74,10 +75,15 @@ plan_alter(struct request *rq, struct user_work *w, int32_t row,
     const struct user_alter_req_change *in, struct user_change c)
 {
 	int32_t before = w->list.n;
-	if (in->primary_team.p != NULL || in->teams.n >= 0 || in->operator >= 0 || in->expires_ms >= 0)
+	if (in->primary_team.p != NULL || in->teams.n >= 0 || in->operator >= 0 || in->expires_ms < -1)
 		return KERR_INVALID_REQUEST;
 	if (in->locked >= 0) {
 		c.kind = in->locked ? USER_LOCK : USER_UNLOCK;
+		add_user_change(rq, w, row, &c);
+	}
+	if (in->expires_ms >= 0) {
+		c.kind = USER_EXPIRE;
+		c.expires_ms = in->expires_ms;
 		add_user_change(rq, w, row, &c);
 	}
 	if (in->mechanisms.n >= 0) {
@@ -169,7 +175,7 @@ plan_user(struct request *rq, struct user_work *w, int32_t row, uint32_t tenant,
 	if (in->action != ACTION_CREATE && in->action != ACTION_DELETE)
 		return KERR_INVALID_REQUEST;
 	if (asks_for_more(in)) {
-		*ret_message = STR("teams are joined by TeamAlter, a lock is an alteration, and no user expires yet");
+		*ret_message = STR("teams are joined by TeamAlter; a lock and an expiry are alterations");
 		return KERR_INVALID_REQUEST;
 	}
 	c.kind = in->action == ACTION_CREATE ? USER_CREATE : USER_DELETE;
@@ -221,7 +227,7 @@ api_user_alter(struct request *rq, const void *vin, void *vout)
 	out->error_code = (int16_t)own_tenant(rq, in->tenant, &tenant);
 	if (out->error_code != 0)
 		return API_ANSWER;
-	w->row = arena_zalloc(rq->arena, ((size_t)in->changes.n * 3 + 1) * sizeof(*w->row));
+	w->row = arena_zalloc(rq->arena, ((size_t)in->changes.n * ALTERATIONS_MAX + 1) * sizeof(*w->row));
 	for (int32_t i = 0; i < in->changes.n; i++) {
 		struct user_alter_rsp_result *r = WIRE_ADD(rq->arena, out->results, user_alter_rsp_result);
 		r->user = in->changes.v[i].user;

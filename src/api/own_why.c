@@ -9,6 +9,7 @@
 #include "api/own.h"
 #include "api/session.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "meta/image.h"
 
 struct question {
@@ -62,7 +63,7 @@ take_user(struct request *rq, const struct why_req *in, struct question *q, stru
 	}
 	if (!acl_may_ask_why(acl, &asker, user, &a))
 		return own_denied(rq, &asker, &a);
-	acl_who_named(acl, user, host, &q->who);
+	acl_who_named(acl, user, host, clock_wall_ms(), &q->who);
 	return KERR_NONE;
 }
 

@@ -54,7 +54,7 @@ check_one(struct conn *conn, void *arg)
 	struct session *s = conn_session(conn);
 	(void)arg;
 	if (s != NULL && !session_user_stays(s))
-		conn_close(conn, "the user was deleted, locked or given new keys");
+		conn_close(conn, "the user was deleted, locked, or given new keys or another end");
 }
 
 static void

@@ -3,9 +3,11 @@
  * Users' records go by our own request; a new password by Kafka's, so that
  * there is one way to set one. */
 #include <string.h>
+#include <time.h>
 
 #include <openssl/evp.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/secret.h"
@@ -125,6 +127,14 @@ teams_exist(struct cli *cli, struct str primary, const struct team_alter_req *mo
 }
 
 static int
+no_user(struct cli *cli, const char *name)
+{
+	return cli_complain(CLI_REFUSED, "there is no user %s\n"
+	    "  schlossctl user list shows those that there are, schlossctl user create makes one",
+	    cli_escape(cli, str_from(name)));
+}
+
+static int
 user_exists(struct cli *cli, const char *name)
 {
 	struct user_list_req in;
@@ -136,9 +146,7 @@ user_exists(struct cli *cli, const char *name)
 	int status = cli_call(cli, WIRE_KEY_USER_LIST, &in, &out);
 	if (status == 0)
 		status = cli_answer(cli, what(cli, name), out.error_code, out.error_message);
-	return status != 0 || out.users.n > 0 ? status : cli_complain(CLI_REFUSED, "there is no user %s\n"
-	    "  schlossctl user list shows those that there are, schlossctl user create makes one",
-	    cli_escape(cli, str_from(name)));
+	return status != 0 || out.users.n > 0 ? status : no_user(cli, name);
 }
 
 static int
@@ -189,6 +197,17 @@ user_create(struct cli *cli, struct args *args)
 		status = join_teams(cli, &teams, args->v[0]);
 	secret_clear(&s);
 	return status;
+}
+
+static struct str
+when_text(struct cli *cli, int64_t ms)
+{
+	char text[32];
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm;
+	if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return print_number(&cli->print, ms);
+	return arena_str(cli->arena, str_from(text));
 }
 
 /* Kafka's request for one hash: it carries the salted password. */
@@ -272,6 +291,58 @@ user_unlock(struct cli *cli, struct args *args)
 	return set_locked(cli, args, false);
 }
 
+#define DAY_MS INT64_C(86400000)
+
+/* "2027-03-31", in UTC, "2027-03-31T18:00Z", "30d", or "never": ms since 1970, 0 for never. */
+static int
+parse_when(const char *text, int64_t now_ms, int64_t *ret)
+{
+	struct tm tm = { 0 };
+	int64_t days = 0;
+	struct str s = str_from(text);
+	if (strcmp(text, "never") == 0) {
+		*ret = 0;
+		return 0;
+	}
+	if (s.n > 1 && s.p[s.n - 1] == 'd' && str_to_i64((struct str){ s.p, s.n - 1 }, 0, 36500, &days) == 0) {
+		*ret = now_ms + days * DAY_MS;
+		return 0;
+	}
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d" };
+	const char *end = NULL;
+	for (size_t i = 0; i < 3 && (end == NULL || *end != '\0'); i++) {
+		tm = (struct tm){ 0 };
+		end = strptime(text, forms[i], &tm);
+	}
+	struct tm same = tm;
+	int64_t seconds = end != NULL && *end == '\0' ? (int64_t)timegm(&same) : 0;
+	if (seconds <= 0 || same.tm_mday != tm.tm_mday) /* the 31st of February is none */
+		return cli_complain(CLI_USAGE, "\"%s\" is no time: 2027-03-31 (the beginning of that day in UTC), "
+		    "2027-03-31T18:00Z, 30d (from now), or never", text);
+	*ret = seconds * 1000;
+	return 0;
+}
+
+static int
+user_expire(struct cli *cli, struct args *args)
+{
+	struct user_alter_req in;
+	int64_t when;
+	int status = args_end(args, 2, 2);
+	if (status == 0)
+		status = parse_when(args->v[1], clock_wall_ms(), &when);
+	if (status != 0)
+		return status;
+	new_change(cli, &in, USER_ALTER)->expires_ms = when;
+	status = send_change(cli, &in, args->v[0]);
+	if (status == 0 && when == 0)
+		print_done(&cli->print, "User %s does not expire.", args->v[0]);
+	else if (status == 0)
+		print_done(&cli->print, "User %s %s at %s.", args->v[0],
+		    when <= clock_wall_ms() ? "has expired" : "expires", when_text(cli, when).p);
+	return status;
+}
+
 static int
 user_delete(struct cli *cli, struct args *args)
 {
@@ -300,12 +371,35 @@ words(struct cli *cli, const struct str *v, int32_t n)
 	return s;
 }
 
+static void
+list_row(struct cli *cli, struct print_table *t, const struct user_list_rsp_user *u)
+{
+	struct str *cell = print_row(t);
+	cell[0] = u->name;
+	cell[1] = u->primary_team;
+	cell[2] = words(cli, u->teams.v, u->teams.n);
+	cell[3] = print_bool(u->operator);
+	cell[4] = print_bool(u->locked);
+	cell[5] = u->expires_ms == 0 ? STR_NULL : when_text(cli, u->expires_ms);
+	cell[6] = words(cli, u->mechanisms.v, u->mechanisms.n);
+}
+
+static bool
+listed(const struct user_list_rsp *out, struct str name)
+{
+	ARRAY_FOREACH(const struct user_list_rsp_user, u, out->users)
+		if (str_eq(u->name, name))
+			return true;
+	return false;
+}
+
 static int
 user_list(struct cli *cli, struct args *args)
 {
 	static const struct print_column columns[] = {
 		{ "name", PRINT_TEXT }, { "primary_team", PRINT_TEXT }, { "teams", PRINT_LIST },
-		{ "operator", PRINT_BOOL }, { "locked", PRINT_BOOL }, { "mechanisms", PRINT_LIST },
+		{ "operator", PRINT_BOOL }, { "locked", PRINT_BOOL }, { "expires", PRINT_TEXT },
+		{ "mechanisms", PRINT_LIST },
 	};
 	struct user_list_req in;
 	struct user_list_rsp out;
@@ -322,19 +416,14 @@ user_list(struct cli *cli, struct args *args)
 		status = cli_answer(cli, "users", out.error_code, out.error_message);
 	if (status != 0)
 		return status;
-	print_table_init(&t, &cli->print, "users", columns, 6);
-	for (int32_t i = 0; i < out.users.n; i++) {
-		const struct user_list_rsp_user *u = &out.users.v[i];
-		struct str *cell = print_row(&t);
-		cell[0] = u->name;
-		cell[1] = u->primary_team;
-		cell[2] = words(cli, u->teams.v, u->teams.n);
-		cell[3] = print_bool(u->operator);
-		cell[4] = print_bool(u->locked);
-		cell[5] = words(cli, u->mechanisms.v, u->mechanisms.n);
-	}
+	print_table_init(&t, &cli->print, "users", columns, 7);
+	ARRAY_FOREACH(const struct user_list_rsp_user, u, out.users)
+		list_row(cli, &t, u);
 	print_table(&cli->print, &t);
-	return 0;
+	for (int i = 0; i < args->n; i++)
+		if (!listed(&out, str_from(args->v[i])))
+			status = no_user(cli, args->v[i]);
+	return status;
 }
 
 const struct verb user_verbs[] = {
@@ -345,6 +434,7 @@ const struct verb user_verbs[] = {
 	    "set a new password; his connections end" },
 	{ "user", "lock", user_lock, "NAME", "let him log in no more; his connections end" },
 	{ "user", "unlock", user_unlock, "NAME", "let him log in again" },
+	{ "user", "expire", user_expire, "NAME WHEN", "end his logins at 2027-03-31, 2027-03-31T18:00Z, in 30d, or never" },
 	{ "user", "delete", user_delete, "NAME [--chown-to USER | --purge]",
 	    "delete a user; what he owns goes to another, or to nobody" },
 	{ "user", "list", user_list, "[NAME ...]", "users with their teams" },

@@ -142,10 +142,17 @@ create_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 }
 
 static enum change_result
+no_user(struct user_change *x)
+{
+	why_set(&x->why, 0, "there is no user '%.*s'", STR_ARG(x->user.s));
+	return CHANGE_RESOURCE_NOT_FOUND;
+}
+
+static enum change_result
 set_keys(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 {
 	if (!exists && !x->make)
-		return CHANGE_RESOURCE_NOT_FOUND;
+		return no_user(x);
 	if (!exists && acl_user_name_check(x->user.s, &x->why) != 0)
 		return CHANGE_BAD_CREDENTIAL;
 	for (int h = 0; h < SCRAM_HASHES; h++) {
@@ -187,7 +194,8 @@ user_is_last_operator(const struct image *image, struct name user)
 	if (u == NULL || !u->is_operator)
 		return false;
 	for (u = acl_tenant_next_user(t, STR("")); u != NULL; u = acl_tenant_next_user(t, u->name))
-		if (u->is_operator && !u->locked && u->mechanisms != 0 && !str_eq(u->name, user.s))
+		if (u->is_operator && !u->locked && u->expires_ms == 0 && u->mechanisms != 0 &&
+		    !str_eq(u->name, user.s))
 			return false;
 	return true;
 }
@@ -205,12 +213,15 @@ is_last_operator(struct plan *p, struct user_change *x)
 static enum change_result
 lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 {
+	bool shuts_out = x->kind == USER_LOCK || (x->kind == USER_EXPIRE && x->expires_ms != 0);
 	if (!exists)
-		return CHANGE_RESOURCE_NOT_FOUND;
-	if (x->kind == USER_LOCK && is_last_operator(p, x))
+		return no_user(x);
+	if (shuts_out && is_last_operator(p, x))
 		return CHANGE_POLICY;
 	if (x->kind == USER_SET_MECHANISMS)
 		d->c.mechanisms = x->mechanisms;
+	else if (x->kind == USER_EXPIRE)
+		d->c.expires_ms = x->expires_ms;
 	else
 		d->c.locked = x->kind == USER_LOCK;
 	new_generation(p, d);
@@ -316,7 +327,7 @@ delete_user(struct plan *p, struct user_change *x, bool exists)
 {
 	const struct handover h = { x->user.tenant, false, x->user.s, x->chown_to };
 	if (!exists)
-		return CHANGE_RESOURCE_NOT_FOUND;
+		return no_user(x);
 	if (is_last_operator(p, x))
 		return CHANGE_POLICY;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), x->user.tenant);
@@ -368,6 +379,7 @@ plan_user(struct plan *p, struct user_change *x)
 	case USER_DELETE_KEY:	r = delete_key(p, x, &d, exists); break;
 	case USER_LOCK:
 	case USER_UNLOCK:
+	case USER_EXPIRE:
 	case USER_SET_MECHANISMS: r = lock_user(p, x, &d, exists); break;
 	}
 	mem_cleanse(&d.c, sizeof(d.c));
@@ -726,6 +738,7 @@ meta_set_keys(const char *file, struct name user, const struct scram_key keys[SC
 		memcpy(d.c.scram, keys, sizeof(d.c.scram));
 		d.c.mechanisms |= MECH_BIT(MECH_SCRAM_SHA_256) | MECH_BIT(MECH_SCRAM_SHA_512) | MECH_BIT(MECH_PLAIN);
 		d.c.locked = false;
+		d.c.expires_ms = 0;
 		d.c.generation = image_next_generation(l.image);
 		record_user(arena, offline_begin(&o), &d);
 		struct str part = record_path_part(arena, user.s);

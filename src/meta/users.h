@@ -8,7 +8,7 @@
 
 enum user_change_kind {
 	USER_CREATE, USER_DELETE, USER_SET_KEYS, USER_DELETE_KEY, USER_LOCK, USER_UNLOCK,
-	USER_SET_MECHANISMS,
+	USER_SET_MECHANISMS, USER_EXPIRE,
 };
 
 struct user_change {
@@ -16,6 +16,7 @@ struct user_change {
 	struct name user;
 	bool by_operator;		/* who asks is one; else no operator's record is touched */
 	uint32_t mechanisms;		/* CREATE, SET_MECHANISMS: MECH_BITs */
+	int64_t expires_ms;		/* EXPIRE: wall; 0: never */
 	bool is_operator;		/* CREATE */
 	struct str team;		/* CREATE: the primary one; may be empty */
 	bool has_key[SCRAM_HASHES];	/* CREATE, SET_KEYS: which are given; DELETE_KEY: which go */
@@ -34,7 +35,7 @@ struct users_change {
 };
 void users_change_init(struct users_change *c);
 
-/* Whether no other operator could log in: operators alone make operators. */
+/* Whether no other operator could log in for good: operators alone make operators. */
 bool user_is_last_operator(const struct image *image, struct name user);
 
 enum team_change_kind { TEAM_CREATE, TEAM_DELETE, TEAM_ADD, TEAM_REMOVE };

@@ -2,6 +2,8 @@
 """schlossctl on users, teams, tenants and the tree, as an operator, an administrator, a user."""
 import json
 import sqlite3
+import subprocess
+import time
 
 import pytest
 from harness import SCHLOSSD, Broker, run
@@ -52,6 +54,49 @@ def test_the_locked_stay_out_until_they_are_unlocked(site):
     assert site.ctl("id", conf="lotte", check=False).returncode == 3
     site.ctl("user", "unlock", "lotte")
     assert site.ctl("id", conf="lotte").returncode == 0
+
+
+def test_a_user_expires(site):
+    """A time to come, then one that is past; why says the same."""
+    site.user("xenia")
+    site.ctl("topic", "create", "leased", "--owner", "xenia")
+
+    def expires():
+        return rows(site.ctl("-o", "json", "user", "list", "xenia"))[0]["expires"]
+
+    def may():
+        return (site.ctl("id", conf="xenia", check=False).returncode,
+                site.ctl("why", "xenia", "read", "topics/leased", check=False).returncode)
+    assert expires() is None
+    for when, shown in (("2099-01-31", "2099-01-31T00:00:00Z"), ("2099-01-31T18:30Z", "2099-01-31T18:30:00Z"),
+                        ("2099-01-31T18:30:05Z", "2099-01-31T18:30:05Z")):
+        assert f"expires at {shown}" in site.ctl("user", "expire", "xenia", when).stdout and expires() == shown
+    assert may() == (0, 0)
+    soon = time.time() + 4
+    site.ctl("user", "expire", "xenia", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(soon)))
+    with subprocess.Popen(["kcat", "-F", site.dir / "xenia.conf", "-u", "-C", "-t", "leased", "-o", "beginning"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as reader:
+        site.kcat("-P", "-t", "leased", stdin="in time\n")
+        assert may() == (0, 0) or time.time() > soon - 1
+        assert reader.stdout.readline() == "in time\n" or time.time() > soon - 1
+        time.sleep(max(0, soon - time.time()))
+        site.kcat("-P", "-t", "leased", stdin="too late\n")
+        assert may() == (3, 1)
+        time.sleep(0.5)
+        reader.terminate()
+        assert reader.stdout.read() == ""
+    site.ctl("user", "expire", "xenia", "30d")
+    assert may() == (0, 0)
+    assert "has expired" in site.ctl("user", "expire", "xenia", "0d").stdout
+    assert may() == (3, 1) and "expired" in site.ctl("why", "xenia", "read", "topics/leased", check=False).stdout
+    site.ctl("user", "expire", "xenia", "never")
+    assert may() == (0, 0) and expires() is None
+    for bad in ("tomorrow", "2099-02-31", "2099-13-01", "2099-01-01x", "-1d", "d", "", "1969-01-01"):
+        assert site.ctl("user", "expire", "--", "xenia", bad, check=False).returncode == 2, bad
+    assert "there is no user nobody" in site.ctl("user", "expire", "nobody", "1d", check=False).stderr.replace("'", "")
+    assert site.ctl("user", "expire", "admin", "1d", check=False).returncode == 4
+    site.ctl("topic", "delete", "leased")
+    site.ctl("user", "delete", "xenia", "--purge")
 
 
 def test_tenants(site):

@@ -183,7 +183,7 @@ def test_every_listing_as_json(site):
     keys = {
         ("topic", "list"): "name partitions internal id",
         ("group", "list"): "name state protocol type",
-        ("user", "list"): "name primary_team teams operator locked mechanisms",
+        ("user", "list"): "name primary_team teams operator locked expires mechanisms",
         ("team", "list"): "name members",
         ("quota", "show"): "tenant user client_id quota value",
         ("tenant", "list"): "name number users topics groups cluster_id",

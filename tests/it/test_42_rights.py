@@ -150,12 +150,13 @@ def test_only_operators_touch_an_operators_record(site):
     assert me["operator"] and "chiefs" in me["teams"]
 
 
-@pytest.mark.parametrize("change", ["delete", "lock", "key"])
+@pytest.mark.parametrize("change", ["delete", "lock", "key", "expire"])
 def test_a_user_who_is_gone_loses_his_connections(site, change):
     site.users("main", ["brief"])
     at = site.connection("brief")
     assert at.call("metadata", 9, topics=[])[0] is not None
-    changes = {"delete": {"action": 2}, "lock": {"action": 1, "locked": 1}, "key": {"action": 1, "keys": site.keys}}
+    changes = {"delete": {"action": 2}, "lock": {"action": 1, "locked": 1}, "key": {"action": 1, "keys": site.keys},
+               "expire": {"action": 1, "expires_ms": 1}}
     started = time.monotonic()
     site.do("user_alter", 0, changes=[{"user": "brief", **changes[change]}])
     try:

@@ -68,9 +68,9 @@ static enum change_result
 change_user(struct room *r)
 {
 	static const enum user_change_kind kinds[] = { USER_CREATE, USER_CREATE, USER_DELETE, USER_SET_KEYS,
-		USER_LOCK, USER_UNLOCK, USER_SET_MECHANISMS };
-	struct user_change u = { .kind = kinds[dice(r, 7)], .user = { some_tenant(r), one_of(r, "u", 6) },
-		.mechanisms = MECH_BIT(MECH_SCRAM_SHA_256), .team = dice(r, 2) ? one_of(r, "team", 3) : STR(""),
+		USER_LOCK, USER_UNLOCK, USER_SET_MECHANISMS, USER_EXPIRE };
+	struct user_change u = { .kind = kinds[dice(r, 8)], .user = { some_tenant(r), one_of(r, "u", 6) },
+		.mechanisms = MECH_BIT(MECH_SCRAM_SHA_256), .expires_ms = dice(r, 2), .team = dice(r, 2) ? one_of(r, "team", 3) : STR(""),
 		.purge = dice(r, 2), .has_key = { true, false } };
 	struct users_change c = { .users = &u, .n = 1 };
 	u.keys[0].iterations = 4096 + dice(r, 100);
@@ -644,12 +644,43 @@ team_is(struct room *r, enum team_change_kind kind, bool by_operator)
 	return submit(r, &c.change);
 }
 
+static enum change_result
+change_operator(struct room *r, const char *name, enum user_change_kind kind, int64_t expires_ms)
+{
+	struct user_change u = { .kind = kind, .user = NAME(0, str_from(name)), .by_operator = true, .purge = true,
+		.is_operator = true, .mechanisms = MECH_BIT(MECH_PLAIN), .expires_ms = expires_ms };
+	struct users_change c = { .users = &u, .n = 1 };
+	users_change_init(&c);
+	assert_int_equal(submit(r, &c.change), CHANGE_OK);
+	return u.result;
+}
+
+/* One who will be shut out some day is no second one. */
+static void
+the_last_operator_stays(void **state)
+{
+	struct room r;
+	(void)state;
+	room_make(&r);
+	assert_int_equal(change_operator(&r, "admin", USER_EXPIRE, 0), CHANGE_OK);
+	assert_int_equal(change_operator(&r, "admin", USER_EXPIRE, INT64_MAX), CHANGE_POLICY);
+	assert_int_equal(change_operator(&r, "root", USER_CREATE, 0), CHANGE_OK);
+	assert_int_equal(change_operator(&r, "root", USER_EXPIRE, INT64_MAX), CHANGE_OK);
+	assert_int_equal(change_operator(&r, "admin", USER_EXPIRE, 1), CHANGE_POLICY);
+	assert_int_equal(change_operator(&r, "admin", USER_LOCK, 0), CHANGE_POLICY);
+	assert_int_equal(change_operator(&r, "admin", USER_DELETE, 0), CHANGE_POLICY);
+	assert_int_equal(change_operator(&r, "root", USER_EXPIRE, 0), CHANGE_OK);
+	assert_int_equal(change_operator(&r, "admin", USER_EXPIRE, 1), CHANGE_OK);
+	assert_int_equal(change_operator(&r, "root", USER_EXPIRE, 1), CHANGE_POLICY);
+	room_free(&r);
+}
+
 /* Whatever the record was when the gate was passed. */
 static void
 operators_records_are_the_operators(void **state)
 {
 	static const enum user_change_kind kinds[] = { USER_SET_KEYS, USER_DELETE_KEY, USER_LOCK, USER_UNLOCK,
-		USER_SET_MECHANISMS, USER_DELETE };
+		USER_SET_MECHANISMS, USER_EXPIRE, USER_DELETE };
 	struct room r;
 	(void)state;
 	room_make(&r);
@@ -666,7 +697,7 @@ operators_records_are_the_operators(void **state)
 	users_change_init(&others);
 	assert_int_equal(submit(&r, &others.change), CHANGE_OK);
 	assert_int_equal(other.result, CHANGE_OK);
-	for (size_t i = 0; i < 12; i++) {
+	for (size_t i = 0; i < 2 * sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct user_change u = { .kind = kinds[i / 2], .user = NAME(0, STR("admin")), .by_operator = i % 2 != 0,
 			.has_key = { true, false }, .keys = { { .iterations = 4096, .salt_len = 8 } }, .purge = true,
 			.mechanisms = MECH_BIT(MECH_PLAIN) };
@@ -682,4 +713,5 @@ TEST_MAIN(T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking)
     T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nobody_inherits_from_a_half_deleted_user),
     T(a_half_deleted_tenant_is_empty_of_users), T(owners_rules_do_not_outlive_a_half_deleted_topic),
     T(nothing_is_published_before_the_answer), T(changes_are_of_the_topic_that_was_meant),
-    T(owners_make_rules_while_they_are), T(nodes_are_written_over_what_was_seen), T(operators_records_are_the_operators))
+    T(owners_make_rules_while_they_are), T(nodes_are_written_over_what_was_seen), T(operators_records_are_the_operators),
+	    T(the_last_operator_stays))
