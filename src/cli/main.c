@@ -174,7 +174,9 @@ run(struct cli *cli, struct args *args)
 	    verb->noun != NULL ? " " : "", verb->name, verb->usage).p;
 	args->v += words;
 	args->n -= words;
-	return verb->run(cli, args);
+	int status = verb->run(cli, args);
+	print_end(&cli->print, status != CLI_OK);
+	return status;
 }
 
 /* Not by a reader who reads no further, as head does: he has what he wanted. */

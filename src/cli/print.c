@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 void
 print_table_init(struct print_table *t, struct print *p, const char *name,
     const struct print_column *columns, size_t width)
@@ -188,18 +190,56 @@ print_close(struct print *p)
 		fputs("\n}\n", p->out);
 }
 
+#define SENTENCE_MAX 8192	/* with a path in it */
+
+static void __attribute__((format(printf, 4, 0)))
+say(struct print *p, const char *key, const char *more, const char *fmt, va_list ap)
+{
+	char text[SENTENCE_MAX];
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (p->form == PRINT_JSON)
+		*ARRAY_ADD(p->arena, p->done) = (struct print_sentence){ arena_str(p->arena, str_from(text)),
+			str_from(key), arena_str(p->arena, str_from(more)) };
+	else
+		fprintf(p->out, "%s\n", text);
+	mem_cleanse(text, sizeof(text)); /* it may tell a password */
+}
+
 void
 print_done(struct print *p, const char *fmt, ...)
 {
-	char text[1024];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say(p, NULL, NULL, fmt, ap);
 	va_end(ap);
-	if (p->form == PRINT_JSON) {
-		fputs("{\"done\": ", p->out);
-		json_string(p->out, str_from(text));
-		fputs("}\n", p->out);
-	} else
-		fprintf(p->out, "%s\n", text);
+}
+
+void
+print_told(struct print *p, const char *key, const char *more, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	say(p, key, more, fmt, ap);
+	va_end(ap);
+}
+
+void
+print_end(struct print *p, bool failed)
+{
+	if (p->form != PRINT_JSON || p->parts > 0 || (failed && p->done.n == 0))
+		return;
+	fputc('[', p->out);
+	for (int32_t i = 0; i < p->done.n; i++) {
+		const struct print_sentence *s = &p->done.v[i];
+		fputs(i == 0 ? "\n  {\"done\": " : ",\n  {\"done\": ", p->out);
+		json_string(p->out, s->text);
+		if (s->key.p != NULL) {
+			fprintf(p->out, ", \"%.*s\": ", STR_ARG(s->key));
+			json_string(p->out, s->more);
+			mem_cleanse((char *)(uintptr_t)s->more.p, s->more.n);
+		}
+		fputc('}', p->out);
+		mem_cleanse((char *)(uintptr_t)s->text.p, s->text.n);
+	}
+	fputs(p->done.n > 0 ? "\n]\n" : "]\n", p->out);
 }

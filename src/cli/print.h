@@ -5,11 +5,13 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/str.h"
 
 /*
  * The one printer of schlossctl: tables for people, JSON for programs, from the
- * same cells. An answer is one table, or several named ones (print_open).
+ * same cells. An answer is one table, or several named ones (print_open); or
+ * sentences about what was done. In JSON it is one value in any case.
  */
 enum print_form { PRINT_TABLE, PRINT_JSON };
 
@@ -25,12 +27,18 @@ struct print_column {
 	enum print_kind kind;
 };
 
+/* What was done; more: what a program wants of it by itself, as a member of its own. */
+struct print_sentence {
+	struct str text, key, more;
+};
+
 struct print {
 	enum print_form form;
 	FILE *out;
 	struct arena *arena;
 	bool open;			/* between print_open and print_close */
 	unsigned parts;
+	ARRAY(struct print_sentence) done;	/* JSON: they are printed together */
 };
 
 #define PRINT_COLUMNS_MAX 16
@@ -62,6 +70,12 @@ void print_open(struct print *p);
 void print_table(struct print *p, const struct print_table *t);
 void print_close(struct print *p);
 
-/* What was done, as a sentence; in JSON {"done": "..."}. Strings from the
- * broker must have been escaped or checked by the caller. */
+/* What was done, as a sentence; in JSON {"done": "..."} in one array with the others.
+ * Strings from the broker must have been escaped or checked by the caller. */
 void print_done(struct print *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same; what it tells is a member of that name, too. */
+void print_told(struct print *p, const char *key, const char *more, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Behind all: in JSON the array of what was done. failed: the verb was refused, so that an
+ * empty one would say too much. */
+void print_end(struct print *p, bool failed);

@@ -170,9 +170,9 @@ secret_deliver(struct cli *cli, const struct secret *s, const char *user, struct
 	if (s->conf != NULL)
 		status = write_conf(cli, s, login);
 	if (status == 0 && s->conf != NULL)
-		print_done(&cli->print, "The client file of %s is %s.", login, s->conf);
+		print_told(&cli->print, "conf", s->conf, "The client file of %s is %s.", login, s->conf);
 	else if (s->made)
-		print_done(&cli->print, "The password of %s is %s", login, s->password);
+		print_told(&cli->print, "password", s->password, "The password of %s is %s", login, s->password);
 	if (status == 0 && s->conf != NULL && (strchr(login, '@') != NULL || !by_password(cli)))
 		try_login(cli, s, login);
 	return status;

@@ -244,3 +244,22 @@ def test_completion(site, words, offered):
              'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _$1; printf "%s\\n" "${COMPREPLY[@]}"'
     said = run("bash", "-c", script, "bash", *words)
     assert sorted(said.stdout.split()) == sorted(offered.format(dir=site.dir).split()) and said.stderr == ""
+
+
+def test_every_command_is_one_json_document(site):
+    """Also one that has several things to say, or none; what a script wants of it stands by itself."""
+    def said(*words, status=0):
+        p = site.ctl("-o", "json", *words, check=False)
+        assert p.returncode == status, p.stderr
+        return json.loads(p.stdout)
+    made, password = said("user", "create", "jo")
+    assert made == {"done": "User jo is made."} and password["done"].endswith(password["password"])
+    assert [s.get("conf") for s in said("user", "passwd", "jo", "--conf", site.dir / "jo.conf")] == [None, f"{site.dir}/jo.conf"]
+    said("topic", "create", "j1")
+    said("topic", "create", "j2")
+    assert said("chmod", "640", "topics/j1", "topics/j2") == said("setfacl", "-m", "user:jo:r", "topics/j1") == []
+    assert [s["done"] for s in said("topic", "delete", "j1", "nope", "j2", status=4)] == [
+        "Topic j1 is deleted.", "Topic j2 is deleted."]
+    refused = site.ctl("-o", "json", "topic", "list", "--tenant", "nope", check=False)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    said("user", "delete", "jo", "--purge")
