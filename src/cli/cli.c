@@ -30,6 +30,21 @@ cli_escape(struct cli *cli, struct str s)
 	return str_escape(s, arena_alloc(cli->arena, size), size);
 }
 
+/* A list of the broker's that we may not have warns of nothing. */
+void
+cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user)
+{
+	struct user_list_req in;
+	struct user_list_rsp out;
+	wire_defaults(&user_list_req_msg, &in);
+	in.tenant = tenant;
+	in.users.n = 0;
+	*ARRAY_ADD(cli->arena, in.users) = user;
+	if (cli_call(cli, WIRE_KEY_USER_LIST, &in, &out) == 0 && out.error_code == 0 && out.users.n == 0)
+		cli_complain(CLI_OK, "warning: there is no user %s; it counts from when there is one",
+		    cli_escape(cli, user));
+}
+
 struct name
 cli_name(const char *s)
 {
@@ -126,18 +141,23 @@ static const struct {
 	int kerr;
 	const char *hint;
 } hints[] = {
-	{ KERR_TOPIC_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why who may and why not" },
-	{ KERR_GROUP_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why who may and why not" },
+	{ KERR_TOPIC_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why USER OPERATION topics/NAME what is missing" },
+	{ KERR_GROUP_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why USER OPERATION groups/NAME what is missing" },
 	{ KERR_CLUSTER_AUTHORIZATION_FAILED, "this needs x on the tenant, or an operator; schlossctl id says "
 	    "who you are" },
-	{ KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why who may "
-	    "and why not" },
+	{ KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why USER "
+	    "OPERATION txns/NAME what is missing" },
 	{ KERR_UNKNOWN_TOPIC_OR_PARTITION, "schlossctl topic list shows those that you may see" },
 	{ KERR_TOPIC_ALREADY_EXISTS, "schlossctl topic alter changes it" },
 	{ KERR_NON_EMPTY_GROUP, "stop its members first; schlossctl group describe shows them" },
 	{ KERR_GROUP_ID_NOT_FOUND, "schlossctl group list shows those that you may see, and "
 	    "schlossctl ls groups names that are reserved" },
 	{ KERR_INVALID_CONFIG, "schlossctl topic describe NAME --all shows all settings" },
+	{ KERR_RESOURCE_NOT_FOUND, "schlossctl user list, team list, tenant list and ls -R show what you may see" },
+	{ KERR_DUPLICATE_RESOURCE, "schlossctl user list, team list and tenant list show those that there are; "
+	    "user passwd sets a new password" },
+	{ KERR_UNSUPPORTED_SASL_MECHANISM, "mechanisms of a user are SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, GSSAPI "
+	    "and TLS" },
 };
 
 int
@@ -150,7 +170,5 @@ cli_answer(struct cli *cli, const char *what, int kerr, struct str message)
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (hints[i].kerr == kerr)
 			fprintf(stderr, "  %s\n", hints[i].hint);
-	if (kerr == KERR_RESOURCE_NOT_FOUND && message.n == 0 && cli->tenant != NULL)
-		fprintf(stderr, "  schlossctl tenant list shows the tenants that there are\n");
 	return CLI_REFUSED;
 }

@@ -86,6 +86,10 @@ int cli_answer(struct cli *cli, const char *what, int kerr, struct str message);
  * one, and a name that was mistyped would be a team. */
 int cli_team_exists(struct cli *cli, struct str team);
 
+/* Rules and quotas may name somebody who is not there yet, and a name that was mistyped
+ * is nobody: says so. tenant: as in our own requests. */
+void cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user);
+
 /* A string of the broker or the user as one visible token. */
 const char *cli_escape(struct cli *cli, struct str s);
 

@@ -106,6 +106,9 @@ tls_failed(struct conn *conn, const char *what, struct why *why)
 	if (code != 0)
 		ERR_error_string_n(code, text, sizeof(text));
 	ERR_clear_error();
+	if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER || ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST)
+		return why_set(why, ERR_IO, "%s: what listens at that port of %s does not speak TLS: another program, or "
+		    "a listener without it (security.protocol=SASL_PLAINTEXT)", conn->props->file, conn->host);
 	return why_set(why, ERR_IO, "%s: %s: %s", conn->host, what, text);
 }
 
@@ -362,7 +365,8 @@ connect_to(struct conn *conn, struct str server, struct why *why)
 	snprintf(port, sizeof(port), "%.*s", (int)tail, colon + 1);
 	int rc = getaddrinfo(conn->host, port, &hints, &list);
 	if (rc != 0)
-		return why_set(why, ERR_NOTFOUND, "%s: %s", conn->host, gai_strerror(rc));
+		return why_set(why, ERR_NOTFOUND, "%s: bootstrap.servers: %s: %s", conn->props->file, conn->host,
+		    gai_strerror(rc));
 	conn->fd = connect_any(list);
 	int failed = errno;
 	freeaddrinfo(list);

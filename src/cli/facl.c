@@ -206,6 +206,18 @@ run_getfacl(struct cli *cli, struct args *args)
 	return 0;
 }
 
+/* Of each user that the rules name, once. */
+static void
+warn_of_nobody(struct cli *cli, const struct rules *r)
+{
+	for (int32_t i = 0; i < r->list.n; i++) {
+		struct str who = r->list.v[i].principal, kind;
+		bool again = i > 0 && str_eq(who, r->list.v[i - 1].principal);
+		if (!again && str_cut(&who, ':', &kind) && str_is(kind, "User") && !str_is(who, "*"))
+			cli_warn_of_nobody(cli, r->path.tenant, who);
+	}
+}
+
 static int
 add_rules(struct cli *cli, const struct rules *r)
 {
@@ -229,6 +241,8 @@ add_rules(struct cli *cli, const struct rules *r)
 	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
 		status = cli_answer(cli, cli_escape(cli, r->text), out.results.v[i].error_code,
 		    out.results.v[i].error_message);
+	if (status == 0)
+		warn_of_nobody(cli, r);
 	return status;
 }
 

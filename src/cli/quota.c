@@ -75,6 +75,18 @@ add_entity(struct cli *cli, struct alter_client_quotas_req_entry *entry, const c
 	e->entity_name = NAME(0, name);
 }
 
+static void
+add_entities(struct cli *cli, struct alter_client_quotas_req_entry *entry, const struct whose *w)
+{
+	if (w->users)
+		add_entity(cli, entry, "user", w->user);
+	else if (w->client == NULL)
+		add_entity(cli, entry, "tenant", w->tenant);
+	if (w->client != NULL)
+		add_entity(cli, entry, "client-id",
+		    strcmp(w->client, "*") == 0 ? STR_NULL : str_from(w->client));
+}
+
 static int
 quota_set(struct cli *cli, struct args *args)
 {
@@ -90,13 +102,7 @@ quota_set(struct cli *cli, struct args *args)
 	wire_defaults(&alter_client_quotas_req_msg, &in);
 	struct alter_client_quotas_req_entry *entry =
 	    WIRE_ADD(cli->arena, in.entries, alter_client_quotas_req_entry);
-	if (w.users)
-		add_entity(cli, entry, "user", w.user);
-	else if (w.client == NULL)
-		add_entity(cli, entry, "tenant", w.tenant);
-	if (w.client != NULL)
-		add_entity(cli, entry, "client-id",
-		    strcmp(w.client, "*") == 0 ? STR_NULL : str_from(w.client));
+	add_entities(cli, entry, &w);
 	for (int i = 1; status == 0 && i < args->n; i++)
 		status = take_value(args->v[i], WIRE_ADD(cli->arena, entry->ops, alter_client_quotas_req_op));
 	if (status == 0)
@@ -108,6 +114,8 @@ quota_set(struct cli *cli, struct args *args)
 		    out.entries.v[i].error_message);
 	if (status == 0)
 		print_done(&cli->print, "The quotas of %s are set.", args->v[0]);
+	if (status == 0 && w.users && w.user.p != NULL)
+		cli_warn_of_nobody(cli, w.tenant, w.user);
 	return status;
 }
 
@@ -199,8 +207,11 @@ quota_show(struct cli *cli, struct args *args)
 		if (of.p == NULL || str_eq(of, w.tenant)) /* an operator is told of all tenants */
 			show_entry(cli, &t, &out.entries.v[i]);
 	}
-	print_table(&cli->print, &t);
-	return 0;
+	if (t.first == NULL) /* is there such a tenant? */
+		status = cli_open_in(cli, w.tenant);
+	if (status == 0)
+		print_table(&cli->print, &t);
+	return status;
 }
 
 const struct verb quota_verbs[] = {

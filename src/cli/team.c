@@ -5,6 +5,13 @@
 
 enum { TEAM_CREATE = 0, TEAM_DELETE = 1, TEAM_ADD = 2, TEAM_REMOVE = 3 };
 
+static int
+no_team(struct cli *cli, struct str team)
+{
+	const char *name = cli_escape(cli, team);
+	return cli_complain(CLI_REFUSED, "there is no team %s\n  schlossctl team create %s makes it", name, name);
+}
+
 int
 cli_team_exists(struct cli *cli, struct str team)
 {
@@ -17,10 +24,16 @@ cli_team_exists(struct cli *cli, struct str team)
 	int status = cli_call(cli, WIRE_KEY_TEAM_LIST, &in, &out);
 	if (status == 0)
 		status = cli_answer(cli, "teams", out.error_code, out.error_message);
-	if (status != 0 || out.teams.n > 0)
-		return status;
-	const char *name = cli_escape(cli, team);
-	return cli_complain(CLI_REFUSED, "there is no team %s\n  schlossctl team create %s makes it", name, name);
+	return status != 0 || out.teams.n > 0 ? status : no_team(cli, team);
+}
+
+static bool
+listed(const struct team_list_rsp *out, struct str team)
+{
+	ARRAY_FOREACH(const struct team_list_rsp_team, t, out->teams)
+		if (str_eq(t->name, team))
+			return true;
+	return false;
 }
 
 static int
@@ -39,7 +52,7 @@ change(struct cli *cli, struct args *args, int action, const char *done)
 	c->team = str_from(args->v[0]);
 	for (int i = 1; i < args->n; i++)
 		*ARRAY_ADD(cli->arena, c->users) = str_from(args->v[i]);
-	if (action == TEAM_ADD)
+	if (users)
 		status = cli_team_exists(cli, c->team);
 	if (status != 0)
 		return status;
@@ -109,7 +122,10 @@ team_list(struct cli *cli, struct args *args)
 			    STR_ARG(team->members.v[k]));
 	}
 	print_table(&cli->print, &t);
-	return 0;
+	for (int i = 0; i < args->n; i++)
+		if (!listed(&out, str_from(args->v[i])))
+			status = no_team(cli, str_from(args->v[i]));
+	return status;
 }
 
 const struct verb team_verbs[] = {

@@ -32,10 +32,15 @@ tree_path(struct cli *cli, const char *text, struct str *ret)
 			return status;
 		whole = arena_printf(cli->arena, "/%.*s/%s", STR_ARG(tenant), text);
 	}
-	if (acl_path_parse(cli->arena, whole, &path, &why) != 0)
-		return cli_complain(CLI_USAGE, "%s: %s", cli_escape(cli, str_from(text)), why.text);
-	*ret = whole;
-	return 0;
+	const char *shown = cli_escape(cli, str_from(text));
+	if (acl_path_parse(cli->arena, whole, &path, &why) == 0) {
+		*ret = whole;
+		return 0;
+	}
+	if (strchr(text, '/') == NULL)
+		return cli_complain(CLI_USAGE, "%s is no path: a topic's is topics/%s, a group's groups/%s", shown,
+		    shown, shown);
+	return cli_complain(CLI_USAGE, "%s: %s", shown, why.text);
 }
 
 int
@@ -107,8 +112,7 @@ static void
 owner_and_team(struct cli *cli, struct tree_change *change)
 {
 	struct str team = str_from(change->owner), owner;
-	if (!str_cut(&team, ':', &owner))
-		return;
+	(void)str_cut(&team, ':', &owner);
 	change->owner = owner.n > 0 ? arena_str(cli->arena, owner).p : NULL;
 	change->team = team.n > 0 ? arena_str(cli->arena, team).p : NULL;
 }
@@ -125,6 +129,9 @@ change_paths(struct cli *cli, struct args *args, size_t member)
 	*(const char **)((char *)&change + member) = args->v[0];
 	if (change.owner != NULL)
 		owner_and_team(cli, &change);
+	if (change.mode == NULL && change.owner == NULL && (change.team == NULL || change.team[0] == '\0'))
+		return cli_complain(CLI_USAGE, "an empty name is nobody's: chmod u= or g= takes the rights of the owner "
+		    "or of the team away");
 	for (int i = 1; status == 0 && i < args->n; i++) {
 		status = tree_path(cli, args->v[i], &change.path);
 		if (status == 0)
@@ -133,9 +140,22 @@ change_paths(struct cli *cli, struct args *args, size_t member)
 	return status;
 }
 
+/* chmod(1) takes -x for a mode, and so do we: no option has its letters. */
+static void
+take_minus_modes(struct cli *cli, struct args *args)
+{
+	for (int i = 0; i < args->n && strcmp(args->v[i], "--") != 0; i++) {
+		const char *word = args->v[i];
+		size_t n = word[0] == '-' ? strspn(word + 1, "rwx") : 0;
+		if (n > 0 && (word[n + 1] == '\0' || word[n + 1] == ','))
+			args->v[i] = (char *)(uintptr_t)arena_printf(cli->arena, "a%s", word).p;
+	}
+}
+
 static int
 run_chmod(struct cli *cli, struct args *args)
 {
+	take_minus_modes(cli, args);
 	return change_paths(cli, args, offsetof(struct tree_change, mode));
 }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """schlossctl as somebody meets it who has not read the manual."""
 import json
+import socket
+import threading
 
 import pytest
 from harness import BUILD, ROOT, SCHLOSSCTL, Broker, run
@@ -89,8 +91,19 @@ def test_all_quotas(site):
     (["user", "create", "x", "--team", "shopp"], 4, "there is no team shopp\n  schlossctl team create shopp makes it"),
     (["user", "create", "x", "--team", "shop", "--team", "shopp"], 4, "there is no team shopp"),
     (["team", "add", "shopp", "anna"], 4, "there is no team shopp"),
-    (["--tenant", "nope", "user", "list"], 4, "schlossctl tenant list shows the tenants"),
-    (["--tenant", "nope", "id"], 4, "schlossctl tenant list shows the tenants"),
+    (["--tenant", "nope", "user", "list"], 4, "tenant list and ls -R show what you may see"),
+    (["--tenant", "nope", "id"], 4, "tenant list and ls -R show what you may see"),
+    (["team", "remove", "shopp", "anna"], 4, "there is no team shopp\n  schlossctl team create shopp makes it"),
+    (["user", "lock", "ana"], 4, "there is no user 'ana' (RESOURCE_NOT_FOUND)\n  schlossctl user list, team list"),
+    (["user", "delete", "ana"], 4, "there is no user 'ana'"),
+    (["user", "create", "anna"], 4, "user passwd sets a new password"),
+    (["user", "create", "x", "--mechanism", "SCRAM"], 4, "mechanisms of a user are SCRAM-SHA-256"),
+    (["quota", "show", "/nope"], 4, "tenant list and ls -R show what you may see"),
+    (["quota", "set", "/main", "byte_rate=1"], 4, "quotas are producer_byte_rate, consumer_byte_rate"),
+    (["ls", "orders"], 2, "orders is no path: a topic's is topics/orders"),
+    (["chown", "", "topics/orders"], 2, "an empty name is nobody's"),
+    (["chown", ":", "topics/orders"], 2, "an empty name is nobody's"),
+    (["chgrp", "", "topics/orders"], 2, "an empty name is nobody's"),
     (["topic", "create", "x", "--mode", "9"], 2, "a mode is octal"),
     (["topic", "create", "x", "--owner", "nobody"], 4, "there is no user 'nobody'"),
     (["user", "create", "x", "--conf", "/none/x.conf"], 2, "--conf /none/x.conf cannot be written"),
@@ -263,3 +276,53 @@ def test_every_command_is_one_json_document(site):
     refused = site.ctl("-o", "json", "topic", "list", "--tenant", "nope", check=False)
     assert (refused.returncode, refused.stdout) == (4, "")
     said("user", "delete", "jo", "--purge")
+
+
+def test_names_that_are_nobodys(site):
+    """A list says which of the names are none, after the others; rules and quotas warn of them."""
+    p = site.ctl("user", "list", "anna", "ana", check=False)
+    assert p.returncode == 4 and "anna" in p.stdout and "there is no user ana\n" in p.stderr
+    p = site.ctl("team", "list", "shop", "shopp", check=False)
+    assert p.returncode == 4 and "shop " in p.stdout and "there is no team shopp\n" in p.stderr
+    for words in (["setfacl", "-m", "user:{}:rw,user:*:describe", "topics/orders"], ["quota", "set", "users/{}", "producer_byte_rate=5"]):
+        p = site.ctl(*[w.format("ana") for w in words])
+        assert p.stderr == "schlossctl: warning: there is no user ana; it counts from when there is one\n"
+        assert site.ctl(*[w.format("bert") for w in words]).stderr == ""
+    site.ctl("setfacl", "-b", "topics/orders")
+    for user in ("ana", "bert"):
+        site.ctl("quota", "set", f"users/{user}", "producer_byte_rate=")
+
+
+def test_chmod_takes_a_mode_that_begins_with_a_minus(site):
+    def mode():
+        return json.loads(site.ctl("-o", "json", "ls", "topics/minus").stdout)[0]["mode"]
+    site.ctl("topic", "create", "minus", "--mode", "770")
+    site.ctl("chmod", "-x", "topics/minus")
+    assert mode() == "rw-rw----"
+    site.ctl("chmod", "-w,g-r", "topics/minus")
+    assert mode() == "r--------"
+    site.ctl("chmod", "--", "-rw", "topics/minus")
+    assert mode() == "---------"
+    site.ctl("topic", "delete", "minus")
+
+
+def test_a_port_where_nobody_speaks_tls(site):
+    """And a name that nobody has: both say where the address stands."""
+    conf = site.dir / "elsewhere.conf"
+    text = (site.dir / "admin.conf").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        conf.write_text(text.replace(site.address, f"127.0.0.1:{s.getsockname()[1]}"))
+
+        def answer():
+            c, _ = s.accept()
+            c.recv(100)
+            c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            c.close()
+        t = threading.Thread(target=answer)
+        t.start()
+        p = site.ctl("id", conf="elsewhere", check=False)
+        t.join()
+    assert p.returncode == 3 and "elsewhere.conf: " in p.stderr and "does not speak TLS" in p.stderr
+    conf.write_text(text.replace(site.address, "none.invalid:9"))
+    p = site.ctl("id", conf="elsewhere", check=False)
+    assert p.returncode == 3 and "elsewhere.conf: bootstrap.servers: none.invalid: " in p.stderr
