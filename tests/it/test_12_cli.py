@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """schlossctl as somebody meets it who has not read the manual."""
 import json
+import os
+import re
 import socket
 import threading
 
@@ -326,3 +328,20 @@ def test_a_port_where_nobody_speaks_tls(site):
     conf.write_text(text.replace(site.address, "none.invalid:9"))
     p = site.ctl("id", conf="elsewhere", check=False)
     assert p.returncode == 3 and "elsewhere.conf: bootstrap.servers: none.invalid: " in p.stderr
+
+
+def test_the_manuals_examples_can_be_pasted_in_order():
+    """All of schlossctl(1), on a broker where nothing is yet; why says no by its status."""
+    page = (ROOT / "man/schlossctl.1").read_text().split(".Sh EXAMPLES")[1].split(".Sh SEE ALSO")[0]
+    lines = [line for block in re.findall(r"(?ms)^\.Bd -literal.*?\n(.*?)^\.Ed", page) for line in block.splitlines()]
+    assert len(lines) > 20
+    b = Broker()
+    try:
+        b.start()
+        env = {"PATH": f"{BUILD}:{os.environ['PATH']}", "SCHLOSSCTL_CONF": str(b.dir / "admin.conf")}
+        for line in lines:
+            p = run("bash", "-c", f"cd {b.tmp}; {line.replace('vi rules', 'test -s rules')}", env=env, check=False)
+            assert p.returncode == (1 if " why " in line else 0), f"{line}: {p.stdout}{p.stderr}"
+            assert " why " not in line or p.stdout.startswith("denied: ")
+    finally:
+        b.remove()
