@@ -432,6 +432,14 @@ bind_one(const struct addrinfo *ai)
 	return -1;
 }
 
+static const char *
+advice_for(int error)
+{
+	return error == EADDRINUSE ? ": another program listens there" :
+	    error == EADDRNOTAVAIL ? ": no address of this machine" :
+	    error == EACCES ? ": ports below 1024 need CAP_NET_BIND_SERVICE" : "";
+}
+
 static int
 bind_to(const char *host, uint16_t port, int *ret_fd, struct why *why)
 {
@@ -446,7 +454,8 @@ bind_to(const char *host, uint16_t port, int *ret_fd, struct why *why)
 		return why_set(why, ERR_NOTFOUND, "%s: %s", host, gai_strerror(rc));
 	for (const struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next)
 		fd = bind_one(ai);
-	int err = fd >= 0 ? 0 : why_set(why, err_from_errno(errno), "%s:%u: %s", host, port, strerror(errno));
+	int err = fd >= 0 ? 0 : why_set(why, err_from_errno(errno), "%s:%u: %s%s", host, port, strerror(errno),
+	    advice_for(errno));
 	freeaddrinfo(list);
 	if (err == 0)
 		*ret_fd = fd;

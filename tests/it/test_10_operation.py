@@ -47,6 +47,16 @@ def test_an_ipv6_address_is_verified(broker):
     assert broker.kcat("-C", "-t", "six", "-e", "-q", conf="six").stdout == "over six\n"
 
 
+def test_an_address_that_cannot_be_had(broker):
+    broker.stop()
+    with socket.create_server(("127.0.0.1", broker.port)):
+        p = run(SCHLOSSD, "-c", broker.yaml, check=False)
+    assert p.returncode == 1 and f"{broker.address}: Address already in use: another program listens there" in p.stderr
+    broker.yaml.write_text(broker.yaml.read_text().replace("127.0.0.1:", "192.0.2.1:"))
+    p = run(SCHLOSSD, "-c", broker.yaml, check=False)
+    assert p.returncode == 1 and "no address of this machine" in p.stderr
+
+
 def test_check_and_effective_configuration(broker):
     assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
     shown = run(SCHLOSSD, "-c", broker.yaml, "-T").stdout
