@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <syslog.h>
 
 /* These stand before the libraries' own: what libsasl2 is told of locks, what it
  * would say behind our back, what it leaves to be sent after a failure, which of
@@ -44,6 +43,10 @@ sasl_set_mutex(sasl_mutex_alloc_t *alloc, sasl_mutex_lock_t *lock, sasl_mutex_un
 	next(alloc, lock, unlock, release);
 }
 
+/* Not by <syslog.h>, which makes the one a macro for the other where clang fortifies. */
+void syslog(int priority, const char *format, ...);
+void __syslog_chk(int priority, int flag, const char *format, ...);
+
 void
 syslog(int priority, const char *format, ...)
 {
@@ -51,8 +54,6 @@ syslog(int priority, const char *format, ...)
 	(void)format;
 	syslogs++;
 }
-
-void __syslog_chk(int priority, int flag, const char *format, ...);
 
 void
 __syslog_chk(int priority, int flag, const char *format, ...)
