@@ -87,6 +87,12 @@ struct run {
 	bool trim, awaited;
 };
 
+static bool
+may_write(const struct partition *p)
+{
+	return p->state != LOG_OFFLINE && p->state != LOG_DELETED;
+}
+
 /* The last byte that may be written now. */
 static int64_t
 write_bound(const struct partition *p)
@@ -248,7 +254,7 @@ partition_write_locked(struct partition *p, bool all)
 	remove_doomed(p);
 	while (err == 0) {
 		lock_take(&p->lock);
-		bool more = p->state != LOG_OFFLINE && p->state != LOG_DELETED && run_take(p, all, &r);
+		bool more = may_write(p) && run_take(p, all, &r);
 		lock_drop(&p->lock);
 		if (!more)
 			break;
@@ -451,12 +457,13 @@ writer_sleep(struct store *s)
 	return due;
 }
 
-/* What a write of whole chunks has left. */
+/* What a write of whole chunks has left; not where nothing is written any more, or it would
+ * come back at once and for ever. */
 static void
 rest_later(struct partition *p)
 {
 	lock_take(&p->lock);
-	if (write_bound(p) > p->written.bytes && log_state_reads(p->state))
+	if (write_bound(p) > p->written.bytes && may_write(p))
 		writer_poke(p, false);
 	lock_drop(&p->lock);
 }
@@ -476,8 +483,7 @@ writer_run(void *arg)
 		bool all = !p->write_urgent || is_pressed(s);
 		p->write_urgent = false;
 		lock_drop(&s->wlock);
-		partition_write_out(p, all);
-		if (!all)
+		if (partition_write_out(p, all) == 0 && !all)
 			rest_later(p);
 		if (s->tail.bytes > s->tail.budget)
 			shed_some(s, false);

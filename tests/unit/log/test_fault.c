@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -333,6 +334,46 @@ one_bad_partition_is_not_all(void **state)
 	fixture_free(&f);
 }
 
+/* Where much waits behind the journal that cannot be written, nobody tries without end: it would
+ * take a processor and keep the store from being closed. */
+static void
+what_cannot_be_written_is_left_alone(void **state)
+{
+	(void)state;
+	static const int errs[] = { ERR_IO, ERR_NOSPACE };
+	enum { N = 1 << 20 };
+	uint8_t *b = mem_alloc(N);
+	make_batch(b, N, 1, 1000, 7);
+	for (int i = 0; i < 2; i++) {
+		struct fixture f;
+		struct append_result r;
+		struct log_ends e = { .state = LOG_ONLINE };
+		fixture_make(&f);
+		f.topic.flush = LOG_FLUSH_ACK;
+		f.topic.segment_bytes = 1 << 30;
+		f.config.journal_bytes = 16 << 20;
+		f.config.dirty_bytes = 1 << 30;
+		fixture_open(&f);
+		struct partition *p = fixture_partition(&f, 0);
+		assert_ok(append_durable(p, b, N, &r));
+		aim(1, errs[i], true, "/orders-0/");
+		for (int k = 0; k < 5 && append_durable(p, b, N, &r) == 0; k++)
+			continue;
+		for (int k = 0; k < 500 && e.state == LOG_ONLINE; k++) {
+			usleep(10000);
+			partition_ends(p, &e);
+		}
+		assert_int_equal(e.state, errs[i] == ERR_IO ? LOG_OFFLINE : LOG_FULL);
+		clock_t before = clock();
+		usleep(300000);
+		assert_true(clock() - before < CLOCKS_PER_SEC / 10);
+		aim(-1, 0, false, NULL);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+	mem_free(b);
+}
+
 /* A journal that failed has failed for those, too, that wrote nothing since: they are mended by the same word. */
 static void
 a_failed_journal_is_everybodys(void **state)
@@ -553,6 +594,7 @@ a_sync_is_of_the_log_that_it_began_with(void **state)
 }
 
 TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(a_sync_is_of_the_log_that_it_began_with), T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+    T(what_cannot_be_written_is_left_alone),
     T(a_failed_journal_is_everybodys),
     T(a_full_partition_is_still_retained),
     T(a_full_disk_refuses_and_resumes))
