@@ -50,6 +50,14 @@ tail_cache_free(struct tail_cache *t)
 	lock_free(&t->lock);
 }
 
+/* Whether so many spares may be kept. A little above the budget, or a full cache would free each one
+ * before it needs the next. Locked. */
+static bool
+fits(const struct tail_cache *t, unsigned spares)
+{
+	return t->bytes + spares * (uint64_t)CHUNK_MAX <= t->budget + t->budget / 4;
+}
+
 _Static_assert(sizeof(struct chunk) + DIRECT_ALIGN + CHUNK_MAX <= MEM_HUGE, "a chunk in a large page");
 
 static uint32_t
@@ -93,6 +101,8 @@ chunk_create(struct tail_cache *t, struct partition *owner, uint32_t n, uint32_t
 	lock_take(&t->lock);
 	list_add(&t->age, &c->age);
 	t->bytes += cap;
+	while (t->spares > 0 && !fits(t, t->spares))
+		mem_huge_free(take_spare(t));
 	lock_drop(&t->lock);
 	return c;
 }
@@ -117,9 +127,7 @@ chunk_put(struct chunk *c)
 	lock_take(&t->lock);
 	list_del(&c->age);
 	t->bytes -= c->cap;
-	/* A little above the budget, or a full cache would free each one before it needs the next. */
-	if (c->cap == CHUNK_MAX &&
-	    t->bytes + (t->spares + 1) * (uint64_t)CHUNK_MAX <= t->budget + t->budget / 4) {
+	if (c->cap == CHUNK_MAX && fits(t, t->spares + 1)) {
 		list_add(&t->spare, &c->hook);
 		t->spares++;
 		keep = true;

@@ -213,6 +213,36 @@ chunks_lie_in_memory_as_in_the_file(void **state)
 	tail_cache_free(&t);
 }
 
-TEST_MAIN(T(any_pieces_make_the_same_file), T(only_what_is_long_goes_past_the_cache),
+/* What the cache holds beside them counts, also where it came after they were freed. */
+static void
+spares_go_when_the_cache_grows(void **state)
+{
+	(void)state;
+	enum { SPARES = 8, SMALL = 1024 };
+	struct tail_cache t;
+	struct segment g;
+	struct chunk *big[SPARES], *small[SMALL];
+	memset(&g, 0, sizeof(g));
+	ref_init(&g.ref);
+	tail_cache_init(&t, SPARES * (uint64_t)CHUNK_MAX);
+	for (int i = 0; i < SPARES; i++) {
+		big[i] = chunk_create(&t, NULL, CHUNK_MAX, 0, 0);
+		big[i]->segment = segment_get(&g);
+	}
+	for (int i = 0; i < SPARES; i++)
+		chunk_put(big[i]);
+	assert_int_equal(t.spares, SPARES);
+	for (int i = 0; i < SMALL; i++) {
+		small[i] = chunk_create(&t, NULL, 1, 0, 0);
+		small[i]->segment = segment_get(&g);
+		assert_true(t.bytes + t.spares * (uint64_t)CHUNK_MAX <= t.budget + t.budget / 4);
+	}
+	for (int i = 0; i < SMALL; i++)
+		chunk_put(small[i]);
+	assert_int_equal(t.bytes, 0);
+	tail_cache_free(&t);
+}
+
+TEST_MAIN(T(spares_go_when_the_cache_grows), T(any_pieces_make_the_same_file), T(only_what_is_long_goes_past_the_cache),
     T(where_it_is_refused_it_is_not_asked_for_again),
     T(a_slow_disk_is_left_to_the_cache_while_somebody_waits), T(chunks_lie_in_memory_as_in_the_file))
