@@ -154,12 +154,12 @@ session_admit(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 	uint64_t now = loop_now(conn_loop(conn));
 	if (s->quota == NULL || row == NULL || s->phase != SESSION_READY)
 		return 0;
-	uint64_t wait = quota_admit(s->quota, QUOTA_REQUEST, -1, now), bytes = 0;
-	if (row->bill == API_BILL_PRODUCE)
-		bytes = quota_admit(s->quota, QUOTA_PRODUCE, (double)n, now);
-	else if (row->bill == API_BILL_FETCH)
-		bytes = quota_admit(s->quota, QUOTA_FETCH, -1, now);
-	wait = wait > bytes ? wait : bytes;
+	/* Request time is what all need. */
+	struct quota_ask asks[2] = { { QUOTA_PRODUCE, (double)n }, { QUOTA_REQUEST, -1 } };
+	if (row->bill == API_BILL_FETCH)
+		asks[0] = (struct quota_ask){ QUOTA_FETCH, -1 };
+	unsigned first = row->bill == API_BILL_NONE;
+	uint64_t wait = quota_admit(s->quota, asks + first, 2 - first, now);
 	return wait < LOOK_AGAIN_NS ? wait : LOOK_AGAIN_NS;
 }
 

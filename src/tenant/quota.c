@@ -14,6 +14,11 @@
  * paid. If all came when the debt is paid, all but one would come for nothing, a hundred
  * connections would cost more by coming than by what they ask for, and some would never have
  * their turn.
+ *
+ * Of all the buckets that he needs he waits for one at a time, those of the fewest first, and
+ * keeps his place only with those that he is through: with a place everywhere, who cannot go for
+ * his own limit would keep waiting who needs only the tenant's; and who left each as soon as it let
+ * him would begin anew with one whenever another is ready.
  */
 #include "tenant/quota.h"
 
@@ -58,7 +63,7 @@ struct quota_link {
 	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
 	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
 	int64_t place[QUOTA_LEVELS][QUOTA_KEYS]; /* among those who wait; 0: does not */
-	uint64_t turn[QUOTA_KEYS];		/* when those before are through; 0: now */
+	uint64_t turn[QUOTA_LEVELS][QUOTA_KEYS]; /* when those before are through; 0: now */
 	double last[QUOTA_KEYS];		/* what was charged last */
 	struct str client;		/* own bytes */
 };
@@ -432,33 +437,42 @@ quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t n
 	return longest;
 }
 
-uint64_t
-quota_admit(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
+/* How long until one bucket lets it through; it has a place with it from then on. */
+static uint64_t
+wait_at(struct quota_link *l, int level, enum quota_key key, double amount, uint64_t now_ns)
 {
-	uint64_t longest = 0, latest = 0;
+	struct bucket *b = &l->at[level]->bucket;
+	uint64_t *turn = &l->turn[level][key];
+	bool joins = l->place[level][key] == 0;
+	uint64_t through = now_ns + bucket_wait(b, key, amount * 1e9 / l->rate[level][key], now_ns,
+	    &l->quota->config, &l->place[level][key]);
+	uint64_t delay = bucket_delay(b, key, now_ns);
+	if (joins || *turn > through)
+		*turn = through; /* later: some have left */
+	return *turn > now_ns + delay ? *turn - now_ns : delay;
+}
+
+uint64_t
+quota_admit(struct quota_link *l, const struct quota_ask *asks, unsigned n, uint64_t now_ns)
+{
+	uint64_t wait = 0;
+	bool behind = false;
 	refresh(l);
-	if (amount < 0)
-		amount = l->last[key];
-	for (int i = 0; i < QUOTA_LEVELS; i++) {
-		if (l->at[i] == NULL || !(l->rate[i][key] > 0))
-			continue;
-		struct bucket *b = &l->at[i]->bucket;
-		bool joins = l->place[i][key] == 0;
-		uint64_t wait = bucket_wait(b, key, amount * 1e9 / l->rate[i][key], now_ns, &l->quota->config,
-		    &l->place[i][key]);
-		if (joins && now_ns + wait > l->turn[key])
-			l->turn[key] = now_ns + wait;
-		latest = now_ns + wait > latest ? now_ns + wait : latest;
-		uint64_t delay = bucket_delay(b, key, now_ns);
-		longest = delay > longest ? delay : longest;
+	for (int i = QUOTA_LEVELS - 1; i >= 0; i--) {
+		for (unsigned k = 0; k < n; k++) {
+			enum quota_key key = asks[k].key;
+			if (behind || l->at[i] == NULL || !(l->rate[i][key] > 0))
+				leave(l, i, key);
+			else if (wait == 0) {
+				wait = wait_at(l, i, key, asks[k].amount < 0 ? l->last[key] : asks[k].amount, now_ns);
+				behind = wait > 0 && l->turn[i][key] > now_ns;
+			}
+		}
 	}
-	if (l->turn[key] > latest)
-		l->turn[key] = latest; /* some have left */
-	if (l->turn[key] > now_ns + longest)
-		longest = l->turn[key] - now_ns;
-	for (int i = 0; longest == 0 && i < QUOTA_LEVELS; i++)
-		leave(l, i, key);
-	return longest;
+	for (int i = 0; wait == 0 && i < QUOTA_LEVELS; i++)
+		for (unsigned k = 0; k < n; k++)
+			leave(l, i, asks[k].key);
+	return wait;
 }
 
 void

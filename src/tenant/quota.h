@@ -110,12 +110,18 @@ void quota_client(struct quota_link *link, struct str client_id);
  * the window. Never refuses: what is larger than the burst goes into debt.
  */
 uint64_t quota_charge(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
+/* What a request will be charged; an amount below 0 where that is not known, then as much as
+ * the last one. */
+struct quota_ask {
+	enum quota_key key;
+	double amount;
+};
 /*
- * Whether a request may go now: 0; else how long to wait before asking again, which keeps a
- * place: those who came before have their turn first. amount: what it will be charged; below 0
- * where that is not known, then as much as the last one.
+ * Whether a request may go now, all that it asks for: 0; else how long to wait before asking the
+ * same again, which keeps a place: those who came before have their turn first. Of two keys comes
+ * first the one that fewer requests need.
  */
-uint64_t quota_admit(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
+uint64_t quota_admit(struct quota_link *link, const struct quota_ask *asks, unsigned n, uint64_t now_ns);
 /* The delay that the debt asks for at this moment, charging nothing. */
 uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
 /* Charges what will come, so that others see it now; it goes back by quota_release() before

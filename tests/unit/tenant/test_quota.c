@@ -44,10 +44,23 @@ struct conn {
 	struct quota_link *link;
 	uint64_t ready;
 	uint64_t sent;
-	double size;
+	double size, request_ns;	/* 0: request time is not asked */
 	bool invents, asked;
 	unsigned id, turns, refused;
 };
+
+static uint64_t
+admit(struct conn *c, enum quota_key key, uint64_t now)
+{
+	struct quota_ask asks[] = { { key, c->size }, { QUOTA_REQUEST, -1 } };
+	return quota_admit(c->link, asks, c->request_ns > 0 ? 2 : 1, now);
+}
+
+static uint64_t
+admit_one(struct quota_link *l, uint64_t now)
+{
+	return quota_admit(l, &(struct quota_ask){ QUOTA_PRODUCE, 1e6 }, 1, now);
+}
 
 /* Every connection is always willing; the one that is ready first goes next. */
 static void
@@ -69,7 +82,7 @@ run(struct conn *c, size_t n, enum quota_key key, uint64_t from, uint64_t until)
 			quota_client(next->link, s(id));
 		}
 		next->asked = true;
-		uint64_t wait = quota_admit(next->link, key, next->size, now);
+		uint64_t wait = admit(next, key, now);
 		if (wait > 0) {
 			next->refused++;
 			next->ready = now + wait;
@@ -78,7 +91,10 @@ run(struct conn *c, size_t n, enum quota_key key, uint64_t from, uint64_t until)
 		next->sent += (uint64_t)next->size;
 		next->turns++;
 		next->asked = false;
-		uint64_t delay = quota_charge(next->link, key, next->size, now);
+		uint64_t delay = quota_charge(next->link, key, next->size, now), time = 0;
+		if (next->request_ns > 0)
+			time = quota_charge(next->link, QUOTA_REQUEST, next->request_ns, now);
+		delay = delay > time ? delay : time;
 		assert_true(delay <= quota_config_default.window_ns);
 		next->ready = now + delay + 50000;	/* a round trip */
 	}
@@ -191,36 +207,99 @@ places_are_given_up(void **state)
 		l[i] = quota_open(q, NAME(5, s("anna")));
 	assert_int_equal(quota_charge(l[0], QUOTA_PRODUCE, 1.5e6, at), SEC);
 	for (uint64_t i = 0; i < 20; i++) /* the debt, and those before */
-		assert_int_equal(quota_admit(l[i], QUOTA_PRODUCE, 1e6, at), SEC + i * SEC);
+		assert_int_equal(admit_one(l[i], at), SEC + i * SEC);
 	/* Whoever asks before his turn is told the rest of it, though the debt is paid. */
-	assert_int_equal(quota_admit(l[5], QUOTA_PRODUCE, 1e6, at + SEC), 5 * SEC);
-	assert_int_equal(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC), 0);
-	assert_int_equal(quota_admit(l[1], QUOTA_PRODUCE, 1e6, at + 2 * SEC), 0);
-	assert_int_equal(quota_admit(l[18], QUOTA_PRODUCE, 1e6, at + 2 * SEC), 17 * SEC);
+	assert_int_equal(admit_one(l[5], at + SEC), 5 * SEC);
+	assert_int_equal(admit_one(l[0], at + SEC), 0);
+	assert_int_equal(admit_one(l[1], at + 2 * SEC), 0);
+	assert_int_equal(admit_one(l[18], at + 2 * SEC), 17 * SEC);
 	for (int i = 0; i < 18; i++)
 		quota_close(&l[i]);
-	assert_int_equal(quota_admit(l[18], QUOTA_PRODUCE, 1e6, at + 2 * SEC), SEC);
+	assert_int_equal(admit_one(l[18], at + 2 * SEC), SEC);
 	/* New limits bring all back as soon as the debt allows it. */
 	limit(&image, 5, "bert", NULL, QUOTA_PRODUCE, 1e6);
 	quota_publish(q, image);
-	assert_int_equal(quota_admit(l[19], QUOTA_PRODUCE, 1e6, at), SEC);
+	assert_int_equal(admit_one(l[19], at), SEC);
 	quota_close(&l[18]);
-	assert_int_equal(quota_admit(l[19], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	assert_int_equal(admit_one(l[19], at + SEC), 0);
 	l[0] = quota_open(q, NAME(5, s("anna")));
-	assert_int_equal(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	assert_int_equal(admit_one(l[0], at + SEC), 0);
 	/* Nor does one whose limit was lifted while it waited. */
 	quota_charge(l[0], QUOTA_PRODUCE, 1e6, at + SEC);
-	assert_true(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC) > 0);
+	assert_true(admit_one(l[0], at + SEC) > 0);
 	limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 0);
 	quota_publish(q, image);
-	assert_int_equal(quota_admit(l[0], QUOTA_PRODUCE, 1e6, at + SEC), 0);
+	assert_int_equal(admit_one(l[0], at + SEC), 0);
 	limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 1e6);
 	quota_publish(q, image);
-	assert_int_equal(quota_admit(l[19], QUOTA_PRODUCE, 1e6, at + 9 * SEC), 0);
+	assert_int_equal(admit_one(l[19], at + 9 * SEC), 0);
 	quota_close(&l[0]);
 	quota_close(&l[19]);
 	quota_image_unref(&image);
 	quota_destroy(&q);
+}
+
+/* A hundred connections that wait for their user's own limit keep nobody waiting who shares
+ * only the tenant's with them. */
+static void
+who_waits_for_his_own_limit_is_in_nobodys_way(void **state)
+{
+	(void)state;
+	enum { N = 101 };
+	struct quota *q = quota_create(&quota_config_default);
+	struct quota_image *image = NULL;
+	struct conn *c = mem_zalloc(N * sizeof(*c));
+	limit(&image, 5, NULL, NULL, QUOTA_PRODUCE, 1e7);
+	limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 1e6);
+	quota_publish(q, image);
+	for (size_t i = 0; i < N; i++) {
+		c[i].link = quota_open(q, NAME(5, s(i < N - 1 ? "anna" : "bert")));
+		c[i].size = i < N - 1 ? 1e6 : 16384;
+	}
+	run(c, N, QUOTA_PRODUCE, 1000 * SEC, 1000 * SEC + RUN);
+	within_ten_percent(total(c, N - 1), 20e6);
+	within_ten_percent(total(c + N - 1, 1), 180e6);
+	for (size_t i = 0; i < N; i++)
+		quota_close(&c[i].link);
+	mem_free(c);
+	quota_image_unref(&image);
+	quota_destroy(&q);
+}
+
+/* Both limits are near: each connection needs the room of both at once. */
+static void
+two_limits_hold_together(void **state)
+{
+	(void)state;
+	static const size_t counts[] = { 2, 10, 110, 210 };
+	static const double request_ns[] = { 5e6, 10e6, 12e6 };
+	for (size_t k = 0; k < 12; k++) {
+		struct quota *q = quota_create(&quota_config_default);
+		struct quota_image *image = NULL;
+		size_t n = counts[k % 4];
+		struct conn *c = mem_zalloc(n * sizeof(*c));
+		unsigned least = UINT32_MAX, most = 0;
+		limit(&image, 5, "anna", NULL, QUOTA_PRODUCE, 1e6);
+		limit(&image, 5, "anna", NULL, QUOTA_REQUEST, 10);
+		quota_publish(q, image);
+		for (size_t i = 0; i < n; i++) {
+			c[i].link = quota_open(q, NAME(5, s("anna")));
+			c[i].size = 1e5;
+			c[i].request_ns = request_ns[k / 4];
+			quota_charge(c[i].link, QUOTA_REQUEST, c[i].request_ns, 900 * SEC); /* what one costs */
+		}
+		run(c, n, QUOTA_PRODUCE, 1000 * SEC, 1000 * SEC + 3 * RUN);
+		within_ten_percent(total(c, n), request_ns[k / 4] > 10e6 ? 50e6 : 60e6);
+		for (size_t i = 0; i < n; i++) {
+			least = c[i].turns < least ? c[i].turns : least;
+			most = c[i].turns > most ? c[i].turns : most;
+			quota_close(&c[i].link);
+		}
+		assert_true(most <= least + 2 + least / 4);
+		mem_free(c);
+		quota_image_unref(&image);
+		quota_destroy(&q);
+	}
 }
 
 /* What is to come is known to others before it is charged, and is not charged twice. */
@@ -629,7 +708,8 @@ entities_and_values_are_checked(void **state)
 }
 
 TEST_MAIN(T(rates_hold_with_1_10_and_100_connections),
-    T(who_waits_has_his_turn), T(places_are_given_up),
+    T(who_waits_has_his_turn), T(places_are_given_up), T(who_waits_for_his_own_limit_is_in_nobodys_way),
+    T(two_limits_hold_together),
     T(what_is_held_counts_until_it_is_released), T(addresses_connect_at_their_rate), T(request_percentage_is_of_one_core),
     T(a_user_who_invents_client_ids_gains_nothing), T(every_level_admits),
     T(a_tenant_does_not_pay_for_another), T(precedence_is_kafkas),
