@@ -69,6 +69,7 @@ has_read(struct log_read_job *job)
 static void
 start_read(struct fetch *s, struct place *pl, size_t max, bool at_least_one)
 {
+	log_buf_put(pl->cold.buf);
 	pl->cold = (struct log_read_job){ .p = pl->p, .offset = pl->in->fetch_offset,
 		.max_bytes = max, .at_least_one = at_least_one, .done = has_read };
 	atomic_fetch_add(&s->reads, 1);
@@ -95,6 +96,15 @@ take_cold(struct request *rq, struct place *pl, struct log_read *ret)
 		pl->cold.buf = NULL;
 	}
 	return pl->cold.err;
+}
+
+/* What nobody took: the connection was closed meanwhile, or the topic deleted. */
+static void
+drop_cold(void *arg)
+{
+	struct fetch *s = arg;
+	for (int32_t i = 0; i < s->n; i++)
+		log_buf_put(s->places[i].cold.buf);
 }
 
 static int
@@ -380,6 +390,7 @@ api_fetch(struct request *rq, const void *vin, void *vout)
 			at++;
 		}
 	}
+	arena_link(rq->arena, drop_cold, s);
 	uint64_t wait = in->max_wait_ms < 0 ? 0 : (uint64_t)in->max_wait_ms * NS_PER_MS;
 	s->deadline = request_now(rq) + wait;
 	return begin(rq);

@@ -3,7 +3,7 @@
  * Preloaded into a broker by tests that want disks that fail or are slow, and clocks that jump.
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
  * there. $SHIM_DIR/slow does the same for syncs that take half a second, $SHIM_DIR/held for
- * writes that wait until it is gone. $SHIM_DIR/syncs, where it is, gets the path of each file that
+ * writes that wait until it is gone, $SHIM_DIR/unread for reads that do. $SHIM_DIR/syncs, where it is, gets the path of each file that
  * is synced. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
  */
 #define _GNU_SOURCE
@@ -89,10 +89,10 @@ takes_time(int fd)
 }
 
 static void
-waits(int fd)
+waits(int fd, const char *why)
 {
 	struct timespec t = { 0, 10000000 };
-	while (named("held", fd))
+	while (named(why, fd))
 		syscall(SYS_nanosleep, &t, NULL);
 }
 
@@ -115,30 +115,44 @@ fdatasync(int fd)
 }
 
 ssize_t
+pread(int fd, void *p, size_t n, off_t at)
+{
+	waits(fd, "unread");
+	return NEXT(pread)(fd, p, n, at);
+}
+
+ssize_t
+pread64(int fd, void *p, size_t n, off64_t at)
+{
+	waits(fd, "unread");
+	return NEXT(pread64)(fd, p, n, at);
+}
+
+ssize_t
 pwrite(int fd, const void *p, size_t n, off_t at)
 {
-	waits(fd);
+	waits(fd, "held");
 	return fails(fd) ? -1 : NEXT(pwrite)(fd, p, n, at);
 }
 
 ssize_t
 pwrite64(int fd, const void *p, size_t n, off64_t at)
 {
-	waits(fd);
+	waits(fd, "held");
 	return fails(fd) ? -1 : NEXT(pwrite64)(fd, p, n, at);
 }
 
 ssize_t
 pwritev(int fd, const struct iovec *v, int n, off_t at)
 {
-	waits(fd);
+	waits(fd, "held");
 	return fails(fd) ? -1 : NEXT(pwritev)(fd, v, n, at);
 }
 
 ssize_t
 pwritev64(int fd, const struct iovec *v, int n, off64_t at)
 {
-	waits(fd);
+	waits(fd, "held");
 	return fails(fd) ? -1 : NEXT(pwritev64)(fd, v, n, at);
 }
 

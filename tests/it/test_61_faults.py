@@ -4,6 +4,7 @@ import os
 import pathlib
 import resource
 import signal
+import socket
 import sqlite3
 import struct
 import time
@@ -83,9 +84,30 @@ def sick(shim, tmp_path):
                      env=hostile.preloaded(shim, tmp_path))
     s.notes = tmp_path
     yield s
-    for name in ("eio", "skew", "slow", "held"):
+    for name in ("eio", "skew", "slow", "held", "unread"):
         (tmp_path / name).unlink(missing_ok=True)
     s.remove()
+
+
+def test_who_goes_while_it_is_read_for_him(sick):
+    """What comes from the disk then is nobody's, and is freed: the sanitizer looks at the end."""
+    sick.broker.ctl("topic", "create", "gone")
+    with sick.client() as c:
+        assert produce(c, "gone", batch([bytes(1000)] * 1000)) == 0
+    sick.restart()
+    (sick.notes / "unread").write_text("/gone-0/")
+    c = sick.client()
+    before = sick.connections()
+    c.send("fetch", 11, dict(replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=MIB, topics=[
+        {"topic": "gone", "partitions": [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": MIB}]}]))
+    time.sleep(0.5)
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()
+    eventually(lambda: sick.connections() < before)
+    (sick.notes / "unread").unlink()
+    with sick.client() as c:
+        assert len(fetch(c, "gone", 0)[1]) > 1000000
+    sick.restart()
 
 
 def test_a_partition_whose_disk_fails(sick):
