@@ -63,7 +63,7 @@ has_read(struct log_read_job *job)
 	struct place *pl = CONTAINER_OF(job, struct place, cold);
 	struct fetch *s = pl->rq->state;
 	if (atomic_fetch_sub(&s->reads, 1) == 1)
-		request_wake(pl->rq);
+		request_wake_last(pl->rq);
 }
 
 static void
@@ -304,7 +304,7 @@ wait_for_reads(struct request *rq, struct fetch *s)
 		quota_hold(quota, QUOTA_FETCH, (double)bytes, request_now(rq));
 		rq->bytes_held += bytes;
 	}
-	return request_park(rq, reads_done, NULL, UINT64_MAX, false);
+	return request_park_last(rq, reads_done);
 }
 
 /* Bytes that one answer may have. */

@@ -23,10 +23,23 @@ woken(struct post *post)
 {
 	struct request *rq = CONTAINER_OF(post, struct request, post);
 	atomic_store(&rq->posted, false);
+	if (rq->awaits_last)
+		return; /* for what it waited for before */
 	if (rq->ended)
 		request_free(rq);
 	else if (rq->parked)
 		dispatch_resume(rq);
+}
+
+static void
+woken_last(struct post *post)
+{
+	struct request *rq = CONTAINER_OF(post, struct request, last);
+	rq->awaits_last = false;
+	if (!rq->ended)
+		dispatch_resume(rq);
+	else if (!atomic_load(&rq->posted))
+		request_free(rq);
 }
 
 enum api_turn
@@ -51,6 +64,20 @@ request_wake(struct request *rq)
 		rq->post.run = woken;
 		loop_post(rq->loop, &rq->post);
 	}
+}
+
+enum api_turn
+request_park_last(struct request *rq, enum api_turn (*resume)(struct request *))
+{
+	rq->awaits_last = true;
+	return request_park(rq, resume, NULL, UINT64_MAX, false);
+}
+
+void
+request_wake_last(struct request *rq)
+{
+	rq->last.run = woken_last;
+	loop_post(rq->loop, &rq->last);
 }
 
 void

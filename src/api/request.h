@@ -43,6 +43,7 @@ struct request {
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */
 	bool parked, overtake, by_deadline, ended;
 	bool outlives;			/* parked without abandon: lives until it is woken */
+	bool awaits_last;		/* and by nothing but request_wake_last() */
 	bool for_others;		/* parked for what may never come: session_stop() wakes it */
 
 	/* While parked. */
@@ -51,7 +52,7 @@ struct request {
 	void *state;			/* the handler's own, in the arena */
 	struct timer deadline;
 	struct list hook;		/* of the session's requests */
-	struct post post;
+	struct post post, last;
 	atomic_bool posted;
 };
 
@@ -71,6 +72,13 @@ enum api_turn request_park(struct request *rq, enum api_turn (*resume)(struct re
 
 /* Any thread, any number of times, until the request is resumed or abandoned. */
 void request_wake(struct request *rq);
+
+/* For a request that has been parked with others before and is now without abandon: a wake of
+ * theirs may still be on its way and must not be taken for the one that it waits for, for it would
+ * run `resume`, or free the request, while that one still uses it. So that one is a call of
+ * request_wake_last(): once, from any thread; the request is not looked at after it. */
+enum api_turn request_park_last(struct request *rq, enum api_turn (*resume)(struct request *));
+void request_wake_last(struct request *rq);
 
 /* Whether a FLAG of api.def holds for this request's version. */
 bool request_flag(const struct request *rq, enum api_flag flag);
