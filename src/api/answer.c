@@ -124,6 +124,9 @@ answer_send(struct request *rq)
 	if (rq->throttle_ns > 0)
 		conn_mute(s->conn, request_now(rq) + rq->throttle_ns);
 	conn_reply_send(rq->reply, &pieces, sent, rq);
+	/* The next request may wait for a bucket already, and now for a peer who may take his time. */
+	if (s->quota != NULL && conn_is_choked(s->conn))
+		quota_step_aside(s->quota);
 }
 
 void

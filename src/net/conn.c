@@ -673,6 +673,12 @@ conn_set_ready(struct conn *c)
 }
 
 bool
+conn_is_choked(const struct conn *c)
+{
+	return c->unsent >= c->limits->unsent_bytes;
+}
+
+bool
 conn_is_ready(const struct conn *c)
 {
 	return c->state == CONN_READY;

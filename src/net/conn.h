@@ -65,6 +65,8 @@ struct conn *conn_create(const struct conn_config *config);
 
 /* The login is complete: larger frames, no login deadline. */
 void conn_set_ready(struct conn *conn);
+/* Whether no request is read before the peer takes more of what it is sent. */
+bool conn_is_choked(const struct conn *conn);
 bool conn_is_ready(const struct conn *conn);
 
 /* Frames wait until conn_resume(). Counted. */

@@ -476,6 +476,14 @@ quota_admit(struct quota_link *l, const struct quota_ask *asks, unsigned n, uint
 }
 
 void
+quota_step_aside(struct quota_link *l)
+{
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		for (int k = 0; k < QUOTA_KEYS; k++)
+			leave(l, i, k);
+}
+
+void
 quota_hold(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
 {
 	refresh(l);

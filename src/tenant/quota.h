@@ -122,6 +122,8 @@ struct quota_ask {
  * first the one that fewer requests need.
  */
 uint64_t quota_admit(struct quota_link *link, const struct quota_ask *asks, unsigned n, uint64_t now_ns);
+/* Gives up its places: it will not ask again for long, and others wait for it. */
+void quota_step_aside(struct quota_link *link);
 /* The delay that the debt asks for at this moment, charging nothing. */
 uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
 /* Charges what will come, so that others see it now; it goes back by quota_release() before

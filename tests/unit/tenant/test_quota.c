@@ -216,6 +216,10 @@ places_are_given_up(void **state)
 	for (int i = 0; i < 18; i++)
 		quota_close(&l[i]);
 	assert_int_equal(admit_one(l[18], at + 2 * SEC), SEC);
+	quota_step_aside(l[18]);
+	assert_int_equal(admit_one(l[19], at + 2 * SEC), 0);
+	assert_int_equal(admit_one(l[18], at), SEC);
+	assert_int_equal(admit_one(l[19], at), 2 * SEC);
 	/* New limits bring all back as soon as the debt allows it. */
 	limit(&image, 5, "bert", NULL, QUOTA_PRODUCE, 1e6);
 	quota_publish(q, image);
