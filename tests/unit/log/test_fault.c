@@ -10,6 +10,7 @@
 #include "log/room.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -27,7 +28,11 @@ static struct {
 	void (*meanwhile)(void *arg);
 	void *arg;
 	int64_t synced;
-} fault = { .countdown = -1, .room = -1, .mutex = PTHREAD_MUTEX_INITIALIZER };
+	int held, held_max;		/* writes of the journal that wait, or have waited; how many are to */
+	int let_go;			/* how many of them may go on */
+	pthread_cond_t moved;
+} fault = { .countdown = -1, .room = -1, .mutex = PTHREAD_MUTEX_INITIALIZER,
+	.moved = PTHREAD_COND_INITIALIZER };
 
 int __real_fs_open(const char *path, int flags, int *ret_fd);
 int __real_fs_pwrite(int fd, const void *p, size_t n, int64_t at);
@@ -80,10 +85,25 @@ __wrap_fs_pwrite(int fd, const void *p, size_t n, int64_t at)
 	return err != 0 ? err : __real_fs_pwrite(fd, p, n, at);
 }
 
+/* A write of the journal's that is in flight until it is let go. */
+static void
+hold(int fd)
+{
+	pthread_mutex_lock(&fault.mutex);
+	if (fault.held < fault.held_max && strstr(fault.paths[fd], "/journal/") != NULL) {
+		int me = ++fault.held;
+		pthread_cond_broadcast(&fault.moved);
+		while (fault.let_go < me)
+			pthread_cond_wait(&fault.moved, &fault.mutex);
+	}
+	pthread_mutex_unlock(&fault.mutex);
+}
+
 int
 __wrap_fs_pwritev(int fd, const struct iovec *iov, int count, int64_t at)
 {
 	int err = strike(fd);
+	hold(fd);
 	if (err != 0 && iov->iov_len > 10)
 		__real_fs_pwrite(fd, iov->iov_base, iov->iov_len / 2, at);
 	return err != 0 ? err : __real_fs_pwritev(fd, iov, count, at);
@@ -593,7 +613,102 @@ a_sync_is_of_the_log_that_it_began_with(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(a_sync_is_of_the_log_that_it_began_with), T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
+/* Lets the first `n` go, and waits until `held` of them have come. */
+static void
+hold_journal(int n, int held)
+{
+	pthread_mutex_lock(&fault.mutex);
+	fault.let_go = n;
+	pthread_cond_broadcast(&fault.moved);
+	while (fault.held < held)
+		pthread_cond_wait(&fault.moved, &fault.mutex);
+	pthread_mutex_unlock(&fault.mutex);
+}
+
+static void
+append_waiting(struct partition *p, int index, int64_t from, int64_t to, struct gate *g)
+{
+	struct append_result r;
+	uint8_t b[300];
+	gate_init(g);
+	for (int64_t i = from; i < to; i++) {
+		batch_of(b, index, i);
+		assert_ok(partition_append(p, &(struct append){ b, sizeof(b), -1, i == to - 1 ? &g->w : NULL }, &r));
+	}
+	assert_true(r.waiting);
+}
+
+static void
+ends_are(struct partition *p, int64_t high_watermark, int64_t end)
+{
+	struct log_ends e;
+	partition_ends(p, &e);
+	assert_int_equal(e.high_watermark, high_watermark);
+	assert_int_equal(e.end, end);
+}
+
+/* A group of the journal that ends after the log was cut tells of records that are no part of it
+ * any more; those that took their offsets are in a later group, which is on its way still. */
+static void
+a_group_of_the_journal_is_of_the_log_that_it_was_made_for(void **state)
+{
+	struct fixture f;
+	struct gate old, new;
+	int err;
+	(void)state;
+	setup(&f, LOG_FLUSH_ACK);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(append_some(p, 0, 0, 5, &err), 5);
+	fault.held = fault.let_go = 0;
+	fault.held_max = 3;
+	append_waiting(p, 1, 5, 6, &old);	/* in flight; none of them is ever told of */
+	hold_journal(0, 1);
+	append_waiting(p, 1, 6, 9, &new);	/* and some that wait for their turn */
+	ends_are(p, 5, 9);
+	atomic_store(&fault.room, 0);
+	store_check_room(f.store);
+	lock_take(&p->lock);
+	partition_fail(p, LOG_FULL, ERR_NOSPACE);	/* as a write does that finds no room */
+	lock_drop(&p->lock);
+	assert_int_equal(gate_wait(&old), ERR_NOSPACE);
+	assert_int_equal(gate_wait(&new), ERR_NOSPACE);
+	ends_are(p, 5, 5);
+	atomic_store(&fault.room, -1);
+	store_check_room(f.store);
+	append_waiting(p, 0, 5, 12, &new);
+	/* The next write begins when all was told that the one before it had to tell. */
+	hold_journal(1, 2);
+	ends_are(p, 5, 12);
+	assert_false(new.fired);
+	hold_journal(3, 2);
+	assert_ok(gate_wait(&new));
+	ends_are(p, 12, 12);
+	check(p, 0, 12);
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	check(p, 0, 12);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+/* Where it has failed, too: the tests behind it write a journal. */
+static int
+let_all_go(void **state)
+{
+	(void)state;
+	pthread_mutex_lock(&fault.mutex);
+	fault.held_max = 0;
+	fault.let_go = INT_MAX;
+	pthread_cond_broadcast(&fault.moved);
+	pthread_mutex_unlock(&fault.mutex);
+	return 0;
+}
+
+TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(a_sync_is_of_the_log_that_it_began_with),
+    cmocka_unit_test_teardown(a_group_of_the_journal_is_of_the_log_that_it_was_made_for, let_all_go),
+    T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
     T(what_cannot_be_written_is_left_alone),
     T(a_failed_journal_is_everybodys),
     T(a_full_partition_is_still_retained),
