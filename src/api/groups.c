@@ -20,6 +20,7 @@
 #include "wire/batch_build.h"
 
 #define BATCH_MAX	(64u << 20)
+#define TELL_FULL_NS	(60 * NS_PER_SEC)
 
 /* ---- what the coordinator asks for ---- */
 
@@ -96,6 +97,25 @@ synced(void *ctx, void *cookie, const struct group_synced *a, int64_t barrier)
 	out->protocol_name = own(rq, a->protocol);
 	out->assignment = own_bytes(rq, a->assignment);
 	groups_wake_behind(p, barrier);
+}
+
+/* Once a minute at most: who makes groups without end is refused without end. */
+static void
+full(void *ctx, uint32_t tenant, bool all)
+{
+	struct groups *g = ctx;
+	struct broker_core *core = g->config.core;
+	uint64_t now = clock_mono_ns(), due = atomic_load(&g->tell_full_ns);
+	uint64_t before = atomic_fetch_add(&g->refused, 1);
+	if (now < due || !atomic_compare_exchange_strong(&g->tell_full_ns, &due, now + TELL_FULL_NS))
+		return;
+	atomic_store(&g->refused, 0);
+	const struct image_tenant *t = image_tenant(rcu_read(*core->image), tenant);
+	struct str name = t == NULL ? STR("?") : t->name;
+	ev_warn(core->log, "consumer groups %s%.*s have used up %s of the %lld bytes that groups may take (an eighth of "
+	    "memory.max): new ones, or what makes one larger, are refused (%llu since this was last said)",
+	    all ? "of all tenants, asked by " : "of tenant ", STR_ARG(name), all ? "all" : "the half for one tenant",
+	    (long long)g->config.coord.memory_max, (unsigned long long)before);
 }
 
 /* ---- timers ---- */
@@ -248,7 +268,7 @@ groups_start(const struct groups_config *config, struct groups **ret, struct why
 		groups_stop(&g);
 		return err;
 	}
-	struct coord_io io = { g, append, joined, synced, groups_ended, wake_at };
+	struct coord_io io = { g, append, joined, synced, groups_ended, full, wake_at };
 	g->coord = coord_create(&g->config.coord, &io);
 	for (int32_t i = 0; i < g->config.coord.shards; i++)
 		coord_load_begin(g->coord, i);

@@ -44,6 +44,7 @@ struct groups {
 	bool running;
 	atomic_bool quiet;		/* stop, for those who cannot take the lock */
 	atomic_bool expiring;
+	_Atomic uint64_t tell_full_ns, refused;	/* not before; since it was told */
 	struct timer expire_timer;
 	struct post expire_post, expire_end_post;
 	bool expired_last;		/* the timer is off for good; GROUPS lock */

@@ -176,6 +176,7 @@ part_groups_start(struct broker *b, struct why *why)
 			.shards = (int32_t)c->offsets_topic_num_partitions,
 			.retention_ms = c->offsets_retention_minutes * 60000,
 			.metadata_max = (int32_t)c->offset_metadata_max_bytes,
+			.memory_max = (int64_t)(parts_memory(c) / 8),	/* half of it for one tenant */
 		},
 		.expire_every_ms = c->offsets_retention_check_interval_ms,
 	};

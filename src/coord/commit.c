@@ -42,18 +42,51 @@ offset_of(const struct coord_commit *c, struct coord_time t, int64_t retention_m
 		.expire_ms = expiry(t.wall_ms, retention_ms) };
 }
 
+/* Refuses the items for which memory has no room, with what clients take for an error of the
+ * commit and not of the moment, as Kafka does where a commit is too large for its log. */
+static void
+find_room(const struct entry *e, struct coord_commit *items, int n, struct coord_time t)
+{
+	size_t all = 0;
+	for (int i = 0; i < n; i++) {
+		if (items[i].err != KERR_NONE)
+			continue;
+		struct offset o = offset_of(&items[i], t, -1);
+		bool listed = i > 0 && items[i - 1].err == KERR_NONE && str_eq(items[i - 1].topic, o.topic);
+		size_t more = offsets_need(e->offsets, &o, listed);
+		if (more == 0 || share_fits(e->share, SHARE_GROWS, all + more))
+			all += more;
+		else
+			items[i].err = KERR_INVALID_COMMIT_OFFSET_SIZE;
+	}
+}
+
+/* Whether something of the commit is left to be written. */
+static bool
+anything(const struct coord_commit *items, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (items[i].err == KERR_NONE)
+			return true;
+	return false;
+}
+
 static enum kerr
 write_commit(struct shard *s, struct entry *e, bool made, int64_t retention_ms,
     struct coord_commit *items, int n, struct coord_time t)
 {
 	int32_t max = s->coord->settings.metadata_max;
+	for (int i = 0; i < n; i++)
+		if (items[i].err == KERR_NONE && items[i].metadata.n > (size_t)max)
+			items[i].err = KERR_OFFSET_METADATA_TOO_LARGE;
+	find_room(e, items, n, t);
+	if (made && !anything(items, n))
+		return KERR_INVALID_COMMIT_OFFSET_SIZE; /* each has its own; no group is made for none */
 	struct pen pen;
 	pen_init(&pen, s);
 	if (made)
 		pen_owner(&pen, e, false);
 	for (int i = 0; i < n; i++) {
-		if (items[i].err == KERR_NONE && items[i].metadata.n > (size_t)max)
-			items[i].err = KERR_OFFSET_METADATA_TOO_LARGE;
 		if (items[i].err != KERR_NONE)
 			continue;
 		struct offset o = offset_of(&items[i], t, retention_ms);
@@ -69,28 +102,42 @@ write_commit(struct shard *s, struct entry *e, bool made, int64_t retention_ms,
 	return KERR_NONE;
 }
 
+/* A commit without a group makes one; a member's commit needs its group. */
+static enum kerr
+find_or_make(struct shard *s, struct name group, const struct group_caller *caller,
+    const struct group_owner *maker, struct coord_time t, struct entry **ret, bool *ret_made)
+{
+	struct entry *e = shard_find(s, group);
+	enum kerr err = group.s.n == 0 && caller->generation >= 0 ? KERR_INVALID_GROUP_ID
+	    : shard_ready(s);
+	bool make = err == KERR_NONE && e == NULL;
+	if (make && caller->generation >= 0)
+		err = KERR_ILLEGAL_GENERATION;
+	else if (make && !shard_has_room(s, group, maker, 0))
+		err = KERR_INVALID_COMMIT_OFFSET_SIZE;
+	if (err != KERR_NONE)
+		return err;
+	*ret = make ? shard_make(s, group, maker, t) : e;
+	*ret_made = make;
+	return KERR_NONE;
+}
+
 enum kerr
 coord_commit(struct coord *c, struct name group, const struct group_caller *caller,
     const struct group_owner *maker, int64_t retention_ms, struct coord_commit *items, int n,
     struct coord_time t, int64_t *ret_barrier)
 {
 	struct shard *s = shard_of(c, group, t);
-	struct entry *e = shard_find(s, group);
-	enum kerr err = group.s.n == 0 && caller->generation >= 0 ? KERR_INVALID_GROUP_ID
-	    : shard_ready(s);
-	bool made = e == NULL;
-	/* A commit without a group makes one; a member's commit needs its group. */
-	if (err == KERR_NONE && made && caller->generation >= 0)
-		err = KERR_ILLEGAL_GENERATION;
-	if (err == KERR_NONE && made)
-		e = shard_make(s, group, maker, t);
+	struct entry *e = NULL;
+	bool made = false;
+	enum kerr err = find_or_make(s, group, caller, maker, t, &e, &made);
 	if (err == KERR_NONE) {
 		group_at(e->group, t.now, t.wall_ms);
 		err = group_may_commit(e->group, caller);
 	}
 	if (err == KERR_NONE)
 		err = write_commit(s, e, made, retention_ms, items, n, t);
-	if (err != KERR_NONE && made && e != NULL)
+	if (err != KERR_NONE && made)
 		shard_drop(s, e);
 	fail_all(items, n, err);
 	*ret_barrier = err == KERR_NONE ? s->end : -1;

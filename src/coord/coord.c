@@ -18,6 +18,7 @@ coord_create(const struct coord_settings *settings, const struct coord_io *io)
 	struct coord *c = MEM_NEW(struct coord);
 	c->settings = *settings;
 	c->io = *io;
+	c->budget = budget_create(settings->memory_max, io->full, io->ctx);
 	c->shards = mem_zalloc((size_t)settings->shards * sizeof(*c->shards));
 	for (int32_t i = 0; i < settings->shards; i++) {
 		struct shard *s = &c->shards[i];
@@ -46,9 +47,16 @@ coord_destroy(struct coord **coord)
 		timers_free(&s->timers);
 		lock_free(&s->lock);
 	}
+	budget_destroy(&c->budget);
 	mem_free(c->shards);
 	mem_free(c);
 	*coord = NULL;
+}
+
+int64_t
+coord_memory(const struct coord *c)
+{
+	return budget_used(c->budget);
 }
 
 /* One code point of well-formed UTF-8; a stray byte counts as itself. */
@@ -158,17 +166,37 @@ shard_find(struct shard *s, struct name group)
 	return map_get(s->groups, group);
 }
 
+void
+shard_count(struct entry *e)
+{
+	share_count(e->share, &e->counted, GROUP_BYTES + e->group->name.s.n + strlen(e->owner) +
+	    (e->team == NULL ? 0 : strlen(e->team)));
+}
+
+bool
+shard_has_room(struct shard *s, struct name group, const struct group_owner *maker, size_t more)
+{
+	struct share *share = budget_share(s->coord->budget, group.tenant);
+	size_t owner = maker == NULL ? 0 : maker->owner.n + maker->team.n;
+	bool yes = share_fits(share, SHARE_NEW, GROUP_BYTES + group.s.n + owner + more);
+	share_put(&share);
+	return yes;
+}
+
 struct entry *
 shard_make(struct shard *s, struct name group, const struct group_owner *maker,
     struct coord_time t)
 {
 	struct entry *e = MEM_NEW(struct entry);
 	e->shard = s;
+	e->share = budget_share(s->coord->budget, group.tenant);
 	e->owner = maker == NULL ? mem_strdup("") : str_dup(maker->owner);
 	e->team = maker == NULL || maker->team.n == 0 ? NULL : str_dup(maker->team);
 	e->mode = maker == NULL ? 0 : maker->mode;
-	e->offsets = offsets_create();
+	e->offsets = offsets_create(e->share);
 	e->group = group_create(group, &s->coord->settings.group, &ops, e, &s->timers, t.wall_ms);
+	e->group->share = e->share;
+	shard_count(e);
 	group_at(e->group, t.now, t.wall_ms);
 	map_put(s->groups, e->group->name, e);
 	return e;
@@ -180,6 +208,8 @@ shard_drop(struct shard *s, struct entry *e)
 	map_del(s->groups, e->group->name);
 	offsets_destroy(&e->offsets);
 	group_destroy(&e->group);
+	share_count(e->share, &e->counted, 0);
+	share_put(&e->share);
 	mem_free(e->owner);
 	mem_free(e->team);
 	mem_free(e);
@@ -226,6 +256,9 @@ coord_join(struct coord *c, struct name group, const struct group_join *join,
 	enum kerr err = group.s.n == 0 ? KERR_INVALID_GROUP_ID : shard_ready(s);
 	if (err == KERR_NONE && e == NULL && join->member_id.n > 0)
 		err = KERR_UNKNOWN_MEMBER_ID;
+	if (err == KERR_NONE && e == NULL && !shard_has_room(s, group, maker,
+	    group_join_bytes(join) + join->protocol_type.n))
+		err = KERR_GROUP_MAX_SIZE_REACHED;
 	if (err == KERR_NONE && e == NULL && (e = make_stored(s, group, maker, t)) == NULL)
 		err = KERR_COORDINATOR_NOT_AVAILABLE;
 	if (err == KERR_NONE)

@@ -34,6 +34,8 @@ struct coord_io {
 	void (*synced)(void *ctx, void *cookie, const struct group_synced *answer, int64_t barrier);
 	/* The group has ended: deleted, or nothing of it is left. */
 	void (*ended)(void *ctx, struct name group);
+	/* Something new was refused: all that groups may take is used up, or else the tenant's share. */
+	void (*full)(void *ctx, uint32_t tenant, bool all);
 	/* coord_tick() is wanted for this shard at `when` (monotonic ns) or earlier. */
 	void (*wake_at)(void *ctx, int32_t shard, uint64_t when);
 };
@@ -43,6 +45,7 @@ struct coord_settings {
 	int32_t shards;			/* partitions of __consumer_offsets; fixed for life */
 	int64_t retention_ms;		/* offsets.retention.minutes */
 	int32_t metadata_max;		/* offset.metadata.max.bytes */
+	int64_t memory_max;		/* bytes of all groups (budget.h); 0: no bound */
 };
 
 /* When a call happens. */
@@ -53,6 +56,9 @@ struct coord_time {
 
 struct coord *coord_create(const struct coord_settings *settings, const struct coord_io *io);
 void coord_destroy(struct coord **coord);
+
+/* The bytes that all groups take, as they are counted. */
+int64_t coord_memory(const struct coord *coord);
 
 /* abs(hash of the joined name, as Java computes it) % shards: where every tool
  * that reads __consumer_offsets looks for the group. */

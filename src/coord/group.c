@@ -54,6 +54,7 @@ struct pending {
 	struct timer timer;
 	struct group *group;
 	char *id;
+	size_t counted;
 };
 
 static void rebalance_due(struct timer *timer, uint64_t now);
@@ -87,6 +88,7 @@ member_free(struct member *m)
 	mem_free(m->client_host);
 	mem_free(m->protocols);
 	mem_free(m->assignment);
+	share_count(m->group->share, &m->counted, 0);
 	mem_free(m);
 }
 
@@ -94,6 +96,7 @@ static void
 pending_free(struct group *g, struct pending *p)
 {
 	timer_cancel(g->timers, &p->timer);
+	share_count(g->share, &p->counted, 0);
 	mem_free(p->id);
 	mem_free(p);
 }
@@ -110,6 +113,7 @@ group_destroy(struct group **group)
 	LIST_FOREACH(hook, &g->members)
 		member_free(CONTAINER_OF(hook, struct member, hook));
 	timer_cancel(g->timers, &g->rebalance);
+	share_count(g->share, &g->counted, 0);
 	map_destroy(&g->by_id);
 	map_destroy(&g->by_instance);
 	map_destroy(&g->pending);
@@ -171,14 +175,47 @@ member_touch(struct member *m)
 	member_arm(m, (uint64_t)m->session_ms * NS_PER_MS);
 }
 
+static size_t
+protocols_bytes(const struct group_protocol *v, int n)
+{
+	size_t size = 0;
+	for (int i = 0; i < n; i++)
+		size += sizeof(v[i]) + v[i].name.n + v[i].metadata.n;
+	return size;
+}
+
+static size_t
+length(const char *s)
+{
+	return s == NULL ? 0 : strlen(s);
+}
+
+size_t
+group_join_bytes(const struct group_join *j)
+{
+	return GROUP_MEMBER_BYTES + j->instance_id.n + j->client_id.n + j->client_host.n +
+	    protocols_bytes(j->protocols.v, j->protocols.n);
+}
+
+void
+group_count(struct group *g)
+{
+	share_count(g->share, &g->counted, length(g->protocol_type) + length(g->protocol) + length(g->leader));
+}
+
+void
+member_count(struct member *m)
+{
+	share_count(m->group->share, &m->counted, GROUP_MEMBER_BYTES + length(m->instance_id) +
+	    length(m->client_id) + length(m->client_host) + protocols_bytes(m->protocols, m->protocols_n) +
+	    m->assignment_n);
+}
+
 /* One allocation: the array, then every name and metadata behind it. */
 static struct group_protocol *
 protocols_dup(const struct group_join *join)
 {
-	size_t size = (size_t)join->protocols.n * sizeof(struct group_protocol);
-	ARRAY_FOREACH(const struct group_protocol, p, join->protocols)
-		size += p->name.n + p->metadata.n;
-	struct group_protocol *copy = mem_zalloc(size);
+	struct group_protocol *copy = mem_zalloc(protocols_bytes(join->protocols.v, join->protocols.n));
 	char *at = (char *)(copy + join->protocols.n);
 	for (int i = 0; i < join->protocols.n; i++) {
 		const struct group_protocol *p = &join->protocols.v[i];
@@ -207,6 +244,7 @@ member_take_join(struct member *m, const struct group_join *join)
 	mem_free(m->client_host);
 	m->client_id = str_dup(join->client_id);
 	m->client_host = str_dup(join->client_host);
+	member_count(m);
 }
 
 static void
@@ -236,6 +274,7 @@ group_add_member(struct group *g, const struct group_join *join, char *id)
 	}
 	if (g->leader == NULL)
 		g->leader = mem_strdup(id);
+	group_count(g);
 	return m;
 }
 
@@ -311,6 +350,7 @@ group_add_pending(struct group *g, char *id, int32_t session_ms)
 	p->group = g;
 	p->id = id;
 	p->timer.fire = pending_due;
+	share_count(g->share, &p->counted, GROUP_PENDING_BYTES);
 	map_put(g->pending, NAME(0, str_from(id)), p);
 	timer_set(g->timers, &p->timer, g->now + (uint64_t)session_ms * NS_PER_MS);
 }
@@ -429,10 +469,12 @@ group_restore(struct group *g, const struct group_stored *s)
 		m->is_new = false;
 		m->assignment = mem_dup(sm->assignment.p, sm->assignment.n);
 		m->assignment_n = sm->assignment.n;
+		member_count(m);
 		member_touch(m);
 	}
 	mem_free(g->leader);
 	g->leader = str_dup(s->leader);
+	group_count(g);
 	if (s->members.n > 0)
 		group_move(g, GROUP_STABLE);
 	g->state_since_ms = s->state_since_ms;

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/timer.h"
+#include "coord/budget.h"
 #include "wire/kerr.h"
 #include "wire/types.h"
 
@@ -31,6 +32,11 @@ enum group_state {
 
 /* As Kafka's tools print it: "Empty", "PreparingRebalance", ... */
 const char *group_state_name(enum group_state state);
+
+/* About what one takes, beside what others chose to say: itself, its id, its places in maps. */
+#define GROUP_BYTES	1536u
+#define GROUP_MEMBER_BYTES 768u
+#define GROUP_PENDING_BYTES 512u
 
 /* What a member or a protocol may be called: these are kept as C strings, and two
  * names that differ only behind a zero byte must not become one. */
@@ -125,6 +131,7 @@ struct member {
 	size_t assignment_n;
 	void *join_cookie, *sync_cookie;
 	bool is_new, pending_sync, can_skip_assignment;
+	size_t counted;				/* bytes, on the group's share */
 };
 
 struct group {
@@ -144,6 +151,8 @@ struct group {
 	const struct group_settings *settings;
 	const struct group_ops *ops;
 	void *ctx;
+	struct share *share;			/* what it takes is counted on it; not owned */
+	size_t counted;				/* of its own words; each member has a number, too */
 	uint64_t now;				/* of the call that runs */
 	int64_t wall_ms;
 };
@@ -157,6 +166,8 @@ void group_at(struct group *group, uint64_t now, int64_t wall_ms);
 
 /* JoinGroup. The answer comes through joined(), now or later. */
 void group_join(struct group *group, const struct group_join *join, void *cookie);
+/* The bytes of a member that says this, to begin with; of the first, the protocol's type beside. */
+size_t group_join_bytes(const struct group_join *join);
 /* SyncGroup. The answer comes through synced(), now or later. */
 void group_sync(struct group *group, const struct group_sync *sync, void *cookie);
 enum kerr group_heartbeat(struct group *group, const struct group_caller *caller);

@@ -16,6 +16,9 @@ void member_touch(struct member *m);
 void member_arm(struct member *m, uint64_t delay_ns);
 
 struct member *group_add_member(struct group *g, const struct group_join *join, char *id);
+/* What it takes has changed. */
+void group_count(struct group *g);
+void member_count(struct member *m);
 void member_take_join(struct member *m, const struct group_join *join);
 /* Ends a parked request with an error; nothing where none is parked. */
 void member_fail_join(struct member *m, enum kerr err);

@@ -271,6 +271,7 @@ begin_generation(struct group *g)
 	struct str protocol = elect_protocol(g);
 	mem_free(g->protocol);
 	g->protocol = str_dup(protocol);
+	group_count(g);
 	group_move(g, GROUP_COMPLETING);
 	timer_set(g->timers, &g->rebalance, g->now + rebalance_timeout(g));
 	LIST_FOREACH(hook, &g->members) {
@@ -305,6 +306,7 @@ group_complete_join(struct group *g)
 	}
 	mem_free(g->protocol);
 	g->protocol = NULL;
+	group_count(g);
 	group_move(g, GROUP_EMPTY);
 	/* Nobody waits for this to be stored: a replay without it would only find
 	 * members whose sessions then end. Where the log is full it is made up for. */
@@ -430,6 +432,19 @@ join_known(struct group *g, struct member *m, const struct group_join *j, void *
 	group_answer_join(g, m, leader && g->state == GROUP_COMPLETING);
 }
 
+/* Of who is there already, only what it says more than before is new. */
+static bool
+has_room(const struct group *g, const struct group_join *j)
+{
+	const struct member *m = group_member_by_id(g, j->member_id);
+	if (m == NULL && j->instance_id.n > 0)
+		m = map_get(g->by_instance, NAME(0, j->instance_id));
+	size_t need = group_join_bytes(j), has = m == NULL ? 0 : m->counted - m->assignment_n;
+	if (g->members_n == 0)
+		need += j->protocol_type.n;
+	return share_fits(g->share, SHARE_GROWS, need > has ? need - has : 0);
+}
+
 static enum kerr
 check_join(const struct group *g, const struct group_join *j)
 {
@@ -444,7 +459,9 @@ check_join(const struct group *g, const struct group_join *j)
 	    (j->member_id.n == 0 || map_get(g->pending, NAME(0, j->member_id)) == NULL) &&
 	    (j->instance_id.n == 0 || map_get(g->by_instance, NAME(0, j->instance_id)) == NULL))
 		return KERR_GROUP_MAX_SIZE_REACHED;
-	return KERR_NONE;
+	/* Not the retriable COORDINATOR_NOT_AVAILABLE: this does not pass by itself, and the
+	 * other is what clients know, and tell, of a group that takes nobody more. */
+	return has_room(g, j) ? KERR_NONE : KERR_GROUP_MAX_SIZE_REACHED;
 }
 
 void

@@ -5,7 +5,8 @@
  *
  * The leader's SyncGroup makes a generation stable: the assignment is stored
  * first, and every parked SyncGroup is answered after it. Where the log takes
- * nothing, all of them fail with a retriable error and the group rebalances.
+ * nothing, all of them fail with a retriable error and the group rebalances; so it
+ * does where memory has no room for the assignment, and that error is for people.
  */
 #include "coord/group_impl.h"
 
@@ -27,6 +28,19 @@ set_assignment(struct member *m, struct bytes a)
 	/* Never NULL: no assignment is empty bytes on the wire, not null. */
 	m->assignment = mem_dup(a.p, a.n);
 	m->assignment_n = a.n;
+	member_count(m);
+}
+
+/* Whether there is room for all that the leader decided, in the place of what was before it. */
+static bool
+assignments_fit(const struct group *g, const struct group_sync *s)
+{
+	size_t old = 0, new = 0;
+	LIST_FOREACH(hook, &g->members)
+		old += CONTAINER_OF(hook, struct member, hook)->assignment_n;
+	ARRAY_FOREACH(const struct group_assignment, a, s->assignments)
+		new += a->assignment.n;
+	return share_fits(g->share, SHARE_GROWS, new > old ? new - old : 0);
 }
 
 /* What the leader decided; members that it leaves out get empty assignments. */
@@ -62,14 +76,18 @@ release_syncs(struct group *g)
 static void
 leader_synced(struct group *g, const struct group_sync *s)
 {
-	assign_all(g, s);
-	if (g->ops->store(g->ctx, g) != 0) {
+	enum kerr err = assignments_fit(g, s) ? KERR_NONE : KERR_GROUP_MAX_SIZE_REACHED;
+	if (err == KERR_NONE) {
+		assign_all(g, s);
+		err = g->ops->store(g->ctx, g) == 0 ? KERR_NONE : KERR_COORDINATOR_NOT_AVAILABLE;
+	}
+	if (err != KERR_NONE) {
 		LIST_FOREACH(hook, &g->members) {
 			struct member *m = CONTAINER_OF(hook, struct member, hook);
 			set_assignment(m, (struct bytes){ NULL, 0 });
 			if (m->sync_cookie != NULL)
 				member_touch(m);
-			member_fail_sync(m, KERR_COORDINATOR_NOT_AVAILABLE);
+			member_fail_sync(m, err);
 		}
 		group_rebalance(g);
 		return;

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcoord.a
 libcoord_a_SOURCES = \
+	src/coord/budget.c src/coord/budget.h \
 	src/coord/commit.c src/coord/coord.c src/coord/coord.h \
 	src/coord/group.c src/coord/group.h src/coord/group_impl.h \
 	src/coord/group_join.c src/coord/group_sync.c \

@@ -10,17 +10,24 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+/* What one takes beside its array and its name: itself, and its place in the map. */
+#define TOPIC_BYTES	256u
+#define NOTE_BYTES	17u		/* of an allocation that is not empty */
+#define AT_FIRST	4u		/* places */
+
 struct topic {
 	struct list hook;
 	struct str name;		/* owned */
 	struct offset *v;
 	size_t n, cap;
+	size_t notes, counted;		/* bytes: of the metadata, of all of it */
 };
 
 struct offsets {
 	struct map *topics;
 	struct list order;
 	size_t count;
+	struct share *share;
 };
 
 static struct str
@@ -36,17 +43,34 @@ free_str(struct str s)
 }
 
 struct offsets *
-offsets_create(void)
+offsets_create(struct share *share)
 {
 	struct offsets *o = MEM_NEW(struct offsets);
 	o->topics = map_create();
 	list_init(&o->order);
+	o->share = share;
 	return o;
 }
 
-static void
-topic_free(struct topic *t)
+static size_t
+note_bytes(struct str metadata)
 {
+	return metadata.p == NULL ? 0 : metadata.n + NOTE_BYTES;
+}
+
+/* Takes note of what the topic takes now: its array as if it were to grow at once, so that each
+ * offset adds as much as was asked for. */
+static void
+topic_count(struct offsets *o, struct topic *t)
+{
+	size_t places = t->cap > 2 * t->n ? t->cap : 2 * t->n;
+	share_count(o->share, &t->counted, TOPIC_BYTES + t->name.n + places * sizeof(*t->v) + t->notes);
+}
+
+static void
+topic_free(struct offsets *o, struct topic *t)
+{
+	share_count(o->share, &t->counted, 0);
 	for (size_t i = 0; i < t->n; i++)
 		free_str(t->v[i].metadata);
 	mem_free(t->v);
@@ -60,7 +84,7 @@ offsets_destroy(struct offsets **offsets)
 	if (*offsets == NULL)
 		return;
 	LIST_FOREACH(hook, &(*offsets)->order)
-		topic_free(CONTAINER_OF(hook, struct topic, hook));
+		topic_free(*offsets, CONTAINER_OF(hook, struct topic, hook));
 	map_destroy(&(*offsets)->topics);
 	mem_free(*offsets);
 	*offsets = NULL;
@@ -94,16 +118,28 @@ topic_for(struct offsets *o, struct str name)
 	return t;
 }
 
+size_t
+offsets_need(const struct offsets *o, const struct offset *new, bool listed)
+{
+	const struct offset *old = offsets_get(o, new->topic, new->partition);
+	size_t note = note_bytes(new->metadata), had = old == NULL ? 0 : note_bytes(old->metadata);
+	if (old != NULL)
+		return note > had ? note - had : 0;
+	listed = listed || map_get(o->topics, NAME(0, new->topic)) != NULL;
+	return note + (listed ? 2 * sizeof(*new) : TOPIC_BYTES + new->topic.n + AT_FIRST * sizeof(*new));
+}
+
 void
 offsets_put(struct offsets *o, const struct offset *new)
 {
 	struct topic *t = topic_for(o, new->topic);
 	size_t i = place(t, new->partition);
 	if (i < t->n && t->v[i].partition == new->partition) {
+		t->notes -= note_bytes(t->v[i].metadata);
 		free_str(t->v[i].metadata);
 	} else {
 		if (t->n == t->cap) {
-			t->cap = t->cap == 0 ? 4 : t->cap * 2;
+			t->cap = t->cap == 0 ? AT_FIRST : t->cap * 2;
 			t->v = mem_realloc(t->v, t->cap * sizeof(*t->v));
 		}
 		memmove(&t->v[i + 1], &t->v[i], (t->n - i) * sizeof(*t->v));
@@ -113,6 +149,8 @@ offsets_put(struct offsets *o, const struct offset *new)
 	t->v[i] = *new;
 	t->v[i].topic = t->name;
 	t->v[i].metadata = dup_str(new->metadata);
+	t->notes += note_bytes(new->metadata);
+	topic_count(o, t);
 }
 
 const struct offset *
@@ -128,7 +166,7 @@ topic_drop(struct offsets *o, struct topic *t)
 {
 	map_del(o->topics, NAME(0, t->name));
 	list_del(&t->hook);
-	topic_free(t);
+	topic_free(o, t);
 }
 
 bool
@@ -138,11 +176,14 @@ offsets_del(struct offsets *o, struct str topic, int32_t partition)
 	size_t i = t == NULL ? 0 : place(t, partition);
 	if (t == NULL || i == t->n || t->v[i].partition != partition)
 		return false;
+	t->notes -= note_bytes(t->v[i].metadata);
 	free_str(t->v[i].metadata);
 	memmove(&t->v[i], &t->v[i + 1], (t->n - i - 1) * sizeof(*t->v));
 	o->count--;
 	if (--t->n == 0)
 		topic_drop(o, t);
+	else
+		topic_count(o, t);
 	return true;
 }
 
@@ -154,15 +195,18 @@ offsets_prune(struct offsets *o, bool (*gone)(const struct offset *o, void *arg)
 		struct topic *t = CONTAINER_OF(hook, struct topic, hook);
 		size_t kept = 0;
 		for (size_t i = 0; i < t->n; i++) {
-			if (gone(&t->v[i], arg))
+			if (gone(&t->v[i], arg)) {
+				t->notes -= note_bytes(t->v[i].metadata);
 				free_str(t->v[i].metadata);
-			else
+			} else
 				t->v[kept++] = t->v[i];
 		}
 		o->count -= t->n - kept;
 		t->n = kept;
 		if (kept == 0)
 			topic_drop(o, t);
+		else
+			topic_count(o, t);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "coord/budget.h"
 
 /*
  * The committed offsets of one group, by topic and partition. Plain state, no
@@ -24,9 +25,13 @@ struct offset {
 
 struct offsets;
 
-struct offsets *offsets_create(void);
+/* What they take is counted on the share, which must outlive them. */
+struct offsets *offsets_create(struct share *share);
 void offsets_destroy(struct offsets **offsets);
 
+/* How much more memory this offset takes at most than what is there. listed: another
+ * one of its topic will be there before it. */
+size_t offsets_need(const struct offsets *offsets, const struct offset *o, bool listed);
 /* Copies what o points to. */
 void offsets_put(struct offsets *offsets, const struct offset *o);
 const struct offset *offsets_get(const struct offsets *offsets, struct str topic, int32_t partition);

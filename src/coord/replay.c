@@ -3,7 +3,8 @@
  * Loading a shard: its partition's records in order, each applied as it was
  * written; a null value takes away. A group record replaces the group's whole
  * state. What cannot be read is passed over and reported: one bad record must
- * not take the offsets of every other group along.
+ * not take the offsets of every other group along. What is loaded is counted and never
+ * refused for want of memory: it was taken once.
  */
 #include "coord/coord.h"
 
@@ -84,6 +85,7 @@ load_group(struct shard *s, struct entry *e, struct name name, struct bytes valu
 		const struct group_ops *ops = e->group->ops;
 		struct group *fresh = group_create(name, &s->coord->settings.group, ops, e,
 		    &s->timers, t.wall_ms);
+		fresh->share = e->share;
 		group_at(fresh, t.now, t.wall_ms);
 		if (value.p != NULL)
 			group_restore(fresh, &stored);
@@ -114,6 +116,7 @@ load_owner(struct shard *s, struct entry *e, struct name name, struct bytes valu
 	e->owner = str_dup(o.owner);
 	e->team = o.team.n == 0 ? NULL : str_dup(o.team);
 	e->mode = o.mode;
+	shard_count(e);
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct entry {
 	char *owner, *team;		/* team NULL: none */
 	uint16_t mode;
 	struct shard *shard;
+	struct share *share;		/* the tenant's */
+	size_t counted;
 };
 
 struct shard {
@@ -35,6 +37,7 @@ struct shard {
 struct coord {
 	struct coord_settings settings;
 	struct coord_io io;
+	struct budget *budget;
 	struct shard *shards;
 };
 
@@ -43,6 +46,10 @@ enum kerr shard_ready(const struct shard *s);
 struct entry *shard_find(struct shard *s, struct name group);
 struct entry *shard_make(struct shard *s, struct name group, const struct group_owner *maker,
     struct coord_time t);
+/* What owner and team take has changed. */
+void shard_count(struct entry *e);
+/* Whether a new group of this tenant may take so many bytes, and what it is itself. */
+bool shard_has_room(struct shard *s, struct name group, const struct group_owner *maker, size_t more);
 void shard_drop(struct shard *s, struct entry *e);
 
 /* Collects records, then appends them as one batch (pen.c). */

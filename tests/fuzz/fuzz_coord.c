@@ -160,6 +160,12 @@ ended(void *ctx, struct name group)
 }
 
 static void
+full(void *ctx, uint32_t tenant, bool all)
+{
+	(void)ctx, (void)tenant, (void)all;
+}
+
+static void
 wake_at(void *ctx, int32_t shard, uint64_t when)
 {
 	(void)ctx, (void)when;
@@ -173,7 +179,7 @@ make(struct world *w)
 		.group = { 6000, 1800000, 3000, 4, 300000 },
 		.shards = SHARDS, .retention_ms = 100000, .metadata_max = 16,
 	};
-	struct coord_io io = { w, append, joined, synced, ended, wake_at };
+	struct coord_io io = { w, append, joined, synced, ended, full, wake_at };
 	return coord_create(&settings, &io);
 }
 

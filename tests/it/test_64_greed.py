@@ -8,6 +8,9 @@ import hostile
 import pytest
 from hostile import frame, send_and_see
 from test_21_batches import batch_of
+from test_68_groups_faults import commit, committed, heartbeat
+from test_68_groups_faults import join as join_alone
+from test_68_groups_faults import settled
 
 MIB = 1 << 20
 
@@ -207,3 +210,47 @@ def test_more_bombs_than_the_loop_may_look_at(site):
         c.sock.sendall(frame(raw))
         site.undisturbed()
         site.client().close()
+
+
+def flood(client, prefix):
+    """Groups by commit until one is refused: how many, and the code."""
+    for i in range(20000):
+        code = commit(client, f"{prefix}{i}", 1)
+        if code != 0:
+            return i, code
+    raise AssertionError("nothing is refused")
+
+
+def test_more_groups_than_memory():
+    """What is new is refused with what clients report; what is there goes on; another tenant has its own half."""
+    s = hostile.Site(hostile.SETTINGS + f"\nmemory.max: {16 * MIB}")
+    try:
+        ctl = s.broker.ctl
+        ctl("tenant", "create", "acme", "--admin", "tina", "--password", "tinas own 1")
+        ctl("--tenant", "acme", "topic", "create", "calm")
+        with s.client() as c:
+            old = join_alone(c, "old")
+            n, code = flood(c, "g")
+            assert code == 28 and 200 < n < 2000, (n, code)
+            ask_for = join("new", protocols=[{"name": "range", "metadata": b"m"}])
+            assert c.call("join_group", 5, **ask_for)["error_code"] == 81
+            assert not any(g["group_id"] == "new" for g in c.call("list_groups", 4)["groups"])
+            assert heartbeat(c, old) == 0
+            assert commit(c, "old", 5, old["member_id"], old["generation_id"]) == 0
+            assert commit(c, "g0", 2) == 0
+        said = "consumer groups of tenant main have used up the half for one tenant"
+        assert s.broker.log.count(said) == 1
+        with s.tls() as c:
+            assert c.sasl_scram("tina@acme", "tinas own 1")["error_code"] == 0
+            assert commit(c, "g0", 1) == 0
+        s.undisturbed()
+        s.restart()  # nothing that was taken is refused then
+        with s.client() as c:
+            for i in range(n):
+                assert settled(lambda i=i: committed(c, f"g{i}"), lambda told: told[0]) == (0, 2 if i == 0 else 1), i
+            assert heartbeat(c, old) == 0
+            assert commit(c, "new", 1) == 28
+            assert c.call("delete_groups", 2, groups_names=["g1"])["results"][0]["error_code"] == 0
+            assert commit(c, "new", 1) == 0
+    finally:
+        s.remove()

@@ -76,6 +76,12 @@ ended(void *ctx, struct name group)
 }
 
 static void
+full(void *ctx, uint32_t tenant, bool all)
+{
+	(void)ctx, (void)tenant, (void)all;
+}
+
+static void
 wake_at(void *ctx, int32_t shard, uint64_t when)
 {
 	(void)shard;
@@ -90,7 +96,7 @@ static const struct coord_settings settings = {
 static struct coord *
 fresh(struct world *w)
 {
-	struct coord_io io = { w, append, joined, synced, ended, wake_at };
+	struct coord_io io = { w, append, joined, synced, ended, full, wake_at };
 	return coord_create(&settings, &io);
 }
 
