@@ -106,6 +106,9 @@ def test_quotas(admin):
     assert "consumer_byte_rate=77" in tools(CONFIGS, "--describe", *entity)
     refused = tools(CONFIGS, "--alter", *entity, "--add-config", "producer_byte_rate=0", check=False)
     assert "InvalidRequestException" in refused, refused
+    for entity, (user, client), _ in ENTITIES[1:3]: # defaults, which hold for the tests that follow, too
+        tools(CONFIGS, "--alter", *entity, "--delete-config", "producer_byte_rate,request_percentage")
+        assert not {q for q in quotas(b) if q[:2] == (user, client)}
 
 
 def test_quotas_of_addresses(admin):
