@@ -327,7 +327,7 @@ static int
 user_expire(struct cli *cli, struct args *args)
 {
 	struct user_alter_req in;
-	int64_t when;
+	int64_t when = 0;
 	int status = args_end(args, 2, 2);
 	if (status == 0)
 		status = parse_when(args->v[1], clock_wall_ms(), &when);
