@@ -293,7 +293,7 @@ begin(struct request *rq)
 	return turn;
 }
 
-/* Waits for the disk; what it brings is paid for now, as far as it is known. */
+/* Waits for the disk; what that will bring is paid at once, as far as it is known. */
 static enum api_turn
 wait_for_reads(struct request *rq, struct fetch *s)
 {
