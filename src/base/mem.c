@@ -56,6 +56,13 @@ mem_try(size_t size)
 	return malloc(size == 0 ? 1 : size);
 }
 
+void *
+mem_try_aligned(size_t alignment, size_t size)
+{
+	void *p;
+	return posix_memalign(&p, alignment, size) == 0 ? p : NULL;
+}
+
 /* Twice the size is asked for, and what lies outside of the aligned half returned. */
 void *
 mem_huge_try(void)

@@ -18,6 +18,8 @@ char *mem_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 
 /* As malloc: NULL where there is no memory. */
 void *mem_try(size_t size) __attribute__((malloc));
+/* The same, beginning at a multiple of alignment, a power of two. */
+void *mem_try_aligned(size_t alignment, size_t size) __attribute__((malloc));
 /* A block of MEM_HUGE bytes, aligned to its size, that the kernel backs by one large page
  * where it can: cheaper to touch, to copy to and to hand to the disk than small
  * pages. NULL where there is no memory. mem_huge_free() gives it back to the system. */

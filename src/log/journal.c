@@ -13,7 +13,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -66,19 +65,6 @@ struct journal {
 	struct group group;
 };
 
-static size_t
-blocks(size_t n)
-{
-	return (n + JOURNAL_BLOCK - 1) & ~(size_t)(JOURNAL_BLOCK - 1);
-}
-
-static uint8_t *
-aligned(size_t n)
-{
-	void *p;
-	return posix_memalign(&p, JOURNAL_BLOCK, n) == 0 ? p : NULL;
-}
-
 /* ---- files ---- */
 
 static int
@@ -102,7 +88,7 @@ file_create(struct journal *j, struct file **ret)
 	int err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, &fd);
 	if (err == ERR_INVAL)
 		err = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC, &fd);
-	uint8_t *zero = err == 0 ? aligned(ZEROS_BYTES) : NULL;
+	uint8_t *zero = err == 0 ? mem_try_aligned(JOURNAL_BLOCK, ZEROS_BYTES) : NULL;
 	if (err == 0 && zero == NULL)
 		err = ERR_NOMEM;
 	if (err == 0)
@@ -111,7 +97,7 @@ file_create(struct journal *j, struct file **ret)
 		uint64_t n = j->file_bytes - at;
 		err = fs_pwrite(fd, zero, n < ZEROS_BYTES ? n : ZEROS_BYTES, (int64_t)at);
 	}
-	free(zero);
+	mem_free(zero);
 	if (err == 0)
 		err = fs_sync(fd);
 	fs_close(&fd);
@@ -226,7 +212,7 @@ static int
 group_write(struct journal *j, const struct group_entry *e, size_t n, size_t bytes)
 {
 	struct group *g = &j->group;
-	size_t whole = blocks(bytes);
+	size_t whole = journal_blocks(bytes);
 	int err = 0;
 	if (j->current == NULL || (j->at + whole > j->file_bytes && j->at > JOURNAL_BLOCK))
 		err = next_file(j);
@@ -419,7 +405,7 @@ journal_open(const struct journal_config *config, const struct event *ev, struct
 	struct journal *j = MEM_NEW(struct journal);
 	j->dir = mem_strdup(config->dir);
 	event_child(&j->ev, ev, "part", STR("journal"));
-	j->file_bytes = blocks(config->file_bytes);
+	j->file_bytes = journal_blocks(config->file_bytes);
 	j->max_files = config->files;
 	j->hungry = config->hungry;
 	j->starved = config->starved;

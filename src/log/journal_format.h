@@ -6,6 +6,14 @@
 /* The journal's bytes: shared by the writer and the reader. All numbers are
  * little-endian; groups begin on a block. */
 #define JOURNAL_BLOCK		4096u
+
+/* Whole blocks that n bytes take, in bytes. */
+static inline uint64_t
+journal_blocks(uint64_t n)
+{
+	return (n + JOURNAL_BLOCK - 1) & ~(uint64_t)(JOURNAL_BLOCK - 1);
+}
+
 #define JOURNAL_FILE_MAGIC	UINT32_C(0x31464a53)	/* "SJF1" */
 #define JOURNAL_GROUP_MAGIC	UINT32_C(0x31474a53)	/* "SJG1" */
 #define JOURNAL_FILE_MAX	(UINT64_C(1) << 31)

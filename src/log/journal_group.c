@@ -7,15 +7,15 @@
  */
 #include "log/journal_group.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "log/head.h"
 #include "log/journal_format.h"
 
-#define STAGE_BYTES	(1024u * 1024u)
+#define STAGE_BYTES	(1024u * 1024u)	/* whole blocks, so the padding of the last one fits, too */
 #define GROUP_BYTES	(4u * 1024u * 1024u)
 #define OWN_MIN		(64u * 1024u)	/* bytes; a shorter batch is copied */
 
@@ -26,20 +26,14 @@ struct place {
 	size_t end;
 };
 
-static size_t
-block_of(size_t at)
-{
-	return at & ~(size_t)(JOURNAL_BLOCK - 1);
-}
-
 static struct place
 place_of(const struct group_entry *e, size_t at)
 {
 	struct place q = { .batch = at + sizeof(struct journal_entry_head) };
 	if (e->n >= OWN_MIN) {
 		q.batch += ((uintptr_t)e->at - q.batch) & (JOURNAL_BLOCK - 1);
-		q.from = block_of(q.batch + JOURNAL_BLOCK - 1);
-		q.to = block_of(q.batch + e->n);
+		q.from = journal_blocks(q.batch);
+		q.to = (q.batch + e->n) & ~(size_t)(JOURNAL_BLOCK - 1);
 	}
 	q.end = (q.batch + e->n + 7) & ~(size_t)7;
 	return q;
@@ -48,18 +42,14 @@ place_of(const struct group_entry *e, size_t at)
 int
 group_init(struct group *g)
 {
-	void *p;
-	*g = (struct group){ .stage = NULL };
-	if (posix_memalign(&p, JOURNAL_BLOCK, STAGE_BYTES) != 0)
-		return ERR_NOMEM;
-	g->stage = p;
-	return 0;
+	*g = (struct group){ .stage = mem_try_aligned(JOURNAL_BLOCK, STAGE_BYTES) };
+	return g->stage == NULL ? ERR_NOMEM : 0;
 }
 
 void
 group_free(struct group *g)
 {
-	free(g->stage);
+	mem_free(g->stage);
 	g->stage = NULL;
 }
 
@@ -72,7 +62,7 @@ group_fit(const struct group_entry *e, size_t n, size_t *ret_bytes)
 		size_t copied = q.end - at - (q.to - q.from);
 		own += q.to > q.from;
 		if (i > 0 && (q.end > GROUP_BYTES || own > GROUP_OWN ||
-		    stage + copied > STAGE_BYTES - JOURNAL_BLOCK))
+		    stage + copied > STAGE_BYTES))
 			break;
 		stage += copied;
 		at = q.end;

@@ -163,12 +163,6 @@ group_apply(const struct reader *r, const struct journal_group_head *h,
 	return 0;
 }
 
-static size_t
-block_after(size_t at)
-{
-	return (at + JOURNAL_BLOCK - 1) & ~(size_t)(JOURNAL_BLOCK - 1);
-}
-
 /* Whether a group newer than the expected one lies behind the end. */
 static bool
 more_behind(const struct reader *r)
@@ -194,7 +188,7 @@ file_apply(const struct found *f, struct reader *r,
 	r->file = f->head.file;
 	while (err == 0 && group_whole(r, r->at, &h) && h.group == r->group) {
 		err = group_apply(r, &h, each, arg, &end->entries);
-		r->at = block_after(r->at + h.bytes);
+		r->at = journal_blocks(r->at + h.bytes);
 		r->group++;
 		end->groups++;
 	}
