@@ -243,6 +243,47 @@ spares_go_when_the_cache_grows(void **state)
 	tail_cache_free(&t);
 }
 
-TEST_MAIN(T(spares_go_when_the_cache_grows), T(any_pieces_make_the_same_file), T(only_what_is_long_goes_past_the_cache),
+/* Behind the journal whole chunks are written when much has gathered, and what is left of the last
+ * one a moment later. */
+static void
+whole_chunks_go_first(void **state)
+{
+	(void)state;
+	enum { N = 256 << 10, BATCHES = 10 };	/* one chunk and a piece of the next */
+	struct fixture f;
+	struct append_result r;
+	struct store_stats stats;
+	uint8_t *b = mem_alloc(N);
+	fixture_make(&f);
+	f.topic.flush = LOG_FLUSH_ACK;
+	f.config.journal_bytes = 16 << 20;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, N, 1, 1, 1);
+	lock_take(&p->io);	/* the writer waits */
+	for (int i = 0; i < BATCHES; i++)
+		assert_ok(append_durable(p, b, N, &r));
+	assert_ok(partition_write_locked(p, false));
+	lock_take(&p->lock);
+	const struct chunk *last = CONTAINER_OF(p->tail.prev, struct chunk, hook);
+	assert_int_equal(p->durable.bytes, BATCHES * N);
+	assert_true(last->used > 0);
+	assert_int_equal(last->written, 0);
+	assert_int_equal(p->written.bytes, last->bytes);
+	lock_drop(&p->lock);
+	lock_drop(&p->io);
+	for (int i = 0; i < 2000; i++) {
+		store_stats(f.store, &stats);
+		if (stats.dirty == 0)
+			break;
+		usleep(10000);
+	}
+	assert_int_equal(stats.dirty, 0);
+	partition_put(&p);
+	fixture_free(&f);
+	mem_free(b);
+}
+
+TEST_MAIN(T(whole_chunks_go_first), T(spares_go_when_the_cache_grows), T(any_pieces_make_the_same_file), T(only_what_is_long_goes_past_the_cache),
     T(where_it_is_refused_it_is_not_asked_for_again),
     T(a_slow_disk_is_left_to_the_cache_while_somebody_waits), T(chunks_lie_in_memory_as_in_the_file))

@@ -7,6 +7,7 @@
 
 #include "log/journal.h"
 #include "log/journal_format.h"
+#include "log/journal_group.h"
 
 enum { BATCHES = 30 };
 
@@ -258,5 +259,67 @@ large_batches_come_back(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(large_batches_come_back), T(a_killed_broker_reads_its_journal), T(a_torn_group_is_the_end), T(a_hole_is_damage),
+/* The pieces are whole blocks, in memory as in the file, and are what they should be: batches of
+ * 64 KiB and more lie in them where they lay, but for their ends. Returns how many such there are. */
+static int
+look_at_pieces(const struct group *g, size_t bytes, const uint8_t *from, size_t span)
+{
+	int own = 0;
+	size_t all = 0;
+	assert_true(g->count <= (int)(sizeof(g->iov) / sizeof(g->iov[0])));
+	for (int i = 0; i < g->count; i++) {
+		const uint8_t *p = g->iov[i].iov_base;
+		assert_int_equal((uintptr_t)p % JOURNAL_BLOCK, 0);
+		assert_int_equal(g->iov[i].iov_len % JOURNAL_BLOCK, 0);
+		all += g->iov[i].iov_len;
+		own += p >= from && p < from + span;
+	}
+	assert_int_equal(all, journal_blocks(bytes));
+	return own;
+}
+
+/* Whatever comes together. Sanitizers see what passes the stage or the array of pieces. */
+static void
+groups_of_any_mix_have_room(void **state)
+{
+	(void)state;
+	enum { SPAN = 24 << 20, MOST = 400 };
+	static const uint32_t usual[] = { 61, 300, 65535, 65536, 65537, 70000, 262200, 1048576, 5 << 20 };
+	uint8_t *from = mem_zalloc(SPAN);
+	struct partition *p = mem_zalloc(sizeof(*p));	/* asked for its topic and number only */
+	struct group_entry e[MOST];
+	struct group g;
+	uint64_t seed = 88172645463325252u;
+	int large = 0, own = 0;
+	assert_ok(group_init(&g));
+	for (int round = 0; round < 300; round++) {
+		size_t at = 0, n = 0, bytes;
+		while (n < MOST) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			/* Every third round has one size only: most of the small, most of the large. */
+			uint32_t size = usual[round % 3 == 0 ? (size_t)round / 3 % 9 : (seed >> 40) % 9];
+			at += (seed >> 33) % 5000;
+			if (at + size > SPAN)
+				break;
+			make_batch(from + at, size, 1, 0, 1);
+			e[n++] = (struct group_entry){ .p = p, .at = from + at, .n = size };
+			at += size;
+		}
+		for (size_t done = 0, fit; done < n; done += fit) {
+			fit = group_fit(e + done, n - done, &bytes);
+			assert_true(fit > 0 && fit <= n - done);
+			group_build(&g, e + done, fit, bytes, 1, 1);
+			own += look_at_pieces(&g, bytes, from, SPAN);
+			for (size_t i = done; i < done + fit; i++)
+				large += e[i].n >= 65536;
+		}
+	}
+	assert_true(large > 1000);
+	assert_int_equal(own, large);
+	group_free(&g);
+	mem_free(p);
+	mem_free(from);
+}
+
+TEST_MAIN(T(groups_of_any_mix_have_room), T(large_batches_come_back), T(a_killed_broker_reads_its_journal), T(a_torn_group_is_the_end), T(a_hole_is_damage),
     T(a_lost_head_loses_nothing))
