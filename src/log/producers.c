@@ -363,22 +363,6 @@ producers_save_free(struct producers_saving *s)
 }
 
 int
-producers_encode(struct producers *ps, uint64_t since_ns, struct buf *out)
-{
-	struct producers_saving s;
-	producers_save_begin(ps, since_ns, &s);
-	for (bool more = true; more;) {
-		more = producers_save_take(ps, &s);
-		producers_save_put(&s);
-	}
-	int err = producers_save_finish(&s);
-	if (err == 0)
-		err = buf_add(out, s.out.p, s.out.n);
-	producers_save_free(&s);
-	return err;
-}
-
-int
 producers_decode(struct producers *ps, const void *data, size_t n, uint64_t now_ns)
 {
 	const uint8_t *p = data;

@@ -78,7 +78,5 @@ void producers_save_put(struct producers_saving *s);
 int producers_save_finish(struct producers_saving *s);
 void producers_save_free(struct producers_saving *s);
 
-/* All that in one step, added to out. */
-int producers_encode(struct producers *ps, uint64_t since_ns, struct buf *out);
 /* Adds what it says to an empty set; ERR_CORRUPT leaves the set empty. */
 int producers_decode(struct producers *ps, const void *p, size_t n, uint64_t now_ns);

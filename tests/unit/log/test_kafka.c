@@ -3,6 +3,7 @@
  * four batches of one record, a producer each): every file of it is read as Kafka means
  * it, and what we write of the same is the same. */
 #include "support.h"
+#include "snapshot.h"
 
 #include "log/epochs.h"
 #include "log/impl.h"
@@ -176,7 +177,7 @@ its_snapshots_are_ours(void **state)
 		buf_init(&out, 1 << 16);
 		assert_ok(producers_decode(ps, file, n, 0));
 		assert_int_equal(producers_count(ps), base / PER_SEGMENT);
-		producers_encode(ps, UINT64_MAX, &out);
+		assert_ok(encode_producers(ps, UINT64_MAX, &out));
 		assert_int_equal(out.n, n);
 		if (base == PER_SEGMENT)	/* more than one come in any order */
 			assert_memory_equal(out.p, file, n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Idempotent producers, leader epochs, and the small files. */
 #include "support.h"
+#include "snapshot.h"
 
 #include "log/checkpoint.h"
 #include "log/epochs.h"
@@ -87,7 +88,7 @@ snapshots_keep_the_newest(void **state)
 	buf_init(&b, 1 << 20);
 	producers_note(ps, from(1, 3, INT32_MAX, 2, 40).b, 1000);
 	producers_note(ps, from(2, 0, 0, 5, 50).b, 1000);
-	producers_encode(ps, UINT64_MAX, &b);
+	assert_ok(encode_producers(ps, UINT64_MAX, &b));
 	assert_int_equal(b.n, 10 + 2 * 46);
 	assert_ok(producers_decode(again, b.p, b.n, 1000));
 	assert_int_equal(producers_count(again), 2);
@@ -281,7 +282,7 @@ snapshots_keep_what_may_come_again(void **state)
 	producers_note(ps, from(8, 0, 0, 3, 200).b, 900);
 	producers_note(ps, from(8, 0, 3, 3, 203).b, 900);
 	buf_init(&b, 1 << 16);
-	producers_encode(ps, 1000, &b);
+	assert_ok(encode_producers(ps, 1000, &b));
 	assert_ok(producers_decode(again, b.p, b.n, 2000));
 	assert_int_equal(producers_count(again), 2);
 	for (int i = 2; i < 7; i++) {
@@ -332,7 +333,7 @@ snapshots_are_of_one_moment(void **state)
 			offset++;
 		}
 	buf_init(&whole, 1 << 24);
-	assert_ok(producers_encode(ps, 0, &whole));
+	assert_ok(encode_producers(ps, 0, &whole));
 	producers_save_begin(ps, 0, &s);
 	for (bool more = true; more; steps++) {
 		more = producers_save_take(ps, &s);
@@ -418,7 +419,7 @@ producers_are_bounded(void **state)
 	/* The order outlives a restart. */
 	struct buf out;
 	buf_init(&out, 1 << 20);
-	producers_encode(a, UINT64_MAX, &out);
+	assert_ok(encode_producers(a, UINT64_MAX, &out));
 	producers_destroy(&a);
 	assert_int_equal(budget.n, PRODUCERS_LEAST);
 	c = producers_create(&budget);
