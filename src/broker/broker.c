@@ -19,20 +19,6 @@
 
 #define TICK_S 5
 
-static int
-start_rcu(struct broker *b, struct why *why)
-{
-	(void)why;
-	b->rcu = rcu_create();
-	return 0;
-}
-
-static void
-stop_rcu(struct broker *b)
-{
-	rcu_destroy(&b->rcu);
-}
-
 /* Another user first: files must be made as theirs. */
 static int
 start_user(struct broker *b, struct why *why)
@@ -52,7 +38,7 @@ reload_level(struct broker *b, const struct conf *conf, struct why *why)
 const struct part parts[] = {
 	{ "log level", NULL, NULL, reload_level },
 	{ "user", start_user, NULL, NULL },
-	{ "rcu", start_rcu, stop_rcu, NULL },
+	{ "rcu", part_rcu_start, part_rcu_stop, NULL },
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },

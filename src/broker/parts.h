@@ -67,6 +67,8 @@ struct part {
 extern const struct part parts[];
 
 /* parts_data.c */
+int part_rcu_start(struct broker *b, struct why *why);
+void part_rcu_stop(struct broker *b);
 int part_store_start(struct broker *b, struct why *why);
 void part_store_stop(struct broker *b);
 int part_meta_start(struct broker *b, struct why *why);

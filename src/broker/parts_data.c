@@ -59,6 +59,20 @@ store_settings(const struct conf *conf)
 }
 
 int
+part_rcu_start(struct broker *b, struct why *why)
+{
+	(void)why;
+	b->rcu = rcu_create();
+	return 0;
+}
+
+void
+part_rcu_stop(struct broker *b)
+{
+	rcu_destroy(&b->rcu);
+}
+
+int
 part_store_start(struct broker *b, struct why *why)
 {
 	struct store_config c = store_settings(b->conf);

@@ -15,18 +15,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../small_broker.h"
 #include "api/groups.h"
-#include "api/session.h"
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/fs.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "broker/bootstrap.h"
-#include "broker/parts.h"
 #include "log/head.h"
 #include "log/partition.h"
-#include "net/plain.h"
 #include "wire/codec.h"
 #include "wire/header.h"
 
@@ -39,12 +34,8 @@ enum { FRAME_MAX = 8 << 20, CALLS_MAX = 60, FENCE = 0x70000000, PATIENCE_MS = 30
 	RUNS_MAX = 400 };
 
 struct host {
-	struct broker b;
-	struct core_listener core;
-	struct conn_limits limits;
+	struct small_broker small;
 	struct conn_ops ops;
-	struct listener *door;
-	char dir[64], data[80];
 	int runs;
 	_Atomic bool operator;		/* who the next connection is */
 };
@@ -64,140 +55,22 @@ opened(struct conn *conn, void *arg)
 	return s;
 }
 
-static struct transport *
-transport(void *arg, int fd, struct loop *loop)
-{
-	(void)arg, (void)loop;
-	return plain_create(fd);
-}
-
-static void
-write_conf(struct host *h)
-{
-	char text[400], file[100];
-	struct why why;
-	snprintf(file, sizeof(file), "%s/conf", h->dir);
-	int n = snprintf(text, sizeof(text), "log.dirs: \"%s\"\nlog.level: crit\nnum.network.threads: 1\n"
-	    "num.io.threads: 2\noffsets.topic.num.partitions: 2\ngroup.initial.rebalance.delay.ms: 0\n"
-	    "listeners:\n  A:\n    address: 127.0.0.1:9\n    protocol: PLAINTEXT\n    allow.plaintext: true\n"
-	    "    allow.anonymous: true\n", h->data);
-	MUST(fs_replace_lazy(file, text, (size_t)n) == 0);
-	if (conf_load(file, &h->b.boot, &why) != 0) {
-		fprintf(stderr, "%s\n", why.text);
-		abort();
-	}
-	h->b.conf = conf_ref(h->b.boot);
-}
-
-/* A small store; else as the daemon opens it. */
-static int
-start_store(struct broker *b, struct why *why)
-{
-	struct store_config c = store_config_default;
-	c.journal_bytes = 1 << 20;
-	c.journal_files = 2;
-	c.soft_free_percent = 0;
-	c.ballast_bytes = 0;
-	c.readers = 1;
-	return store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
-}
-
-static void
-stop_store(struct broker *b)
-{
-	store_close(&b->store);
-}
-
-static int
-start_rcu(struct broker *b, struct why *why)
-{
-	(void)why;
-	b->rcu = rcu_create();
-	return 0;
-}
-
-static void
-stop_rcu(struct broker *b)
-{
-	rcu_destroy(&b->rcu);
-}
-
-static const struct part rows[] = {
-	{ "rcu", start_rcu, stop_rcu, NULL },
-	{ "log", start_store, stop_store, NULL },
-	{ "metadata", part_meta_start, part_meta_stop, NULL },
-	{ "limits", part_limits_start, part_limits_stop, NULL },
-	{ "groups' memory", NULL, part_groups_free, NULL },
-	{ "loops", part_loops_start, part_loops_stop, NULL },
-	{ "controller", part_controller_start, part_controller_stop, NULL },
-	{ "requests", part_core_start, part_core_stop, NULL },
-	{ "groups", part_groups_start, part_groups_stop, NULL },
-};
-enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
-
-static void
-open_door(struct host *h)
-{
-	struct broker *b = &h->b;
-	struct why why;
-	h->core = (struct core_listener){ .core = &b->core, .name = STR("A"), .told = { STR("h"), 9 },
-		.anonymous = true };
-	h->limits = conn_limits_default;
-	h->limits.frame_max = FRAME_MAX;
-	b->listeners = listeners_create(&(struct listeners_config){ .loops = b->loops, .loops_n = b->loops_n,
-	    .limits = &h->limits, .max = 100, .max_per_ip = 100, .login_max = 100, .login_max_per_ip = 100 });
-	h->ops = session_ops;
-	h->ops.opened = opened;
-	MUST(listener_create(b->listeners, &(struct listener_config){ .name = "A", .host = "127.0.0.1",
-	    .ops = &h->ops, .arg = &h->core, .transport = transport, .ev = &b->ev }, &h->door, &why) == 0);
-	listener_open(h->door);
-}
-
 static void
 start(void)
 {
 	struct host *h = host = MEM_NEW(struct host);
-	struct why why = { "" };
-	bool shm = access("/dev/shm", W_OK) == 0;
-	snprintf(h->dir, sizeof(h->dir), "%s/schloss-f11-XXXXXX", shm ? "/dev/shm" : "/tmp");
-	MUST(mkdtemp(h->dir) != NULL);
-	snprintf(h->data, sizeof(h->data), "%s/data", h->dir);
-	MUST(fs_mkdir(h->data) == 0);
-	MUST(bootstrap_metadata(h->data, STR("admin"), STR("x"), &why) == 0);
-	write_conf(h);
-	h->b.sink = (struct log_sink){ .fd = 2, .level = LOG_LVL_CRIT };
-	event_root(&h->b.ev, &h->b.sink);
-	for (int i = 0; i < ROWS; i++) {
-		if (rows[i].start != NULL && rows[i].start(&h->b, &why) != 0) {
-			fprintf(stderr, "%s: %s\n", rows[i].name, why.text);
-			abort();
-		}
-	}
-	open_door(h);
+	h->ops = session_ops;
+	h->ops.opened = opened;
+	small_broker_start(&h->small, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", &h->ops, 2, LOG_LVL_CRIT,
+	    FRAME_MAX);
 }
 
 static void
 stop(void)
 {
-	struct host *h = host;
-	if (h == NULL)
-		return;
-	listener_destroy(&h->door);
-	uint64_t end = clock_mono_ns() + 60 * NS_PER_SEC;
-	while (listeners_count(h->b.listeners) > 0) {
-		MUST(clock_mono_ns() < end);
-		usleep(1000);
-	}
-	for (int i = ROWS - 1; i >= 0; i--) {
-		if (i == 3) /* the loops are gone */
-			listeners_destroy(&h->b.listeners);
-		if (rows[i].stop != NULL)
-			rows[i].stop(&h->b);
-	}
-	conf_unref(&h->b.conf);
-	conf_unref(&h->b.boot);
-	fs_rmtree(h->dir);
-	mem_free(h);
+	if (host != NULL)
+		small_broker_stop(&host->small);
+	mem_free(host);
 	host = NULL;
 }
 
@@ -235,7 +108,7 @@ from_another_address(int fd)
 static void
 dial(struct client *c)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(listener_port(host->door)),
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(listener_port(host->small.door)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int one = 1;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -454,7 +327,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	call(&c, wire_api_find(WIRE_KEY_METADATA), 0, "\0\0\0\0", 4, HANG_MS);
 	MUST(c.fd >= 0);
 	hang_up(&c);
-	(void)store_each(host->b.store, see, NULL);
+	(void)store_each(host->small.b.store, see, NULL);
 	arena_destroy(&c.arena);
 	return 0;
 }
