@@ -93,6 +93,19 @@ fixture_free(struct fixture *f)
 	fs_rmtree(f->dir);
 }
 
+/* As by kill -9: what lies there now is what the next start finds. */
+static inline void
+fixture_crash(struct fixture *f)
+{
+	char command[200], copy[80];
+	snprintf(copy, sizeof(copy), "%s-copy", f->dir);
+	snprintf(command, sizeof(command), "cp -r %s %s", f->dir, copy);
+	assert_int_equal(system(command), 0);
+	store_close(&f->store);
+	fs_rmtree(f->dir);
+	assert_ok(fs_rename(copy, f->dir));
+}
+
 /* A waiter that a test thread can wait for. */
 struct gate {
 	struct log_waiter w;

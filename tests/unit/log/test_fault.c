@@ -528,24 +528,32 @@ roll(void *arg)
 	assert_ok(partition_write_out(r->p, true));
 }
 
+/* Five batches of a topic that turns to ack; `meanwhile` happens while they are synced. */
+static void
+begin_rolling(struct fixture *f, struct rolling *r, void (*meanwhile)(void *arg))
+{
+	struct log_config ack;
+	int err;
+	setup(f, LOG_FLUSH_OS);
+	*r = (struct rolling){ .p = fixture_partition(f, 0) };
+	gate_init(&r->gate);
+	assert_int_equal(append_some(r->p, 0, 0, 5, &err), 5);
+	fault.arg = r;
+	fault.meanwhile = meanwhile;
+	ack = f->topic;
+	ack.flush = LOG_FLUSH_ACK;
+	partition_set_config(r->p, &ack);
+}
+
 /* A segment that gets its last bytes while its first ones are synced is synced again before
  * anything behind it counts. */
 static void
 nothing_is_durable_behind_what_is_not(void **state)
 {
 	struct fixture f;
-	struct log_config ack;
-	int err;
+	struct rolling r;
 	(void)state;
-	setup(&f, LOG_FLUSH_OS);
-	struct rolling r = { .p = fixture_partition(&f, 0) };
-	gate_init(&r.gate);
-	assert_int_equal(append_some(r.p, 0, 0, 5, &err), 5);
-	fault.arg = &r;
-	fault.meanwhile = roll;
-	ack = f.topic;
-	ack.flush = LOG_FLUSH_ACK;
-	partition_set_config(r.p, &ack);
+	begin_rolling(&f, &r, roll);
 	assert_ok(gate_wait(&r.gate));
 	assert_int_equal(fault.synced, 3000);
 	check(r.p, 0, 15);
@@ -586,19 +594,11 @@ static void
 a_sync_is_of_the_log_that_it_began_with(void **state)
 {
 	struct fixture f;
-	struct log_config ack;
+	struct rolling r;
 	struct log_ends e;
 	int err;
 	(void)state;
-	setup(&f, LOG_FLUSH_OS);
-	struct rolling r = { .p = fixture_partition(&f, 0) };
-	gate_init(&r.gate);
-	assert_int_equal(append_some(r.p, 0, 0, 5, &err), 5);
-	fault.arg = &r;
-	fault.meanwhile = roll_and_fill_up;
-	ack = f.topic;
-	ack.flush = LOG_FLUSH_ACK;
-	partition_set_config(r.p, &ack);
+	begin_rolling(&f, &r, roll_and_fill_up);
 	assert_int_equal(gate_wait(&r.gate), ERR_NOSPACE);
 	for (int i = 0; i < 100; i++) {
 		partition_ends(r.p, &e);

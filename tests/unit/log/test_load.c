@@ -46,19 +46,6 @@ setup(struct fixture *f, int32_t interval)
 	fixture_open(f);
 }
 
-/* As by kill -9: what lies there now is what the next start finds. */
-static void
-crash(struct fixture *f)
-{
-	char command[200], copy[80];
-	snprintf(copy, sizeof(copy), "%s-copy", f->dir);
-	snprintf(command, sizeof(command), "cp -r %s %s", f->dir, copy);
-	assert_int_equal(system(command), 0);
-	store_close(&f->store);
-	fs_rmtree(f->dir);
-	assert_ok(fs_rename(copy, f->dir));
-}
-
 static void
 opens_unread(struct fixture *f, int64_t end)
 {
@@ -85,7 +72,7 @@ entries_beyond_the_point_are_no_damage(void **state)
 	append(p, POINT, 2000);
 	partition_save_indexes(p, true);
 	partition_put(&p);
-	crash(&f);
+	fixture_crash(&f);
 	opens_unread(&f, 2 * POINT);
 	fixture_free(&f);
 }
@@ -121,7 +108,7 @@ a_wide_interval_is_no_damage(void **state)
 	append(p, POINT, 1000);
 	assert_ok(store_checkpoint(f.store));
 	partition_put(&p);
-	crash(&f);
+	fixture_crash(&f);
 	opens_unread(&f, POINT);
 	fixture_free(&f);
 }
@@ -138,7 +125,7 @@ a_short_segment_knows_its_greatest_time(void **state)
 	append(p, 1, 5000);
 	assert_ok(store_checkpoint(f.store));
 	partition_put(&p);
-	crash(&f);
+	fixture_crash(&f);
 	fixture_open(&f);
 	p = fixture_partition(&f, 0);
 	assert_int_equal(partition_active(p)->max_time, 9000);
@@ -162,7 +149,7 @@ without_a_checkpoint_the_journal_counts(void **state)
 	struct partition *p = fixture_partition(&f, 0);
 	append(p, POINT, 1000);		/* in the journal; the segment gets them within a second */
 	partition_put(&p);
-	crash(&f);
+	fixture_crash(&f);
 	snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
 	assert_int_equal(unlink(path), 0);
 	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f.dir, 0);

@@ -349,19 +349,6 @@ files_may_stay_for_ever(void **state)
 	fixture_free(&f);
 }
 
-/* As by kill -9: what lies there now is what the next start finds. */
-static void
-crash(struct fixture *f)
-{
-	char command[200], copy[80];
-	snprintf(copy, sizeof(copy), "%s-copy", f->dir);
-	snprintf(command, sizeof(command), "cp -r %s %s", f->dir, copy);
-	assert_int_equal(system(command), 0);
-	store_close(&f->store);
-	fs_rmtree(f->dir);
-	assert_ok(fs_rename(copy, f->dir));
-}
-
 /* Each file begins with the offset that its name says, or is empty. */
 static void
 files_hold_their_own(const struct partition *p)
@@ -403,7 +390,7 @@ a_crash_brings_nothing_back(void **state)
 		for (int again = 0; again < 3; again++) {
 			partition_put(&p);
 			if (again < 2)
-				crash(&f);
+				fixture_crash(&f);
 			else
 				store_close(&f.store);
 			fixture_open(&f);
