@@ -181,9 +181,9 @@ take_part(struct request *rq, const struct alter_client_quotas_req_entity *in, b
     struct quota_entity *e)
 {
 	int part = part_of(in->entity_type);
-	struct str name = spelled(rq->arena, (enum part)part, in->entity_name.s);
 	if (part < 0)
 		return (struct failure){ KERR_INVALID_REQUEST, "quotas are of users, client ids, addresses and tenants" };
+	struct str name = spelled(rq->arena, (enum part)part, in->entity_name.s);
 	if (named[part])
 		return (struct failure){ KERR_INVALID_REQUEST, "a part of the entity is named twice" };
 	named[part] = true;

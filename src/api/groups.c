@@ -112,7 +112,7 @@ full(void *ctx, uint32_t tenant, bool all)
 	atomic_store(&g->refused, 0);
 	const struct image_tenant *t = image_tenant(rcu_read(*core->image), tenant);
 	struct str name = t == NULL ? STR("?") : t->name;
-	ev_warn(core->log, "consumer groups %s%.*s have used up %s of the %lld bytes that groups may take (an eighth of "
+	ev_warn(core->log, "consumer groups %s%.*s have used up %s of the %lld bytes that groups may take (by "
 	    "memory.max): new ones, or what makes one larger, are refused (%llu since this was last said)",
 	    all ? "of all tenants, asked by " : "of tenant ", STR_ARG(name), all ? "all" : "the half for one tenant",
 	    (long long)g->config.coord.memory_max, (unsigned long long)before);
