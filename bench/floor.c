@@ -10,7 +10,7 @@
  * Prints "NAME VALUE" lines: CPU seconds of the thread per GB (1e9 bytes), and for `sync`
  * milliseconds. `produce` is: receive 256 KiB, check the CRC, copy it to where readers find it, write
  * each megabyte past the page cache. `produce-tls` decrypts records of 16 KiB as well.
- * `fetch` sends megabytes that were appended a while ago, `fetch-tls` encrypts them first.
+ * `write-N` is the write by itself, N bytes a call. `fetch` sends megabytes that were appended a while ago, `fetch-tls` encrypts them first.
  * DIR should be on the disk in question. The first of two runs touches the memory and does not count.
  */
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 #include "base/mem.h"
 
 #define FRAME	(256u * 1024)
-#define WRITE	(1024u * 1024)
+#define WRITE	(1024u * 1024)		/* in one call, if not said otherwise */
 #define RING	(64u << 20)		/* the tail of a log */
 #define RECORD	(16u * 1024)
 #define TAG	16
@@ -41,6 +41,7 @@ struct floor {
 	const char *path;
 	uint64_t bytes;
 	int work;			/* bits */
+	size_t write;			/* bytes in one call */
 	int port, listener;
 	uint8_t *ring, *frame;
 	EVP_CIPHER_CTX *cipher;
@@ -72,10 +73,10 @@ crypt_records(struct floor *f, uint8_t *p, size_t n, int encrypt)
 static void
 write_out(struct floor *f)
 {
-	while (f->at - f->written >= WRITE) {
-		if (fs_pwrite(f->disk, f->ring + f->written % RING, WRITE, (int64_t)f->written) != 0)
+	while (f->at - f->written >= f->write) {
+		if (fs_pwrite(f->disk, f->ring + f->written % RING, f->write, (int64_t)f->written) != 0)
 			fail("write");
-		f->written += WRITE;
+		f->written += f->write;
 	}
 }
 
@@ -192,9 +193,10 @@ once(struct floor *f)
 }
 
 static void
-measure(struct floor *f, const char *name, int work)
+measure(struct floor *f, const char *name, int work, size_t write)
 {
 	f->work = work;
+	f->write = write == 0 ? WRITE : write;
 	once(f);
 	uint64_t began = clock_thread_cpu_ns();
 	once(f);
@@ -246,11 +248,12 @@ open_listener(struct floor *f)
 int
 main(int argc, char **argv)
 {
-	static const struct { const char *name; int work; } list[] = {
-		{ "crc", CRC }, { "copy", COPY }, { "cipher", CIPHER }, { "write", DISK },
-		{ "receive", RECEIVE }, { "send", SEND }, { "produce", RECEIVE | CRC | COPY | DISK },
-		{ "produce-tls", RECEIVE | CIPHER | CRC | COPY | DISK }, { "fetch", SEND },
-		{ "fetch-tls", SEND | CIPHER },
+	static const struct { const char *name; int work; size_t write; } list[] = {
+		{ "crc", CRC, 0 }, { "copy", COPY, 0 }, { "cipher", CIPHER, 0 },
+		{ "write-256k", DISK, 256 << 10 }, { "write-1m", DISK, 1 << 20 }, { "write-4m", DISK, 4 << 20 },
+		{ "receive", RECEIVE, 0 }, { "produce", RECEIVE | CRC | COPY | DISK, 0 },
+		{ "produce-tls", RECEIVE | CIPHER | CRC | COPY | DISK, 0 }, { "fetch", SEND, 0 },
+		{ "fetch-tls", SEND | CIPHER, 0 },
 	};
 	char path[4096];
 	struct floor f = { .path = path, .bytes = UINT64_C(1) << 30, .disk = -1 };
@@ -261,18 +264,19 @@ main(int argc, char **argv)
 	if (argc == 3)
 		f.bytes = strtoull(argv[2], NULL, 10) << 20;
 	snprintf(path, sizeof(path), "%s/floor.tmp", argv[1]);
-	if (posix_memalign((void **)&f.ring, MEM_HUGE, RING) != 0)
+	f.ring = mem_try_aligned(MEM_HUGE, RING);
+	if (f.ring == NULL)
 		fail("memory");
 	memset(f.ring, 1, RING);
 	f.frame = mem_zalloc(FRAME);
 	f.cipher = EVP_CIPHER_CTX_new();
 	open_listener(&f);
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		measure(&f, list[i].name, list[i].work);
+		measure(&f, list[i].name, list[i].work, list[i].write);
 	measure_sync(&f);
 	EVP_CIPHER_CTX_free(f.cipher);
 	close(f.listener);
 	mem_free(f.frame);
-	free(f.ring);
+	mem_free(f.ring);
 	return 0;
 }
