@@ -26,13 +26,13 @@ tests_unit_log_test_fault_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_p
 	-Wl,--wrap=fs_sync,--wrap=fs_space
 tests_unit_log_test_compact_SOURCES = tests/unit/log/test_compact.c tests/unit/log/keyed.h tests/unit/log/support.h
 tests_unit_log_test_compact_LDADD = $(log_test_libs)
-tests_unit_log_test_sequence_SOURCES = tests/unit/log/test_sequence.c tests/unit/log/support.h
+tests_unit_log_test_sequence_SOURCES = tests/unit/log/test_sequence.c tests/unit/log/support.h tests/unit/log/snapshot.h
 tests_unit_log_test_sequence_LDADD = $(log_test_libs)
 tests_unit_log_test_partition_SOURCES = tests/unit/log/test_partition.c tests/unit/log/support.h
 tests_unit_log_test_partition_LDADD = $(log_test_libs)
 tests_unit_log_test_journal_SOURCES = tests/unit/log/test_journal.c tests/unit/log/support.h
 tests_unit_log_test_journal_LDADD = $(log_test_libs)
-tests_unit_log_test_kafka_SOURCES = tests/unit/log/test_kafka.c tests/unit/log/support.h
+tests_unit_log_test_kafka_SOURCES = tests/unit/log/test_kafka.c tests/unit/log/support.h tests/unit/log/snapshot.h
 tests_unit_log_test_kafka_LDADD = $(log_test_libs)
 tests_unit_log_test_direct_SOURCES = tests/unit/log/test_direct.c tests/unit/log/support.h
 tests_unit_log_test_direct_LDADD = $(log_test_libs)
