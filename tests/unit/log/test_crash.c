@@ -31,7 +31,7 @@ struct op {
 /* The recorder: one for the process, because the wrapped functions have no context. */
 static struct {
 	pthread_mutex_t mutex;
-	bool on;
+	_Atomic bool on;
 	struct op ops[MAX_OPS];
 	size_t n;
 	struct {

@@ -11,7 +11,8 @@
 #include "log/direct.h"
 #include "log/impl.h"
 
-static struct {
+/* Of this thread: the store's own also open files. */
+static _Thread_local struct {
 	int opened;			/* with O_DIRECT */
 	int err;			/* of the next such open */
 } seen;

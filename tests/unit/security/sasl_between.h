@@ -24,7 +24,7 @@ static struct {
 static _Atomic unsigned syslogs;
 static bool leaves_bytes;
 static _Atomic unsigned confs;
-static struct {
+static _Thread_local struct {
 	uint8_t bytes[64];
 	size_t n;
 } kernel_random;
