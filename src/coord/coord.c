@@ -456,7 +456,7 @@ expired(const struct offset *o, void *arg)
 	int64_t since = o->commit_ms;
 	if (empty && g->protocol_type != NULL && g->state_since_ms > since)
 		since = g->state_since_ms;
-	bool due = o->expire_ms >= 0 ? x->wall_ms >= o->expire_ms : x->wall_ms - since >= x->retention_ms;
+	bool due = o->expire_ms >= 0 ? x->wall_ms >= o->expire_ms : since <= x->wall_ms - x->retention_ms;
 	return due && (empty || !is_subscribed(x, o->topic));
 }
 
