@@ -49,7 +49,7 @@ struct journal {
 
 	struct lock lock;		/* JOURNAL */
 	pthread_cond_t wake;
-	struct entries waiting;
+	struct entries lists[2], *waiting;	/* one of them; the other is being committed */
 	bool stop, asleep;
 	_Atomic int err;
 	struct list full;		/* oldest first; the current file is the last one */
@@ -279,26 +279,23 @@ static void *
 run(void *arg)
 {
 	struct journal *j = arg;
-	struct entries batch = { 0 };
 	lock_take(&j->lock);
 	for (;;) {
-		while (j->waiting.n == 0 && !j->stop) {
+		while (j->waiting->n == 0 && !j->stop) {
 			j->asleep = true;
 			lock_wait(&j->lock, &j->wake);
 			j->asleep = false;
 		}
-		if (j->waiting.n == 0)
+		struct entries *batch = j->waiting;
+		if (batch->n == 0)
 			break;
-		struct entries taken = j->waiting;
-		j->waiting = batch;
-		j->waiting.n = 0;
-		batch = taken;
+		j->waiting = batch == &j->lists[0] ? &j->lists[1] : &j->lists[0];
 		lock_drop(&j->lock);
-		commit(j, batch.v, batch.n);
+		commit(j, batch->v, batch->n);
 		lock_take(&j->lock);
+		batch->n = 0;
 	}
 	lock_drop(&j->lock);
-	mem_free(batch.v);
 	return NULL;
 }
 
@@ -309,7 +306,7 @@ journal_add(struct journal *j, struct partition *p, struct chunk *c, const uint8
 	ref_get(&c->ref);
 	partition_get(p);
 	lock_take(&j->lock);
-	struct entries *w = &j->waiting;
+	struct entries *w = j->waiting;
 	if (w->n == w->cap) {
 		w->cap = w->cap == 0 ? 64 : w->cap * 2;
 		w->v = mem_realloc(w->v, w->cap * sizeof(*w->v));
@@ -413,6 +410,7 @@ journal_open(const struct journal_config *config, const struct event *ev, struct
 	j->next_file = config->next_file;
 	j->next_group = config->next_group;
 	j->fd = -1;
+	j->waiting = &j->lists[0];
 	lock_init(&j->lock, LOCK_JOURNAL);
 	lock_cond_init(&j->wake);
 	list_init(&j->full);
@@ -449,7 +447,8 @@ journal_close(struct journal **journal)
 	fs_close(&j->fd);
 	pthread_cond_destroy(&j->wake);
 	lock_free(&j->lock);
-	mem_free(j->waiting.v);
+	mem_free(j->lists[0].v);
+	mem_free(j->lists[1].v);
 	group_free(&j->group);
 	mem_free(j->dir);
 	mem_free(j);
