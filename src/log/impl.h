@@ -90,6 +90,7 @@ struct partition {
 
 	struct list write_hook;		/* WRITER: in a queue of unwritten partitions */
 	bool write_urgent;		/* WRITER: in which */
+	uint64_t write_due;		/* WRITER: when its turn comes in the lazy one (monotonic) */
 	struct list sync_hook;		/* WRITER: in the queue of unsynced partitions */
 	struct timer sync_timer;	/* WRITER: flush.ms */
 	struct list room_waiters;	/* ROOM */
@@ -131,6 +132,7 @@ struct store {
 	pthread_cond_t wwake, fwake;
 	struct list write_urgent, write_lazy, sync_queue;
 	struct timers sync_timers;
+	bool lazy_turn;			/* the last one written was a lazy one */
 	bool stop, writer_asleep, journal_hungry;
 	int64_t unsynced_bytes;		/* written since the last pass */
 	uint64_t pass_due;		/* monotonic ns; UINT64_MAX: nothing to sync */

@@ -45,6 +45,7 @@ writer_poke(struct partition *p, bool urgent)
 	if (list_empty(&p->write_hook)) {
 		partition_get(p);
 		p->write_urgent = urgent;
+		p->write_due = clock_mono_ns() + LAZY_MS * NS_PER_MS;
 		moved = urgent || list_empty(to);
 		list_add(to, &p->write_hook);
 	} else if (urgent && !p->write_urgent) {
@@ -93,11 +94,33 @@ may_write(const struct partition *p)
 	return p->state != LOG_OFFLINE && p->state != LOG_DELETED;
 }
 
-/* The last byte that may be written now. */
-static int64_t
+/* The end of what may be written now. */
+static struct log_pos
 write_bound(const struct partition *p)
 {
-	return p->mode == MODE_JOURNAL ? p->durable.bytes : p->end.bytes;
+	return p->mode == MODE_JOURNAL ? p->durable : p->end;
+}
+
+/* How far one turn goes: what comes meanwhile is for the next one, or a log that grows as fast as it
+ * is written would keep all others waiting. */
+struct turn {
+	bool all;			/* also what is less than a chunk */
+	bool begun;
+	uint32_t generation;		/* end is of this one */
+	struct log_pos end;
+};
+
+/* After a cut other bytes lie there, and it begins anew. Locked. */
+static struct log_pos
+turn_bound(const struct partition *p, struct turn *t)
+{
+	struct log_pos bound = write_bound(p);
+	if (!t->begun || t->generation != p->generation) {
+		t->begun = true;
+		t->generation = p->generation;
+		t->end = bound;
+	}
+	return t->end.bytes < bound.bytes ? t->end : bound;
 }
 
 static void
@@ -114,20 +137,20 @@ run_add(struct run *r, struct chunk *c, uint32_t to)
 	r->bytes += to - c->written;
 }
 
-/* What comes next to be written; false when there is nothing. all: else whole chunks do, as
- * long as much waits behind the journal: a write costs the same whatever its length. Locked. */
+/* What comes next to be written; false when there is nothing. Where not all is to be, whole chunks do,
+ * as long as much waits behind the journal: a write costs the same whatever its length. Locked. */
 static bool
-run_take(struct partition *p, bool all, struct run *r)
+run_take(struct partition *p, struct turn *t, struct run *r)
 {
-	int64_t bound = write_bound(p);
-	all = all || p->mode != MODE_JOURNAL;
+	struct log_pos bound = turn_bound(p, t);
+	bool all = t->all || p->mode != MODE_JOURNAL;
 	*r = (struct run){ .generation = p->generation, .trim = p->trim,
 		.awaited = p->mode == MODE_WRITTEN };
-	if (!all && bound - p->written.bytes <= LAZY_BYTES)
+	if (!all && bound.bytes - p->written.bytes <= LAZY_BYTES)
 		return false;
 	LIST_FOREACH(h, &p->tail) {
 		struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
-		int64_t may = bound - c->bytes;
+		int64_t may = bound.bytes - c->bytes;
 		uint32_t to = may >= c->used ? c->used : may > c->written ? (uint32_t)may : c->written;
 		if (to <= c->written) {
 			if (may < c->used)
@@ -138,8 +161,7 @@ run_take(struct partition *p, bool all, struct run *r)
 			break;
 		run_add(r, c, to);
 		r->end.bytes = c->bytes + to;
-		r->end.offset = to == c->used ? c->end :
-		    bound == p->durable.bytes ? p->durable.offset : p->end.offset;
+		r->end.offset = to == c->used ? c->end : bound.offset;
 	}
 	return r->n > 0;
 }
@@ -249,12 +271,13 @@ write_failed(struct partition *p, const struct run *r, int err)
 int
 partition_write_locked(struct partition *p, bool all)
 {
+	struct turn t = { .all = all };
 	struct run r;
 	int err = 0;
 	remove_doomed(p);
 	while (err == 0) {
 		lock_take(&p->lock);
-		bool more = may_write(p) && run_take(p, all, &r);
+		bool more = may_write(p) && run_take(p, &t, &r);
 		lock_drop(&p->lock);
 		if (!more)
 			break;
@@ -405,15 +428,25 @@ partition_sync_files(struct partition *p)
 
 /* ---- threads ---- */
 
-/* The next partition to write: urgent ones first, lazy ones when `due`. Locked. */
-static struct partition *
-take_write(struct store *s, bool due)
+/* When the oldest of the lazy ones has waited for long enough: they lie in the order in which they
+ * came, so it is the first. UINT64_MAX: there are none. Locked. */
+static uint64_t
+lazy_due(const struct store *s)
 {
-	struct list *from = !list_empty(&s->write_urgent) ? &s->write_urgent :
-	    due ? &s->write_lazy : NULL;
-	if (from == NULL || list_empty(from))
+	return list_empty(&s->write_lazy) ? UINT64_MAX :
+	    CONTAINER_OF(s->write_lazy.next, struct partition, write_hook)->write_due;
+}
+
+/* The next partition to write: an urgent one, or a lazy one whose time has come. They take turns
+ * where there are both, or one kind would wait for ever behind the other. Locked. */
+static struct partition *
+take_write(struct store *s)
+{
+	bool due = lazy_due(s) <= clock_mono_ns(), urgent = !list_empty(&s->write_urgent);
+	if (!due && !urgent)
 		return NULL;
-	struct list *h = from->next;
+	s->lazy_turn = due && !(urgent && s->lazy_turn);
+	struct list *h = s->lazy_turn ? s->write_lazy.next : s->write_urgent.next;
 	list_del(h);
 	return CONTAINER_OF(h, struct partition, write_hook);
 }
@@ -437,15 +470,16 @@ shed_some(struct store *s, bool idle)
 		tail_cache_idle(&s->tail);
 }
 
-/* Sleeps until there is something to write; true when lazy ones are due. */
-static bool
+/* Sleeps until there is something to write, or a lazy one is due. */
+static void
 writer_sleep(struct store *s)
 {
-	bool due = false;
+	uint64_t due = lazy_due(s), now = clock_mono_ns();
 	s->writer_asleep = true;
-	if (!list_empty(&s->write_lazy))
-		due = lock_wait_ms(&s->wlock, &s->wwake, LAZY_MS) != 0;
-	else if (s->tail.bytes > 0 || s->tail.spares > 0) {
+	if (due != UINT64_MAX) {
+		if (due > now)
+			lock_wait_ms(&s->wlock, &s->wwake, (unsigned)((due - now) / NS_PER_MS) + 1);
+	} else if (s->tail.bytes > 0 || s->tail.spares > 0) {
 		if (lock_wait_ms(&s->wlock, &s->wwake, IDLE_MS) != 0) {
 			lock_drop(&s->wlock);
 			shed_some(s, true);
@@ -454,7 +488,6 @@ writer_sleep(struct store *s)
 	} else
 		lock_wait(&s->wlock, &s->wwake);
 	s->writer_asleep = false;
-	return due;
 }
 
 /* What a write of whole chunks has left; not where nothing is written any more, or it would
@@ -463,7 +496,7 @@ static void
 rest_later(struct partition *p)
 {
 	lock_take(&p->lock);
-	if (write_bound(p) > p->written.bytes && may_write(p))
+	if (write_bound(p).bytes > p->written.bytes && may_write(p))
 		writer_poke(p, false);
 	lock_drop(&p->lock);
 }
@@ -472,12 +505,11 @@ static void *
 writer_run(void *arg)
 {
 	struct store *s = arg;
-	bool due = false;
 	lock_take(&s->wlock);
 	while (!s->stop || !list_empty(&s->write_urgent)) {
-		struct partition *p = take_write(s, due);
+		struct partition *p = take_write(s);
 		if (p == NULL) {
-			due = writer_sleep(s);
+			writer_sleep(s);
 			continue;
 		}
 		bool all = !p->write_urgent || is_pressed(s);
