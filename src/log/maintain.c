@@ -17,10 +17,11 @@
 #include "log/retain.h"
 
 #define HOUR_MS INT64_C(3600000)
+#define FIRST_MS 30000		/* after a start: a clock that is wrong at boot is right by then, or has jumped */
 #define COMPACT_MAP_BYTES (UINT64_C(32) << 20)
 
 uint64_t
-store_bury_due(int64_t delay_ms)
+store_due_in(int64_t delay_ms)
 {
 	int64_t years = INT64_C(1000) * 3600 * 24 * 36500; /* more would not fit */
 	return clock_mono_ns() + (uint64_t)(delay_ms < years ? delay_ms : years) * NS_PER_MS;
@@ -165,22 +166,35 @@ next_due(const struct store *s)
 	return next;
 }
 
+/* The first time at the start, to be compared with what the first turn finds. */
+static void
+learn_clock(struct store *s)
+{
+	(void)clock_is_steady(s, clock_wall_ms(), clock_mono_ns());
+}
+
 static void *
 run(void *arg)
 {
 	struct store *s = arg;
-	uint64_t every = (uint64_t)s->config.retention_check_ms * NS_PER_MS;
+	int64_t first = s->config.retention_check_ms < FIRST_MS ? s->config.retention_check_ms : FIRST_MS;
+	learn_clock(s);
 	lock_take(&s->mlock);
-	s->maintain_due = clock_mono_ns();	/* the first turn learns the clock */
+	s->maintain_due = store_due_in(first);
 	while (!s->maintain_stop) {
 		uint64_t now = clock_mono_ns(), next = next_due(s);
 		if (next > now) {
 			lock_wait_ms(&s->mlock, &s->mwake, (unsigned)((next - now) / NS_PER_MS) + 1);
 			continue;
 		}
-		s->maintain_due = now >= s->maintain_due ? now + every : s->maintain_due;
+		bool due = now >= s->maintain_due;
+		if (due)
+			s->maintain_due = store_due_in(s->config.retention_check_ms);
 		lock_drop(&s->mlock);
-		store_maintain(s, clock_wall_ms(), now);
+		if (due)
+			store_maintain(s, clock_wall_ms(), now);
+		else
+			remove_dead(s, now);
 		lock_take(&s->mlock);
 	}
 	lock_drop(&s->mlock);

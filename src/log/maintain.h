@@ -23,8 +23,8 @@ void maintain_stop(struct store *s);
  * as if it had not, and gives ERR_CLOSED. Any thread. */
 bool store_stops(struct store *s);
 
-/* When a file may be removed that is given up now (monotonic). */
-uint64_t store_bury_due(int64_t delay_ms);
+/* The time in so many milliseconds, which may be more than fit (monotonic). */
+uint64_t store_due_in(int64_t delay_ms);
 /* Takes over d. */
 void store_bury_dir(struct store *s, struct dead *d);
 /* Frees the list without removing anything: the next start finds them again. */

@@ -220,7 +220,7 @@ store_delete_partition(struct store *s, const struct uuid *topic, int32_t index)
 	lock_take(&p->lock);
 	int64_t delay = p->config.file_delete_delay_ms;
 	lock_drop(&p->lock);
-	d->due = store_bury_due(delay);
+	d->due = store_due_in(delay);
 	int err = take_away(s, p, d->path);
 	store_bury_dir(s, d);
 	partition_put(&p);

@@ -408,7 +408,69 @@ a_crash_brings_nothing_back(void **state)
 	}
 }
 
-TEST_MAIN(T(old_segments_go), T(a_crash_brings_nothing_back), T(spoilt_indexes_delete_nothing), T(what_has_no_time_goes_too),
+/* When the thread looks for the first time. */
+static int64_t
+first_turn(struct fixture *f, int64_t check_ms)
+{
+	uint64_t due = 0;
+	bool seen = false;
+	f->config.retention_check_ms = check_ms;
+	fixture_open(f);
+	int64_t before = (int64_t)clock_mono_ns();
+	for (int i = 0; i < 1000 && due == 0; i++) {
+		usleep(1000);
+		lock_take(&f->store->mlock);
+		due = f->store->maintain_due;
+		seen = f->store->clock_seen;
+		lock_drop(&f->store->mlock);
+	}
+	assert_true(due != 0 && seen);
+	return ((int64_t)due - before) / 1000000;
+}
+
+/* The clock may be wrong at boot: nothing is deleted by it in the first half minute, and what it
+ * jumps by meanwhile is seen. Directories that are due anyway do not make it sooner. */
+static void
+a_start_waits_for_the_clock(void **state)
+{
+	(void)state;
+	struct fixture f;
+	char command[200];
+	fixture_make(&f);
+	f.topic.retention_ms = 10000;
+	struct partition *p = filled(&f, 35);
+	partition_put(&p);
+	store_close(&f.store);
+	f.config.no_background = false;
+	int64_t ms = first_turn(&f, store_config_default.retention_check_ms);
+	assert_true(ms > 20000 && ms <= 30000);
+	p = fixture_partition(&f, 0);
+	partition_put(&p);
+	p = fixture_partition(&f, 1);
+	partition_put(&p);
+	assert_ok(store_delete_partition(f.store, &f.id, 1));
+	snprintf(command, sizeof(command), "ls -A %s | grep -q -e -delete", f.dir);
+	for (int i = 0; i < 5000 && system(command) == 0; i++)
+		usleep(1000);
+	assert_int_not_equal(system(command), 0);
+	p = fixture_partition(&f, 0);
+	assert_int_equal(log_start(p), 0);
+	partition_put(&p);
+	store_close(&f.store);
+	ms = first_turn(&f, INT64_MAX);
+	assert_true(ms > 20000 && ms <= 30000);
+	store_close(&f.store);
+	/* Who has it looked at more often does not wait for as long. */
+	assert_true(first_turn(&f, 200) < 5000);
+	p = fixture_partition(&f, 0);
+	for (int i = 0; i < 10000 && log_start(p) < 35; i++)
+		usleep(1000);
+	assert_int_equal(log_start(p), 35);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+TEST_MAIN(T(a_start_waits_for_the_clock), T(old_segments_go), T(a_crash_brings_nothing_back), T(spoilt_indexes_delete_nothing), T(what_has_no_time_goes_too),
     T(segments_end_with_age), T(segments_without_times_end_too), T(segments_end_at_different_ages),
     T(files_may_stay_for_ever), T(a_log_keeps_to_its_size), T(deleted_records_stay_deleted),
     T(a_clock_that_jumps_deletes_nothing))
