@@ -19,6 +19,7 @@
 #include "log/impl.h"
 #include "log/maintain.h"
 #include "log/mend.h"
+#include "log/room.h"
 #include "log/seal.h"
 
 /* Why the first segment may go; NULL where it must stay. Locked. */
@@ -64,22 +65,33 @@ look_at_file(struct partition *p)
 	segment_put(g);
 }
 
+/* A file of its name, that a crash leaves there. */
+static int
+begin_file(const struct partition *p, const struct segment *g)
+{
+	int fd, err = fs_open(g->path, O_WRONLY | O_CREAT, &fd);
+	if (err != 0)
+		return err;
+	fs_close(&fd);
+	return fs_sync_dir(p->dir);
+}
+
 /* The last file of a log tells where it goes on: an active segment gets its file before those
  * before it go, or a crash would begin again at offset 0. */
 static int
 keep_offset(struct partition *p, struct segment *g)
 {
 	(void)partition_write_locked(p, true);	/* and a file of this name that a cut has left goes */
-	int fd, err = fs_open(g->path, O_WRONLY | O_CREAT, &fd);
+	int err = begin_file(p, g);
+	/* What makes room must not fail for want of it. */
+	if (err == ERR_NOSPACE && store_spend_reserve(p->store, true))
+		err = begin_file(p, g);
 	if (err != 0)
 		return err;
-	fs_close(&fd);
-	err = fs_sync_dir(p->dir);
 	lock_take(&p->lock);
-	g->on_disk = true;
-	g->dir_synced = err == 0;
+	g->on_disk = g->dir_synced = true;
 	lock_drop(&p->lock);
-	return err;
+	return 0;
 }
 
 static void
@@ -140,7 +152,14 @@ bury_file(struct partition *p, const struct segment *g, const char *suffix, uint
 	snprintf(d->path, n, "%s.deleted", from);
 	d->due = due;
 	int err = fs_rename(from, d->path);
-	if (err == 0)
+	/* A longer name may want a block. Without one the file goes now, or its room would be lost until
+	 * a restart: who reads it has it open, or looks again. */
+	if (err == ERR_NOSPACE && store_spend_reserve(p->store, true))
+		err = fs_rename(from, d->path);
+	bool buried = err == 0;
+	if (err == ERR_NOSPACE)
+		err = fs_unlink(from);
+	if (buried)
 		store_bury_dir(p->store, d);
 	else {
 		mem_free(d->path);

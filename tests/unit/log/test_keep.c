@@ -21,7 +21,7 @@
 #define WALL		100000		/* ms; records are of the second 1 */
 #define DAY_NS		(UINT64_C(86400) * 1000000000)
 
-enum call { CALL_OPEN, CALL_READ, CALL_WRITE, CALL_SYNC, CALL_SYNC_DIR, CALL_RENAME, CALL_UNLINK, CALLS };
+enum call { CALL_OPEN, CALL_MAKE, CALL_READ, CALL_WRITE, CALL_SYNC, CALL_SYNC_DIR, CALL_RENAME, CALL_UNLINK, CALLS };
 
 /* What becomes of the calls of this thread; others are let through. */
 static _Thread_local struct {
@@ -65,7 +65,7 @@ int __wrap_fs_unlink(const char *path);
 int
 __wrap_fs_open(const char *path, int flags, int *ret_fd)
 {
-	int err = step(CALL_OPEN);
+	int err = step((flags & O_CREAT) != 0 ? CALL_MAKE : CALL_OPEN);
 	return err != 0 ? err : __real_fs_open(path, flags, ret_fd);
 }
 
@@ -242,6 +242,52 @@ a_failing_retention_keeps_the_offsets(void **state)
 	(void)state;
 	for (long n = 1; fail_retention_at(n);)
 		n++;
+}
+
+/* On a disk that has not even room for an empty file or a longer name, retention of everything goes
+ * on: from the reserve, or where that is gone, as far as it needs none. */
+static void
+a_full_disk_is_still_retained(void **state)
+{
+	static const struct {
+		enum call call;
+		bool reserve, all;
+	} cases[] = { { CALL_MAKE, true, true }, { CALL_SYNC_DIR, true, true }, { CALL_MAKE, false, false },
+		{ CALL_RENAME, true, true }, { CALL_RENAME, false, true } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fixture f;
+		struct log_ends e;
+		char ballast[128];
+		struct partition *p = filled(&f);
+		snprintf(ballast, sizeof(ballast), "%s/ballast", f.dir);
+		if (cases[i].reserve)
+			assert_ok(fs_replace(ballast, "x", 1));
+		lock_take(&p->lock);
+		p->config.cleanup = LOG_CLEANUP_DELETE;
+		p->config.retention_bytes = 0;
+		int64_t start = cases[i].all ? p->end.offset : partition_active(p)->base;
+		lock_drop(&p->lock);
+		hook_set(1u << cases[i].call, 1, ERR_NOSPACE, NULL, NULL);
+		(void)partition_retain(p, WALL, true);
+		hook.on = false;
+		assert_true(hook.n >= 1);
+		assert_false(fs_exists(ballast));
+		partition_ends(p, &e);
+		assert_int_equal(e.log_start, start);
+		assert_int_equal(e.end, 160);
+		for (int64_t base = 0; base <= 160; base++) {
+			char *path = segment_path(p->dir, base, "log");
+			assert_true(fs_exists(path) == (base == start));
+			mem_free(path);
+		}
+		p = again(&f, p);
+		partition_ends(p, &e);
+		assert_int_equal(e.log_start, start);
+		assert_int_equal(e.end, 160);
+		partition_put(&p);
+		fixture_free(&f);
+	}
 }
 
 struct copying {
@@ -680,5 +726,6 @@ a_deleted_topic_leaves_the_next_one_alone(void **state)
 }
 
 TEST_MAIN(T(a_cut_while_indexes_are_saved), T(a_cut_opens_a_segment_again), T(a_failing_retention_keeps_the_offsets),
+    T(a_full_disk_is_still_retained),
     T(every_failing_call_is_survived), T(death_at_every_call_loses_nothing), T(a_compaction_stops),
     T(a_rebuild_stops), T(a_deleted_topic_leaves_the_next_one_alone))
