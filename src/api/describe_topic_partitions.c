@@ -45,6 +45,8 @@ add_partitions(struct page *pg, const struct image_topic *t, int32_t first,
 		p->leader_epoch = image_leader_epoch(pg->rq->image, t, i);
 		*ARRAY_ADD(pg->rq->arena, p->replica_nodes) = node;
 		*ARRAY_ADD(pg->rq->arena, p->isr_nodes) = node;
+		if (is_offline(pg->rq, t, i))
+			*ARRAY_ADD(pg->rq->arena, p->offline_replicas) = node;
 		/* Empty, not null: the Java client reads them without asking. */
 		p->eligible_leader_replicas.n = p->last_known_elr.n = 0;
 	}

@@ -60,6 +60,8 @@ fill_topic(struct request *rq, const struct metadata_req *in, const struct image
 		p->leader_epoch = image_leader_epoch(rq->image, t, i);
 		*ARRAY_ADD(rq->arena, p->replica_nodes) = node;
 		*ARRAY_ADD(rq->arena, p->isr_nodes) = node;
+		if (is_offline(rq, t, i))
+			*ARRAY_ADD(rq->arena, p->offline_replicas) = node;
 	}
 }
 

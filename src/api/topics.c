@@ -72,6 +72,15 @@ find_partition(struct request *rq, const struct image_topic *topic, int32_t inde
 	return NULL;
 }
 
+bool
+is_offline(struct request *rq, const struct image_topic *topic, int32_t index)
+{
+	struct partition *p = store_find(rq->core->store, &topic->id, index);
+	bool yes = p != NULL && partition_failed(p);
+	partition_put(&p);
+	return yes;
+}
+
 enum kerr
 kerr_of_log(int err)
 {

@@ -21,5 +21,9 @@ enum kerr topic_missing(struct name name, enum kerr err, struct why *ret_why);
 struct partition *find_partition(struct request *rq, const struct image_topic *topic,
     int32_t index, int32_t current_epoch, enum kerr *ret_err);
 
+/* Whether a partition's log has failed and waits for `topic recover`: then its replica here is told as
+ * offline. It leads nevertheless, as there is none else and what lies before the failure is read. */
+bool is_offline(struct request *rq, const struct image_topic *topic, int32_t index);
+
 /* The error for a failed append, read or look-up of the log. */
 enum kerr kerr_of_log(int err);

@@ -186,6 +186,18 @@ offset_cell(struct cli *cli, const struct list_offsets_rsp *rsp, int32_t partiti
 	return STR_NULL;
 }
 
+/* An offline replica that leads: its log has failed, and waits for `topic recover`. */
+static const char *
+state_of(const struct metadata_rsp_partition *p)
+{
+	if (p->error_code != 0)
+		return kerr_name(p->error_code);
+	for (int32_t i = 0; i < p->offline_replicas.n; i++)
+		if (p->offline_replicas.v[i] == p->leader_id)
+			return "failed";
+	return "ok";
+}
+
 static int
 show_partitions(struct cli *cli, const struct metadata_rsp_topic *topic)
 {
@@ -209,7 +221,7 @@ show_partitions(struct cli *cli, const struct metadata_rsp_topic *topic)
 		cell[2] = print_number(&cli->print, p->leader_epoch);
 		cell[3] = offset_cell(cli, &first, p->partition_index);
 		cell[4] = offset_cell(cli, &next, p->partition_index);
-		cell[5] = str_from(p->error_code == 0 ? "ok" : kerr_name(p->error_code));
+		cell[5] = str_from(state_of(p));
 	}
 	print_table(&cli->print, &t);
 	return 0;

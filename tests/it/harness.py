@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -154,6 +155,15 @@ class Broker:
         return dict(bootstrap_servers=c["bootstrap.servers"], security_protocol="SASL_SSL",
                     ssl_cafile=c["ssl.ca.location"], sasl_mechanism=c["sasl.mechanisms"],
                     sasl_plain_username=c["sasl.username"], sasl_plain_password=c["sasl.password"])
+
+    def speak(self, name="admin"):
+        """A connection for what clients cannot ask."""
+        import twin  # of tests/wire: not everybody who makes a broker has that in his path
+        c = self.conf(name)
+        client = twin.Client("127.0.0.1", self.port, server_hostname="127.0.0.1",
+                             ssl_context=ssl.create_default_context(cafile=c["ssl.ca.location"]))
+        assert client.sasl_scram(c["sasl.username"], c["sasl.password"])["error_code"] == 0
+        return client
 
     def kcat(self, *args, conf="admin", stdin=None, check=True, timeout=60):
         return run("kcat", "-F", self.dir / f"{conf}.conf", *args, stdin=stdin, check=check,

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A partition whose disk failed: refused by name, brought back by a command, its records as they were."""
+import json
+
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from harness import Failed
@@ -37,6 +39,24 @@ def failed(shared):
     return good, told
 
 
+def states(broker, topic):
+    """As an administrator sees them, and as clients are told: the replica of a failed one is offline, and leads."""
+    shown = json.loads(broker.ctl("-o", "json", "topic", "describe", topic).stdout)["partitions"]
+    with broker.speak() as c:
+        m, = c.call("metadata", 9, topics=[{"name": topic}])["topics"]
+        d, = c.call("describe_topic_partitions", 0, topics=[{"name": topic}], cursor=None,
+                    response_partition_limit=99)["topics"]
+    for t in (m, d):
+        told = {p["partition_index"]: (p["error_code"], p["leader_id"], p["offline_replicas"]) for p in t["partitions"]}
+        assert told == {p["partition"]: (0, 1, [] if p["state"] == "ok" else [1]) for p in shown}
+    return [p["state"] for p in shown]
+
+
+def test_it_is_shown(shared, failed):
+    assert states(shared, "frail") == ["failed"]
+    assert states(shared, "sound") == ["ok"]
+
+
 def test_others_go_on(shared, failed):
     assert produce(shared, "frail", [b"more"]) == [False]
     assert "frail-0" in shared.log
@@ -49,6 +69,7 @@ def test_it_comes_back_with_what_was_acknowledged(shared, failed):
     out = shared.ctl("topic", "recover", "frail:0").stdout
     assert "Partition frail:0 is served again" in out
     assert "no partition has failed" in shared.ctl("topic", "recover", "frail").stdout
+    assert states(shared, "frail") == ["ok"]
     assert produce(shared, "frail", [b"again"]) == [True]
     n = 3 + sum(told) + 1
     got = consume(shared, "frail", n)

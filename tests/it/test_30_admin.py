@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import ssl
 
 import pytest
 import twin
@@ -47,11 +46,7 @@ def python(shared):
 
 def speak(broker, user="admin"):
     """A connection for what neither client can ask."""
-    c = broker.conf(user)
-    client = twin.Client("127.0.0.1", broker.port, server_hostname="127.0.0.1",
-                         ssl_context=ssl.create_default_context(cafile=c["ssl.ca.location"]))
-    assert client.sasl_scram(c["sasl.username"], c["sasl.password"])["error_code"] == 0
-    return client
+    return broker.speak(user)
 
 
 @pytest.fixture(scope="module")
