@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TopicRecover: partitions whose log failed are read again by one job off the
- * loop, and served if they are whole (or by force). Those that are well are left
- * alone. After a partition of __consumer_offsets its groups are loaded anew.
+ * loop, and served if they are whole (or by force: then under the next leader epoch). Those
+ * that are well are left alone. After a partition of __consumer_offsets its groups are loaded anew.
  */
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/groups.h"
 #include "api/topics.h"
 #include "base/err.h"
@@ -19,6 +20,7 @@ struct mend {
 struct mends {
 	struct job job;
 	struct request *rq;
+	struct change era;
 	bool force, internal;
 	ARRAY(struct mend) list;
 };
@@ -51,12 +53,23 @@ tell(struct mends *m, const struct mend *one)
 }
 
 static enum api_turn
-done(struct request *rq)
+answer(struct request *rq)
 {
 	struct mends *m = rq->state;
 	ARRAY_FOREACH(const struct mend, one, m->list)
 		tell(m, one);
 	return API_ANSWER;
+}
+
+/* Who gave records up has begun an era: clients are to hear of the leader epochs in it. */
+static enum api_turn
+done(struct request *rq)
+{
+	struct mends *m = rq->state;
+	if (store_era(rq->core->store) <= image_era(rq->image))
+		return answer(rq);
+	era_change_init(&m->era);
+	return change_submit(rq, &m->era, answer);
 }
 
 /* Internal topics belong to the installation: whoever may change that may mend them. */

@@ -67,6 +67,7 @@ struct partition {
 	enum log_mode mode;
 	int32_t epoch;			/* for appends */
 	uint32_t generation;		/* of truncations */
+	int64_t promised;		/* of a damaged one: so far it was durable; else 0 */
 	int64_t log_start;
 	int64_t clean_offset;		/* compaction has seen everything below it */
 	int64_t kept_base, kept_offset;	/* of the recovery point that is in the checkpoint's file */
@@ -108,7 +109,8 @@ struct store {
 	struct event ev;
 	struct store_config config;
 	bool was_clean, is_new;
-	int32_t era;
+	struct lock era_lock;		/* LOGERA: one writer of its file at a time */
+	_Atomic int32_t era;
 
 	struct lock lock;		/* STORE: the table */
 	struct map *table;		/* by topic id (name bytes) with the index as tenant */
@@ -165,6 +167,8 @@ void partition_cut(struct partition *p, int err);
 /* partition_cut and a move to `state` (which must be legal, or nothing happens but the cut). */
 void partition_fail(struct partition *p, enum log_state state, int err);
 void partition_move(struct partition *p, enum log_state to);
+/* Whoever waits for the log as it was gets err. Locked. */
+void partition_fire(struct partition *p, int err);
 /* The end of its life in memory: waiters get err, the tail goes. Locked. */
 void partition_close(struct partition *p, int err);
 /* Forgets the tail, written or not. Locked. */
@@ -296,3 +300,5 @@ int meta_read(const char *dir, struct uuid *ret);
 #define ERA_MAX (INT32_MAX - 1)
 int era_read(const struct store *s, int32_t *ret);
 int era_write(const struct store *s, int32_t era);
+/* What was durable is given up: an era begins while the broker runs. Any lock below LOGERA may be held. */
+int store_next_era(struct store *s);

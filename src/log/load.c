@@ -182,6 +182,7 @@ damaged(struct partition *p, int64_t promised)
 	ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
 	    p->end.offset, promised - 1);
 	p->state = LOG_CORRUPT;
+	p->promised = promised;
 }
 
 static int

@@ -81,6 +81,7 @@ make(const char *path, const struct store_config *config, const struct event *ev
 	lock_init(&s->pass, LOCK_LOGPASS);
 	lock_init(&s->mlock, LOCK_LOGMAINT);
 	lock_cond_init(&s->wwake);
+	lock_init(&s->era_lock, LOCK_LOGERA);
 	lock_cond_init(&s->fwake);
 	lock_cond_init(&s->mwake);
 	s->table = map_create();
@@ -115,7 +116,7 @@ unmake(struct store *s)
 	pthread_cond_destroy(&s->fwake);
 	pthread_cond_destroy(&s->mwake);
 	struct lock *locks[] = { &s->lock, &s->room, &s->wlock, &s->ckpt, &s->pass,
-		&s->mlock };
+		&s->mlock, &s->era_lock };
 	for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++)
 		lock_free(locks[i]);
 	mem_free(s->path);
@@ -300,15 +301,16 @@ recover(struct store *s, struct journal_end *ret, struct why *why)
 static int
 begin_era(struct store *s, struct why *why)
 {
-	int err = era_read(s, &s->era);
+	int32_t era = -1;
+	int err = era_read(s, &era);
 	if (err == ERR_NOTFOUND) {
-		s->era = -1;
 		err = 0;
 		if (!s->is_new)
 			ev_err(&s->ev, "leader-epoch is missing: leader epochs go on from what topics and logs know of them");
 	}
-	if (err == 0 && (s->era < 0 || !s->was_clean))
-		err = store_raise_era(s, s->era + 1);
+	atomic_store(&s->era, era);
+	if (err == 0 && (era < 0 || !s->was_clean))
+		err = store_next_era(s);
 	return err == 0 ? 0 : why_set(why, err, "%s/leader-epoch: %s", s->path,
 	    err == ERR_CORRUPT ? "no number" : err_text(err));
 }

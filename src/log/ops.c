@@ -91,9 +91,10 @@ put_back(struct partition *fresh, const struct partition *p, int64_t to)
 	return err;
 }
 
-/* The fresh view becomes the partition's. Locked. */
+/* The fresh view becomes the partition's. Where it lacks what was durable, under the next leader
+ * epoch: clients that are ahead of it must notice before others take their offsets. Locked. */
 static void
-take_over(struct partition *p, struct partition *fresh)
+take_over(struct partition *p, struct partition *fresh, bool lost)
 {
 	struct list old;
 	list_init(&old);
@@ -108,12 +109,15 @@ take_over(struct partition *p, struct partition *fresh)
 	p->point = fresh->point;
 	p->clean_offset = fresh->clean_offset < p->end.offset ? fresh->clean_offset : p->end.offset;
 	p->generation++;
+	p->epoch += lost;
+	p->promised = 0;
 	p->trim = p->stale = false;
 	p->fail_err = 0;
 	p->mode = p->config.flush == LOG_FLUSH_ACK ? MODE_SYNC : MODE_WRITTEN;
 	if (p->mode == MODE_SYNC && journal_error(p->store->journal) == 0)
 		p->mode = MODE_JOURNAL;
 	partition_move(p, LOG_ONLINE);
+	partition_fire(p, ERR_IO);	/* offsets and bytes that they wait for are counted anew */
 }
 
 static struct partition *
@@ -133,25 +137,65 @@ fresh_view(struct partition *p, struct ckpt_row *row)
 	return fresh;
 }
 
-/* By force: what lies behind the damage goes, or the next start would meet it again. */
+struct rest {
+	struct partition *p;
+	int64_t behind;
+};
+
+static int
+bury_rest(const char *name, void *arg)
+{
+	struct rest *r = arg;
+	int64_t base;
+	if (!segment_parse(name, "log", &base) || base <= r->behind)
+		return 0;
+	struct segment *g = segment_create(r->p->dir, base);
+	int err = partition_bury_segment(r->p, g);
+	segment_put(g);
+	return err;
+}
+
+/* By force: what lies behind the damage goes, or a later start would meet it again. Files, not
+ * segments: those of a log that was damaged at its start are none of its segments. */
 static int
 cut_rest(struct partition *p, struct partition *fresh)
 {
 	const struct segment *last = partition_active(fresh);
-	int fd;
-	for (struct list *h = p->segments.next; h != &p->segments; h = h->next) {
-		const struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		if (last == NULL || g->base > last->base)
-			partition_bury_segment(p, g);
-	}
+	struct rest rest = { p, last == NULL ? -1 : last->base };
+	int fd, err = fs_list(p->dir, bury_rest, &rest);
 	fresh->point = (struct log_point){ fresh->log_start, 0, 0, 0, -1 };
-	if (last == NULL)
-		return 0;
-	int err = fs_open(last->path, O_WRONLY, &fd);
+	if (last == NULL || err != 0)
+		return err;
+	err = fs_open(last->path, O_WRONLY, &fd);
 	if (err == 0) {
 		err = fs_truncate(fd, last->size);
 		fs_close(&fd);
 	}
+	return err;
+}
+
+static int64_t
+max_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Gives up what the fresh view lacks, where that may be. The era begins first: should the broker
+ * die in the middle, or the cut fail, there was one too many, and that does no harm. */
+static int
+give_up(struct partition *p, struct partition *fresh, int64_t promised, bool force)
+{
+	if (!force) {
+		ev_err(&p->ev, "offsets %" PRId64 " to %" PRId64 " cannot be recovered: a restart may "
+		    "find them in the journal, or force it", fresh->end.offset, promised - 1);
+		return ERR_CORRUPT;
+	}
+	int err = store_next_era(p->store);
+	if (err == 0)
+		err = cut_rest(p, fresh);
+	if (err == 0)
+		ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and are given up, as was asked for",
+		    fresh->end.offset, promised - 1);
 	return err;
 }
 
@@ -162,20 +206,18 @@ recover_locked(struct partition *p, bool force)
 	lock_take(&p->lock);
 	enum log_state state = p->state;
 	int64_t durable = p->durable.offset;
+	int64_t promised = p->promised;
 	struct partition *fresh = fresh_view(p, &row);
 	lock_drop(&p->lock);
 	int err = state == LOG_DELETED ? ERR_CLOSED : drop_caches(p);
 	if (err == 0)
-		err = partition_load(fresh, &row, state == LOG_CORRUPT ? LOAD_ALL : LOAD_CRASH);
+		err = partition_load(fresh, &row, state == LOG_CORRUPT || promised > 0 ? LOAD_ALL : LOAD_CRASH);
 	if (err == 0)
 		err = put_back(fresh, p, durable);
-	if (err == 0 && fresh->end.offset < durable && !force) {
-		ev_err(&p->ev, "offsets %" PRId64 " to %" PRId64 " cannot be recovered: a restart may "
-		    "find them in the journal, or force it", fresh->end.offset, durable - 1);
-		err = ERR_CORRUPT;
-	}
-	if (err == 0 && fresh->end.offset < durable)
-		err = cut_rest(p, fresh);
+	promised = max_of(durable, max_of(promised, fresh->promised));
+	bool lost = err == 0 && fresh->end.offset < promised;
+	if (lost)
+		err = give_up(p, fresh, promised, force);
 	if (err == 0) {
 		fresh->state = LOG_ONLINE;
 		partition_settle(fresh);
@@ -183,7 +225,7 @@ recover_locked(struct partition *p, bool force)
 	}
 	if (err == 0) {
 		lock_take(&p->lock);
-		take_over(p, fresh);
+		take_over(p, fresh, lost);
 		lock_drop(&p->lock);
 	}
 	partition_put(&fresh);

@@ -527,6 +527,13 @@ cut_segments(struct partition *p)
 }
 
 void
+partition_fire(struct partition *p, int err)
+{
+	fire_all(&p->durable_waiters, err);
+	fire_all(&p->data_waiters, err);
+}
+
+void
 partition_cut(struct partition *p, int err)
 {
 	lock_assert_held(&p->lock);
@@ -540,8 +547,7 @@ partition_cut(struct partition *p, int err)
 		sequence_cut(p);
 	}
 	p->fail_err = err;
-	fire_all(&p->durable_waiters, err);
-	fire_all(&p->data_waiters, err);
+	partition_fire(p, err);
 }
 
 void
@@ -558,8 +564,7 @@ partition_close(struct partition *p, int err)
 	partition_move(p, LOG_DELETED);
 	p->fail_err = err;
 	p->generation++;
-	fire_all(&p->durable_waiters, err);
-	fire_all(&p->data_waiters, err);
+	partition_fire(p, err);
 	partition_drop_tail(p);
 }
 

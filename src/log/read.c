@@ -342,6 +342,8 @@ partition_found_damage(struct partition *p, int64_t offset)
 	    p->state != LOG_DELETED) {
 		ev_crit(&p->ev, "the batch at offset %" PRId64 " is damaged; no more is appended",
 		    offset);
+		if (p->promised < p->durable.offset)
+			p->promised = p->durable.offset;
 		partition_move(p, LOG_CORRUPT);
 	}
 	lock_drop(&p->lock);

@@ -12,6 +12,7 @@
 #include "log/impl.h"
 #include "log/journal.h"
 #include "log/maintain.h"
+#include "log/room.h"
 
 #define SYNC_EACH_MAX 4		/* more new partitions than this: one sync of all */
 
@@ -94,19 +95,40 @@ store_was_clean(const struct store *s)
 int32_t
 store_era(const struct store *s)
 {
-	return s->era;
+	return atomic_load(&s->era);
 }
 
-int
-store_raise_era(struct store *s, int32_t era)
+/* Under era_lock. */
+static int
+raise_era(struct store *s, int32_t era)
 {
 	if (era <= s->era)
 		return 0;
 	if (era > ERA_MAX)
 		return ERR_LIMIT;
 	int err = era_write(s, era);
+	if (err == ERR_NOSPACE && store_spend_reserve(s, true))
+		err = era_write(s, era);
 	if (err == 0)
-		s->era = era;
+		atomic_store(&s->era, era);
+	return err;
+}
+
+int
+store_raise_era(struct store *s, int32_t era)
+{
+	lock_take(&s->era_lock);
+	int err = raise_era(s, era);
+	lock_drop(&s->era_lock);
+	return err;
+}
+
+int
+store_next_era(struct store *s)
+{
+	lock_take(&s->era_lock);
+	int err = raise_era(s, s->era + 1);
+	lock_drop(&s->era_lock);
 	return err;
 }
 

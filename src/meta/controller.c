@@ -189,21 +189,23 @@ make_missing(struct controller *c, const struct image *im, int64_t *ret_behind, 
 /* No leader epoch goes back: where the directory knows of an older era than its logs or topics
  * have seen (its file was lost, or comes from a backup), it is raised until all can be led. */
 static int
-begin_leading(struct controller *c, struct image *im, struct why *why)
+begin_leading(struct controller *c, struct image **im, struct why *why)
 {
 	struct store *store = c->config.store;
 	int64_t behind = 0, none = 0;
 	image_raise_era(im, store_era(store));
-	int err = make_missing(c, im, &behind, why);
+	int err = make_missing(c, *im, &behind, why);
 	if (err != 0 || behind == 0)
 		return err;
-	if (behind >= INT32_MAX - image_era(im))
+	int32_t era = image_era(*im);
+	if (behind >= INT32_MAX - era)
 		return why_set(why, ERR_LIMIT, "leader-epoch cannot be raised from %d by %lld, as a log or topic asks for",
-		    image_era(im), (long long)behind);
-	image_raise_era(im, image_era(im) + (int32_t)behind);
-	ev_warn(c->config.ev, "leader-epoch said %d where logs or topics know of %d: raised", store_era(store), image_era(im));
-	err = store_raise_era(store, image_era(im));
-	return err == 0 ? make_missing(c, im, &none, why) : why_set(why, err, "leader-epoch: %s", err_text(err));
+		    era, (long long)behind);
+	era += (int32_t)behind;
+	image_raise_era(im, era);
+	ev_warn(c->config.ev, "leader-epoch said %d where logs or topics know of %d: raised", store_era(store), era);
+	err = store_raise_era(store, era);
+	return err == 0 ? make_missing(c, *im, &none, why) : why_set(why, err, "leader-epoch: %s", err_text(err));
 }
 
 /* Partitions that no topic has, as many as fit. */
@@ -260,7 +262,7 @@ settle(struct controller *c, const struct plan *p, bool *ret_happened)
 		return err;
 	}
 	image_keep_generations(stored, atomic_load(c->config.image));
-	image_raise_era(stored, store_era(c->config.store));
+	image_raise_era(&stored, store_era(c->config.store));
 	if (make_missing(c, stored, &behind, &why) != 0)
 		ev_err(c->config.ev, "a partition could not be made: %s", why.text);
 	publish(c, stored);
@@ -318,7 +320,7 @@ run(struct controller *c, struct change *change)
 	else if (plan_and_commit(c, change, &p)) {
 		if (change->carry_out != NULL)
 			change->carry_out(change, &p);
-		if (p.ops.n > 0) {
+		if (p.image != atomic_load(c->config.image)) {
 			publish(c, p.image);
 			p.image = NULL;
 		}
@@ -365,6 +367,35 @@ controller_submit(struct controller *c, struct change *change)
 	lock_drop(&c->lock);
 }
 
+/* ---- a later era ---- */
+
+static enum change_result
+era_plan(struct change *change, struct plan *p)
+{
+	(void)change;
+	image_raise_era(&p->image, store_era(p->controller->config.store));
+	return CHANGE_OK;
+}
+
+/* Leads all by it. */
+static void
+era_carry_out(struct change *change, struct plan *p)
+{
+	struct controller *c = p->controller;
+	int64_t behind = 0;
+	struct why why = { "" };
+	(void)change;
+	if (p->image != atomic_load(c->config.image) && make_missing(c, p->image, &behind, &why) != 0)
+		ev_err(c->config.ev, "a partition could not be made: %s", why.text);
+}
+
+void
+era_change_init(struct change *change)
+{
+	change->plan = era_plan;
+	change->carry_out = era_carry_out;
+}
+
 /* ---- start and stop ---- */
 
 int
@@ -379,7 +410,7 @@ controller_create(const struct controller_config *config, struct controller **re
 		err = why_set(why, ERR_CORRUPT, "the metadata has no tenant main (was the directory made by schlossd init?)");
 	if (err == 0) {
 		set_strays_aside(c, first);
-		err = begin_leading(c, first, why);
+		err = begin_leading(c, &first, why);
 	}
 	if (err != 0) {
 		image_unref(&first);

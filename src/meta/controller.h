@@ -88,6 +88,10 @@ void plan_put(struct plan *plan, struct buf *value, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
 void plan_delete(struct plan *plan, const char *path, ...) __attribute__((format(printf, 2, 3)));
 
+/* The store's era has risen since the image was published (partition_recover() gave records up): all
+ * partitions are led by it, and it is published. */
+void era_change_init(struct change *change);
+
 /* Makes what is missing of a topic's partitions and leads them all, each by the image's epoch.
  * Those that have seen a later one are left as they are, and *ret_behind rises to the
  * greatest difference. May block. */

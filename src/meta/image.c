@@ -180,13 +180,6 @@ image_era(const struct image *im)
 	return im->era;
 }
 
-void
-image_raise_era(struct image *im, int32_t era)
-{
-	if (era > im->era)
-		im->era = era;
-}
-
 const struct image_tenant *
 image_tenant(const struct image *im, uint32_t number)
 {

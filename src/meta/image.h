@@ -71,8 +71,8 @@ size_t image_topic_count(const struct image *image);
  */
 int32_t image_leader_epoch(const struct image *image, const struct image_topic *topic, int32_t partition);
 int32_t image_era(const struct image *image);
-/* Of an image that is not published yet; an era that is not later changes nothing. */
-void image_raise_era(struct image *image, int32_t era);
+/* A new version where the era is later, else the same. Takes over and gives back the reference. */
+void image_raise_era(struct image **image, int32_t era);
 
 const struct image_tenant *image_tenant(const struct image *image, uint32_t number);
 const struct image_tenant *image_next_tenant(const struct image *image, const struct image_tenant *after);

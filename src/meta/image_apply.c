@@ -540,6 +540,17 @@ clone(struct image *im)
 	return n;
 }
 
+void
+image_raise_era(struct image **image, int32_t era)
+{
+	if (era <= (*image)->era)
+		return;
+	struct image *next = clone(*image);
+	next->era = era;
+	image_unref(image);
+	*image = next;
+}
+
 int
 image_apply(struct image **image, struct str path, struct str value, struct why *why)
 {

@@ -78,6 +78,52 @@ def test_it_comes_back_with_what_was_acknowledged(shared, failed):
     assert consume(shared, "frail", n) == got
 
 
+def epochs(c, topic):
+    t, = c.call("metadata", 9, topics=[{"name": topic}])["topics"]
+    return [p["leader_epoch"] for p in sorted(t["partitions"], key=lambda p: p["partition_index"])]
+
+
+def test_what_is_given_up_is_noticed(shared):
+    """By force records that were acknowledged go: the leader epoch rises, or who has read them would miss as many others."""
+    def end_of(c, epoch, current=-1):
+        t, = c.call("offset_for_leader_epoch", 4, replica_id=-1, topics=[{"topic": "torn", "partitions": [
+            {"partition": 0, "current_leader_epoch": current, "leader_epoch": epoch}]}])["topics"]
+        p, = t["partitions"]
+        return p["error_code"] or p["end_offset"]
+
+    shared.ctl("topic", "create", "torn")
+    assert produce(shared, "torn", [b"%04d" % i + bytes(400) for i in range(10)]) == [True] * 10
+    shared.stop()
+    log, = (shared.dir / "data/torn-0").glob("*.log")
+    data = bytearray(log.read_bytes())
+    data[data.index(b"0006") + 9] ^= 1
+    log.write_bytes(data)
+    shared.start()
+    with shared.speak() as c:
+        before, others = epochs(c, "torn"), epochs(c, "sound")
+        assert end_of(c, before[0]) == 10
+        t, = c.call("fetch", 11, replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=1000, isolation_level=0, topics=[
+            {"topic": "torn", "partitions": [{"partition": 0, "current_leader_epoch": before[0], "fetch_offset": 6,
+                                              "partition_max_bytes": 1000}]}])["responses"]
+        assert t["partitions"][0]["error_code"] == 2, "CORRUPT_MESSAGE"
+    assert states(shared, "torn") == ["failed"]
+    with pytest.raises(Failed, match="--force"):
+        shared.ctl("topic", "recover", "torn")
+    with shared.speak() as c:
+        assert epochs(c, "torn") == before
+    assert "offsets 0 to 5" in shared.ctl("topic", "recover", "torn", "--force").stdout
+    assert states(shared, "torn") == ["ok"]
+    with shared.speak() as c:
+        assert (epochs(c, "torn"), epochs(c, "sound")) == ([before[0] + 1], [others[0] + 1])
+        assert end_of(c, before[0], before[0]) == 74, "FENCED_LEADER_EPOCH: ask for the metadata again"
+        assert end_of(c, before[0], before[0] + 1) == 6
+        assert produce(shared, "torn", [b"new"] * 6) == [True] * 6
+        assert (end_of(c, before[0]), end_of(c, before[0] + 1)) == (6, 12)
+    shared.restart()
+    with shared.speak() as c:
+        assert (epochs(c, "torn"), end_of(c, before[0])) == ([before[0] + 1], 6)
+
+
 def test_what_is_not_there(shared):
     for args in (["no-such"], ["sound:7"], ["sound:x"], []):
         with pytest.raises(Failed):

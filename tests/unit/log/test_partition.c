@@ -386,10 +386,27 @@ damage_is_noticed_and_kept_apart(void **state)
 	assert_int_equal(at.job.err, ERR_CORRUPT);
 	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
 	/* Only by force: what was promised behind it is given up. */
+	struct gate more;
+	gate_init(&more);
+	assert_ok(partition_wait_data(p, &more.w, 20, 1));
 	assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
 	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
+	assert_int_equal(store_era(f.store), 0);
+	assert_false(more.fired);
 	assert_ok(partition_recover(p, true));
-	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_true(more.fired);
+	/* Who has read up to 20 must notice, before and after others have these offsets. */
+	for (int64_t end = 10; end < 12; end++) {
+		int32_t epoch;
+		int64_t ended;
+		assert_int_equal(store_era(f.store), 1);
+		assert_int_equal(partition_epoch(p), 1);
+		partition_epoch_end(p, 0, &epoch, &ended);
+		assert_int_equal(epoch, 0);
+		assert_int_equal(ended, 10);
+		if (end == 10)
+			assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
 	assert_int_equal(r.base, 10);
 	partition_put(&p);
 	store_close(&f.store);
@@ -400,6 +417,119 @@ damage_is_noticed_and_kept_apart(void **state)
 	partition_ends(p, &e);
 	assert_int_equal(e.end, 11);
 	assert_int_equal(e.state, LOG_ONLINE);
+	assert_int_equal(partition_epoch(p), 1);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static void
+state_is(struct partition *p, enum log_state state, int64_t end)
+{
+	struct log_ends e;
+	partition_ends(p, &e);
+	assert_int_equal(e.state, state);
+	assert_int_equal(e.end, end);
+}
+
+/* Refused without force, and nothing is given up by that; with it under another epoch. */
+static void
+recover_by_force(struct fixture *f, struct partition *p)
+{
+	int32_t era = store_era(f->store), epoch = partition_epoch(p);
+	assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
+	assert_true(partition_failed(p));
+	assert_int_equal(store_era(f->store), era);
+	assert_ok(partition_recover(p, true));
+	assert_false(partition_failed(p));
+	assert_int_equal(store_era(f->store), era + 1);
+	assert_int_equal(partition_epoch(p), epoch + 1);
+}
+
+/* What a start found to be damaged was promised all the same; and the files behind it, which it has
+ * left as they lay, are no part of the log when that has become as long. */
+static void
+damage_that_a_start_finds_is_damage(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[100];
+	char path[128];
+	fixture_make(&f);
+	f.topic.segment_bytes = 1000;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 35; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	store_close(&f.store);
+	snprintf(path, sizeof(path), "%s/orders-0/00000000000000000010.log", f.dir);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "x", 1, 5 * 100 + 80), 1);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/orders-0/leader-epoch-checkpoint", f.dir);
+	unlink(path);		/* so that all of it is read */
+	fixture_open(&f);
+	assert_true(store_was_clean(f.store));
+	p = fixture_partition(&f, 0);
+	state_is(p, LOG_CORRUPT, 15);
+	recover_by_force(&f, p);
+	state_is(p, LOG_ONLINE, 15);
+	snprintf(path, sizeof(path), "%s/orders-0/00000000000000000020.log", f.dir);
+	assert_false(fs_exists(path));
+	for (int i = 15; i < 20; i++)
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	partition_put(&p);
+	store_close(&f.store);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	state_is(p, LOG_ONLINE, 20);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+static int
+remove_first(const char *name, void *arg)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
+	assert_ok(fs_unlink(path));
+	return 1;
+}
+
+/* So was what only the journal knows of. */
+static void
+a_hole_before_the_journal_is_damage(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[300];
+	char path[128];
+	fixture_make(&f);
+	f.config.journal_bytes = 16 * 1024;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(b, sizeof(b), 1, 5, 7);
+	for (int i = 0; i < 40; i++) {
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+		if (i == 0)
+			assert_ok(store_checkpoint(f.store));
+	}
+	partition_put(&p);
+	fixture_crash(&f);
+	snprintf(path, sizeof(path), "%s/journal", f.dir);
+	assert_int_equal(fs_list(path, remove_first, path), 1);
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f.dir, 0);
+	assert_int_equal(truncate(path, 300), 0);	/* what was written beside it */
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	state_is(p, LOG_CORRUPT, 1);
+	recover_by_force(&f, p);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_int_equal(r.base, 1);
 	partition_put(&p);
 	fixture_free(&f);
 }
@@ -430,5 +560,6 @@ a_policy_may_change(void **state)
 }
 
 TEST_MAIN(T(records_are_found_by_time), T(readers_wait_for_enough), T(too_much_unwritten_is_refused),
-    T(duplicates_wait_as_the_first_did), T(epochs_rise), T(crashes_begin_an_era), T(eras_only_rise), T(damage_is_noticed_and_kept_apart),
+    T(duplicates_wait_as_the_first_did), T(epochs_rise), T(crashes_begin_an_era), T(eras_only_rise), T(damage_is_noticed_and_kept_apart), T(damage_that_a_start_finds_is_damage),
+    T(a_hole_before_the_journal_is_damage),
     T(a_policy_may_change))

@@ -3,6 +3,7 @@
  * file of the directory or node of the metadata is older than it should be. */
 #include "room.h"
 
+#include "log/impl.h"
 #include "meta/topics.h"
 #include "meta/tree.h"
 
@@ -260,5 +261,38 @@ older_metadata_takes_nothing_back(void **state)
 	room_free(&r);
 }
 
-TEST_MAIN(T(each_partition_has_its_own), T(a_topic_of_the_same_name_begins_anew), T(logs_know_how_late_it_is),
+/* Records that were given up begin an era while the broker runs; topics that are made before it is
+ * known begin in the one before, and that does no harm. */
+static void
+an_era_may_begin_at_any_time(void **state)
+{
+	struct room r;
+	struct change c;
+	(void)state;
+	room_make(&r);
+	make(&r, "a", 2);
+	append(&r, "a", 0);
+	era_change_init(&c);
+	assert_int_equal(submit(&r, &c), CHANGE_OK);
+	epochs_are(&r, "a", "0 0");
+	assert_ok(store_next_era(r.log.store));
+	make(&r, "b", 1);
+	uint64_t published = image_generation(atomic_load(&r.image));
+	for (int i = 0; i < 2; i++) {	/* the second one has nothing to do */
+		era_change_init(&c);
+		assert_int_equal(submit(&r, &c), CHANGE_OK);
+		epochs_are(&r, "a", "1 1");
+		epochs_are(&r, "b", "1");
+		assert_int_equal(image_generation(atomic_load(&r.image)), published + 1);
+	}
+	make(&r, "c", 1);
+	epochs_are(&r, "c", "0");
+	restart(&r);
+	epochs_are(&r, "a", "1 1");
+	epochs_are(&r, "b", "1");
+	epochs_are(&r, "c", "0");
+	room_free(&r);
+}
+
+TEST_MAIN(T(an_era_may_begin_at_any_time), T(each_partition_has_its_own), T(a_topic_of_the_same_name_begins_anew), T(logs_know_how_late_it_is),
     T(topics_know_how_late_it_is), T(older_metadata_takes_nothing_back))

@@ -59,14 +59,14 @@ leader_epochs_are_counted_in_eras(void **state)
 	struct why why;
 	(void)state;
 	/* A node that says nothing of eras is older than they are. */
-	image_raise_era(im, 4);
+	image_raise_era(&im, 4);
 	assert_int_equal(image_leader_epoch(im, image_topic(im, NAME(0, STR("orders"))), 2), 4);
 	assert_ok(image_apply(&im, STR("/tenants/0/topics/orders"), STR(TOPIC "era=0:1\nera=1:3\nera=2:4\n"), &why));
 	const struct image_topic *t = image_topic(im, NAME(0, STR("orders")));
 	for (int32_t i = 0; i < 3; i++)
 		assert_int_equal(image_leader_epoch(im, t, i), ((int[]){ 3, 1, 0 })[i]);
-	image_raise_era(im, 6);
-	image_raise_era(im, 5);
+	image_raise_era(&im, 6);
+	image_raise_era(&im, 5);
 	for (int32_t i = 0; i < 3; i++)
 		assert_int_equal(image_leader_epoch(im, t, i), ((int[]){ 5, 3, 2 })[i]);
 	/* They are kept where topics are made anew for a default. */
