@@ -24,6 +24,7 @@
 #include "log/maintain.h"
 #include "log/mend.h"
 #include "log/producers.h"
+#include "log/read.h"
 #include "log/records.h"
 #include "log/retain.h"
 #include "log/scan.h"
@@ -44,6 +45,8 @@ struct round {
 	bool full;			/* and there are more behind them */
 	int64_t wall_ms;
 	uint32_t generation;
+	int64_t bad;			/* the offset of what could not be read */
+	bool damaged;			/* the file is wrong there; else its records are none */
 	struct log_config config;
 };
 
@@ -83,7 +86,9 @@ round_collect(struct round *r)
 			r->dirty = r->n + 1;
 		r->v[r->n++] = segment_get(g);
 	}
-	if (p->state != LOG_ONLINE || !p->configured)
+	/* What cannot be read once cannot be read the next time, as long as it is part of the log. */
+	bool bad = r->n > 0 && r->v[0]->base <= p->bad_offset;
+	if (p->state != LOG_ONLINE || !p->configured || bad)
 		r->dirty = r->n;
 	lock_drop(&p->lock);
 }
@@ -139,10 +144,35 @@ round_free(struct round *r)
 
 /* The next batch, or ERR_CLOSED where the broker stops. */
 static int
-next_batch(const struct round *r, struct scan *s, const uint8_t **ret_batch)
+next_batch(struct round *r, struct scan *s, const uint8_t **ret_batch)
 {
 	int64_t at;
-	return store_stops(r->p->store) ? ERR_CLOSED : scan_next(s, ret_batch, &at);
+	if (store_stops(r->p->store))
+		return ERR_CLOSED;
+	r->bad = s->next;
+	int err = scan_next(s, ret_batch, &at);
+	r->damaged = err == ERR_CORRUPT;
+	return err;
+}
+
+/* Damage of a file is everybody's matter, as where a reader meets it; records that are none, in a
+ * batch that lies there as it came, are only never compacted. */
+static void
+give_up(const struct round *r, int err)
+{
+	struct partition *p = r->p;
+	if (err != ERR_CORRUPT && err != ERR_LIMIT) {
+		ev_err(&p->ev, "cannot compact: %s", err_text(err));
+		return;
+	}
+	ev_err(&p->ev, "cannot compact the batch at offset %" PRId64 ": %s; not tried again while it is there", r->bad,
+	    err_text(err));
+	if (r->damaged)
+		partition_found_damage(p, r->bad);
+	lock_take(&p->lock);
+	if (p->generation == r->generation)
+		p->bad_offset = r->bad;
+	lock_drop(&p->lock);
 }
 
 /* ---- the map ---- */
@@ -450,7 +480,7 @@ compact_once(struct partition *p, int64_t wall_ms, uint64_t map_bytes, bool *mor
 		if (err == ERR_CLOSED || (err != 0 && round_holds(&r) != 0))
 			err = 0;	/* the broker stops, or its log has changed: another time */
 		else if (err != 0)
-			ev_err(&p->ev, "cannot compact: %s", err_text(err));
+			give_up(&r, err);
 		else
 			ev_info(&p->ev, "compacted: %" PRIu64 " bytes, were %" PRIu64, partition_size(p), before);
 	}

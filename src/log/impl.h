@@ -70,6 +70,7 @@ struct partition {
 	int64_t promised;		/* of a damaged one: so far it was durable; else 0 */
 	int64_t log_start;
 	int64_t clean_offset;		/* compaction has seen everything below it */
+	int64_t bad_offset;		/* what it cannot read begins there; -1: nothing */
 	int64_t kept_base, kept_offset;	/* of the recovery point that is in the checkpoint's file */
 	struct log_pos end;		/* appended */
 	struct log_pos journaled;	/* committed in the journal */

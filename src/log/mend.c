@@ -16,6 +16,7 @@
 #include "log/head.h"
 #include "log/impl.h"
 #include "log/maintain.h"
+#include "log/read.h"
 #include "log/scan.h"
 #include "log/seal.h"
 
@@ -101,9 +102,10 @@ segment_indexes_good(const struct segment *g, int32_t interval, bool closed, str
 	return good;
 }
 
-/* What the indexes of a closed segment must be: in those of a segment that is nobody's. */
+/* What the indexes of a closed segment must be: in those of a segment that is nobody's. ERR_CORRUPT:
+ * *ret_bad is the offset at which it cannot be read. */
 static int
-read_again(struct partition *p, const struct segment *g, int32_t interval, struct segment **ret)
+read_again(struct partition *p, const struct segment *g, int32_t interval, struct segment **ret, int64_t *ret_bad)
 {
 	struct scan s;
 	const uint8_t *b;
@@ -114,6 +116,7 @@ read_again(struct partition *p, const struct segment *g, int32_t interval, struc
 		scan_start(&s, fd, 0, g->size, g->base, true);
 		while ((err = store_stops(p->store) ? ERR_CLOSED : scan_next(&s, &b, &at)) == 0)
 			segment_note(fresh, b, interval);
+		*ret_bad = s.next;
 		scan_stop(&s);
 		fs_close(&fd);
 	}
@@ -162,7 +165,8 @@ static void
 rebuild(struct partition *p, struct segment *g, int32_t interval, uint32_t generation)
 {
 	struct segment *fresh = NULL;
-	int err = read_again(p, g, interval, &fresh);
+	int64_t bad = g->base;
+	int err = read_again(p, g, interval, &fresh, &bad);
 	lock_take(&p->io);
 	bool gone = is_gone(p, g, generation);
 	if (err == 0 && !gone) {
@@ -178,9 +182,11 @@ rebuild(struct partition *p, struct segment *g, int32_t interval, uint32_t gener
 	lock_drop(&p->io);
 	if (gone || err == ERR_CLOSED)
 		put_off(p, g);
-	else if (err != 0)
+	else if (err != 0) {
 		ev_err(&p->ev, "cannot make the indexes of %s anew: %s", g->path, err_text(err));
-	else
+		if (err == ERR_CORRUPT)
+			partition_found_damage(p, bad);
+	} else
 		ev_notice(&p->ev, "the indexes of %s were missing or spoilt: made anew", g->path);
 	segment_put(fresh);
 }

@@ -111,6 +111,7 @@ take_over(struct partition *p, struct partition *fresh, bool lost)
 	p->generation++;
 	p->epoch += lost;
 	p->promised = 0;
+	p->bad_offset = -1;
 	p->trim = p->stale = false;
 	p->fail_err = 0;
 	p->mode = p->config.flush == LOG_FLUSH_ACK ? MODE_SYNC : MODE_WRITTEN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keyed.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -441,7 +442,122 @@ a_lost_checkpoint_costs_time_only(void **state)
 	}
 }
 
-TEST_MAIN(T(newest_values_stay), T(more_keys_than_the_map_holds), T(tombstones_may_stay_for_ever),
+/* A second time, and it is as it was. */
+static void
+spoil(const struct fixture *f, int64_t base)
+{
+	char path[128];
+	uint8_t byte;
+	int fd;
+	snprintf(path, sizeof(path), "%s/orders-0/%020lld.log", f->dir, (long long)base);
+	assert_ok(fs_open(path, O_RDWR, &fd));
+	assert_ok(fs_pread(fd, &byte, 1, 80));
+	byte ^= 0x40;
+	assert_ok(fs_pwrite(fd, &byte, 1, 80));
+	fs_close(&fd);
+}
+
+/* Closed segments, all of them dirty, the second of which begins at *ret_base. */
+static struct partition *
+dirty(struct fixture *f, int64_t *ret_base)
+{
+	struct append_result r;
+	uint8_t b[1024];
+	keyed_setup(f);
+	struct partition *p = fixture_partition(f, 0);
+	for (int i = 0; i < 60; i++)
+		assert_ok(append_durable(p, b, two(b, i % 6 * 2, i, 1000, BATCH_NONE, -1), &r));
+	assert_ok(store_checkpoint(f->store));
+	lock_take(&p->lock);
+	*ret_base = CONTAINER_OF(p->segments.next->next, struct segment, hook)->base;
+	partition_drop_tail(p);
+	lock_drop(&p->lock);
+	return p;
+}
+
+/* Damage that compaction finds is what a reader would have found: no more is appended, an
+ * administrator is told, and nothing is read again for it before it was mended. */
+static void
+damage_is_everybodys_matter(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	struct log_ends e;
+	uint8_t b[1024];
+	int64_t base;
+	struct partition *p = dirty(&f, &base);
+	spoil(&f, base);
+	uint64_t size = partition_size(p);
+	assert_int_equal(partition_compact(p, 100000, 1 << 20), ERR_CORRUPT);
+	assert_true(partition_failed(p));
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_CORRUPT);
+	assert_int_equal(append_durable(p, b, two(b, 0, 1, 1000, BATCH_NONE, -1), &r), ERR_CORRUPT);
+	assert_ok(partition_compact(p, 100000, 1 << 20));
+	assert_int_equal(partition_size(p), size);
+	assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
+	spoil(&f, base);	/* as where memory was wrong, not the disk */
+	assert_ok(partition_recover(p, false));
+	assert_ok(append_durable(p, b, two(b, 0, 1, 1000, BATCH_NONE, -1), &r));
+	assert_int_equal(r.base, 120);
+	assert_ok(store_checkpoint(f.store));
+	assert_ok(partition_compact(p, 100000, 1 << 20));
+	assert_true(partition_size(p) < size);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
+/* Records that cannot be read in a batch that lies as it came, or damage in what was deleted: no
+ * reason to refuse appends. It is not read again and again, until it is gone. */
+static void
+what_cannot_be_compacted_is_left_alone(void **state)
+{
+	(void)state;
+	for (int deleted = 0; deleted < 2; deleted++) {
+		struct fixture f;
+		struct append_result r;
+		struct log_ends e;
+		uint8_t b[1024];
+		int64_t base, start;
+		struct partition *p;
+		if (deleted) {
+			p = dirty(&f, &base);
+			spoil(&f, base);
+			assert_ok(partition_delete_records(p, base + 2, &start));
+		} else {
+			keyed_setup(&f);
+			p = fixture_partition(&f, 0);
+			base = 0;
+			make_batch(b, 100, 2, 1000, 0xff);	/* its CRC is right */
+			assert_ok(append_durable(p, b, 100, &r));
+			for (int i = 0; i < 60; i++)
+				assert_ok(append_durable(p, b, two(b, i % 6 * 2, i, 1000, BATCH_NONE, -1), &r));
+			assert_ok(store_checkpoint(f.store));
+		}
+		uint64_t size = partition_size(p);
+		assert_int_equal(partition_compact(p, 100000, 1 << 20), ERR_CORRUPT);
+		assert_ok(partition_compact(p, 100000, 1 << 20));	/* it does not look */
+		assert_int_equal(partition_size(p), size);
+		partition_ends(p, &e);
+		assert_int_equal(e.state, LOG_ONLINE);
+		assert_ok(append_durable(p, b, two(b, 0, 1, 1000, BATCH_NONE, -1), &r));
+		/* Once it was deleted with its segment, the rest is compacted. */
+		assert_ok(partition_delete_records(p, base + 40, &start));
+		assert_ok(store_checkpoint(f.store));
+		size = partition_size(p);
+		store_maintain(f.store, 100000, 1);
+		assert_true(partition_size(p) < size * 3 / 4);
+		partition_ends(p, &e);
+		assert_true(p->clean_offset > base + 40);
+		assert_int_equal(e.state, LOG_ONLINE);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
+TEST_MAIN(T(damage_is_everybodys_matter), T(what_cannot_be_compacted_is_left_alone),
+    T(newest_values_stay), T(more_keys_than_the_map_holds), T(tombstones_may_stay_for_ever),
     T(a_lost_checkpoint_costs_time_only), T(a_crash_goes_on_behind_what_is_clean),
     T(the_oldest_record_waits_no_longer_than_it_may),
     T(a_restart_goes_on_behind_what_is_clean), T(a_crash_before_the_checkpoint_is_written), T(tombstones_go_after_their_time), T(a_producers_last_batch_stays),

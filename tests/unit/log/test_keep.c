@@ -453,6 +453,44 @@ a_rebuild_stops(void **state)
 	fixture_free(&f);
 }
 
+/* Damage that is met where an index is made anew is no secret. */
+static void
+a_rebuild_finds_damage(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	static uint8_t b[300000];
+	char index[128];
+	int fd;
+	fixture_make(&f);
+	f.config.no_background = true;
+	f.topic.flush = LOG_FLUSH_OS;
+	f.topic.segment_bytes = 1 << 20;
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	for (int i = 0; i < 9; i++) {
+		make_batch(b, sizeof(b), 1, 1000, 0);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	store_close(&f.store);
+	index_of(&f, 3, index);
+	unlink(index);
+	memcpy(index + strlen(index) - strlen("index"), "log", sizeof("log"));
+	assert_ok(fs_open(index, O_WRONLY, &fd));
+	assert_ok(fs_pwrite(fd, "x", 1, (int64_t)sizeof(b) + 1000));
+	fs_close(&fd);
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	assert_false(partition_failed(p));
+	partition_mend_indexes(p);
+	assert_true(partition_failed(p));
+	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
 /* ---- a cut meanwhile ---- */
 
 static void
@@ -726,6 +764,6 @@ a_deleted_topic_leaves_the_next_one_alone(void **state)
 }
 
 TEST_MAIN(T(a_cut_while_indexes_are_saved), T(a_cut_opens_a_segment_again), T(a_failing_retention_keeps_the_offsets),
-    T(a_full_disk_is_still_retained),
+    T(a_full_disk_is_still_retained), T(a_rebuild_finds_damage),
     T(every_failing_call_is_survived), T(death_at_every_call_loses_nothing), T(a_compaction_stops),
     T(a_rebuild_stops), T(a_deleted_topic_leaves_the_next_one_alone))
