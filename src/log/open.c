@@ -24,6 +24,7 @@
 
 #define FORMAT		"schloss-log 1\n"
 #define CHECKPOINT_MAX	(UINT64_C(1) << 30)
+#define KEPT_META	"meta.db.before-"	/* by an upgrade */
 
 const struct log_config log_config_default = {
 	.flush = LOG_FLUSH_ACK,
@@ -80,8 +81,8 @@ make(const char *path, const struct store_config *config, const struct event *ev
 	lock_init(&s->ckpt, LOCK_LOGCKPT);
 	lock_init(&s->pass, LOCK_LOGPASS);
 	lock_init(&s->mlock, LOCK_LOGMAINT);
-	lock_cond_init(&s->wwake);
 	lock_init(&s->era_lock, LOCK_LOGERA);
+	lock_cond_init(&s->wwake);
 	lock_cond_init(&s->fwake);
 	lock_cond_init(&s->mwake);
 	s->table = map_create();
@@ -190,12 +191,12 @@ ours(const char *name)
 {
 	static const char *const names[] = { ".lock", "format", "checkpoint", "checkpoint.tmp",
 		"format.tmp", "clean-stop", "clean-stop.tmp", "journal", "ballast", "meta.db",
-		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found", "login.secret", "leader-epoch",
-		"leader-epoch.tmp" };
+		"meta.db-wal", "meta.db-shm", "meta.db-journal", "lost+found", "login.secret",
+		"login.secret.tmp", "leader-epoch", "leader-epoch.tmp" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
 			return true;
-	return false;
+	return strncmp(name, KEPT_META, sizeof(KEPT_META) - 1) == 0;
 }
 
 static int

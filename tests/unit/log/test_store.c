@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
 
+#include <sys/mman.h>
+
 static struct log_read
 read_at(struct partition *p, int64_t offset, size_t max, struct arena *arena, int want)
 {
@@ -210,6 +212,33 @@ foreign_files_are_left_alone(void **state)
 	fs_rmtree(f.dir);
 }
 
+/* Whatever a broker itself puts there, and a crash in the middle of that leaves. */
+static void
+own_files_alarm_nobody(void **state)
+{
+	(void)state;
+	struct fixture f;
+	static const char *const own[] = { "login.secret", "login.secret.tmp", "leader-epoch.tmp", "checkpoint.tmp",
+		"format.tmp", "clean-stop.tmp", "ballast", "meta.db", "meta.db-wal", "meta.db-shm", "meta.db.before-1",
+		"meta.db.before-1.tmp" };
+	fixture_make(&f);
+	fixture_open(&f);
+	store_close(&f.store);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		write_file(&f, own[i], "x");
+	f.sink.fd = memfd_create("log", 0);
+	f.sink.level = LOG_LVL_WARN;
+	fixture_open(&f);
+	assert_int_equal(lseek(f.sink.fd, 0, SEEK_CUR), 0);
+	store_close(&f.store);
+	write_file(&f, "login.secrets", "x");
+	fixture_open(&f);
+	assert_true(lseek(f.sink.fd, 0, SEEK_CUR) > 0);
+	close(f.sink.fd);
+	f.sink.fd = 2;
+	fixture_free(&f);
+}
+
 static void
 hints_may_be_missing(void **state)
 {
@@ -352,6 +381,6 @@ deletion_disturbs_nobody(void **state)
 	fixture_free(&f);
 }
 
-TEST_MAIN(T(deletion_disturbs_nobody), T(a_newer_format_is_refused), T(foreign_files_are_left_alone), T(hints_may_be_missing),
+TEST_MAIN(T(deletion_disturbs_nobody), T(a_newer_format_is_refused), T(foreign_files_are_left_alone), T(own_files_alarm_nobody), T(hints_may_be_missing),
     T(tenants_do_not_share_a_directory), T(appends_are_read_back), T(old_batches_come_from_the_disk), T(two_brokers_cannot_share),
     T(deleted_partitions_are_gone))
