@@ -74,7 +74,7 @@ charge_fetched(struct request *rq, const struct pieces *answer)
 		return false;
 	for (int32_t i = 0; i < answer->n; i++)
 		bytes += answer->v[i].n;
-	quota_release(quota, QUOTA_FETCH, (double)rq->bytes_held);
+	quota_release(&rq->held);
 	ask_delay(rq, quota_charge(quota, QUOTA_FETCH, bytes, request_now(rq)));
 	return rq->throttle_ns > told;
 }

@@ -8,7 +8,7 @@
  * pass asks the permissions of its own moment.
  *
  * Quotas: of many that wait or read at the same time, each could still find its bucket
- * full. So what is to be read from the disk is charged before, and who finds the bucket
+ * full. So what is to be read from the disk is promised before, and who finds the bucket
  * empty when he wakes waits on, and is answered with nothing where max_wait is over.
  *
  * Limits: max_bytes for all, partition_max_bytes for each, but the first batch
@@ -98,13 +98,20 @@ take_cold(struct request *rq, struct place *pl, struct log_read *ret)
 	return pl->cold.err;
 }
 
-/* What nobody took: the connection was closed meanwhile, or the topic deleted. */
+/* What nobody took: the connection was closed meanwhile, or the topic deleted. Who has it read
+ * and goes pays for it as if he had stayed. */
 static void
 drop_cold(void *arg)
 {
-	struct fetch *s = arg;
-	for (int32_t i = 0; i < s->n; i++)
-		log_buf_put(s->places[i].cold.buf);
+	struct request *rq = arg;
+	struct fetch *s = rq->state;
+	double bytes = 0;
+	for (int32_t i = 0; i < s->n; i++) {
+		struct log_buf *buf = s->places[i].cold.buf;
+		bytes += buf == NULL ? 0 : log_buf_bytes(buf).n;
+		log_buf_put(buf);
+	}
+	quota_settle(&rq->held, bytes, request_now(rq));
 }
 
 static int
@@ -235,23 +242,11 @@ woken(struct request *rq)
 	return begin(rq);
 }
 
-/* What was read was too little to be answered: nobody pays for it yet. */
-static void
-give_back(struct request *rq)
-{
-	struct quota_link *quota = rq->session->quota;
-	if (quota == NULL || rq->bytes_held == 0)
-		return;
-	quota_client(quota, rq->header.client_id);
-	quota_release(quota, QUOTA_FETCH, (double)rq->bytes_held);
-	rq->bytes_held = 0;
-}
-
 /* Waits until some partition has what is missing to min_bytes. */
 static enum api_turn
 wait_for_data(struct request *rq, struct fetch *s, uint32_t missing)
 {
-	give_back(rq);
+	quota_release(&rq->held); /* too little to be answered: nobody pays for it yet */
 	for (int32_t i = 0; i < s->n; i++) {
 		struct place *pl = &s->places[i];
 		struct log_ends ends;
@@ -293,7 +288,7 @@ begin(struct request *rq)
 	return turn;
 }
 
-/* Waits for the disk; what that will bring is paid at once, as far as it is known. */
+/* Waits for the disk; what that will bring is promised at once, as far as it is known. */
 static enum api_turn
 wait_for_reads(struct request *rq, struct fetch *s)
 {
@@ -301,8 +296,8 @@ wait_for_reads(struct request *rq, struct fetch *s)
 	size_t bytes = s->cold_max < s->left ? s->cold_max : s->left;
 	if (quota != NULL) {
 		quota_client(quota, rq->header.client_id);
-		quota_hold(quota, QUOTA_FETCH, (double)bytes, request_now(rq));
-		rq->bytes_held += bytes;
+		quota_release(&rq->held);
+		rq->held = quota_hold(quota, QUOTA_FETCH, (double)bytes);
 	}
 	return request_park_last(rq, reads_done);
 }
@@ -390,7 +385,7 @@ api_fetch(struct request *rq, const void *vin, void *vout)
 			at++;
 		}
 	}
-	arena_link(rq->arena, drop_cold, s);
+	arena_link(rq->arena, drop_cold, rq);
 	uint64_t wait = in->max_wait_ms < 0 ? 0 : (uint64_t)in->max_wait_ms * NS_PER_MS;
 	s->deadline = request_now(rq) + wait;
 	return begin(rq);

@@ -38,7 +38,7 @@ struct request {
 	int answer_version;		/* of the response, where not the request's; else -1 */
 	const uint8_t *frame;		/* valid until the handler has returned */
 	size_t frame_n, bytes_in;
-	size_t bytes_held;		/* of the fetch quota: promised to what is being read for it */
+	struct quota_held *held;	/* of the fetch quota: promised to what is being read for it */
 	uint64_t cpu_ns;		/* processor time used so far, for the request quota */
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */
 	bool parked, overtake, by_deadline, ended;

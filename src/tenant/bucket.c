@@ -2,7 +2,9 @@
 /*
  * A bucket that has been idle for burst_ns is full; a charge moves its time of
  * payment up by what the charge costs, by compare-and-swap. Never further than
- * one window ahead: one window bounds a delay. The usage counters may lose a
+ * one window ahead: one window bounds a delay. What is promised stands beside it: a
+ * promise that were a charge could not be taken back exactly, for of what was charged meanwhile
+ * nobody knows how much the window's end, or time, has let go. The usage counters may lose a
  * little where two threads open a slot at once; they are for people to read.
  */
 #include "tenant/bucket.h"
@@ -30,28 +32,39 @@ bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now
 			next = paid > most ? paid : most;
 	} while (!atomic_compare_exchange_weak_explicit(&b->paid[key], &paid, next,
 	    memory_order_relaxed, memory_order_relaxed));
-	return bucket_delay(b, key, now_ns);
+	return bucket_delay(b, key, now_ns, config);
+}
+
+int64_t
+bucket_hold(struct bucket *b, enum quota_key key, double cost_ns, const struct quota_config *config)
+{
+	int64_t held = bounded(cost_ns, config);
+	atomic_fetch_add_explicit(&b->held[key], held, memory_order_relaxed);
+	return held;
 }
 
 void
-bucket_release(struct bucket *b, enum quota_key key, double cost_ns,
-    const struct quota_config *config)
+bucket_release(struct bucket *b, enum quota_key key, int64_t held)
 {
-	atomic_fetch_sub_explicit(&b->paid[key], bounded(cost_ns, config), memory_order_relaxed);
+	atomic_fetch_sub_explicit(&b->held[key], held, memory_order_relaxed);
 }
 
 uint64_t
-bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns)
+bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns,
+    const struct quota_config *config)
 {
+	int64_t now = (int64_t)now_ns, full = now - (int64_t)config->burst_ns;
 	int64_t paid = atomic_load_explicit(&b->paid[key], memory_order_relaxed);
-	return paid > (int64_t)now_ns ? (uint64_t)(paid - (int64_t)now_ns) : 0;
+	paid = (paid > full ? paid : full) + atomic_load_explicit(&b->held[key], memory_order_relaxed);
+	uint64_t delay = paid > now ? (uint64_t)(paid - now) : 0;
+	return delay < config->window_ns ? delay : config->window_ns;
 }
 
 uint64_t
 bucket_wait(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
     const struct quota_config *config, int64_t *place)
 {
-	uint64_t delay = bucket_delay(b, key, now_ns);
+	uint64_t delay = bucket_delay(b, key, now_ns, config);
 	int64_t others = atomic_load_explicit(&b->waiting[key], memory_order_relaxed) - *place;
 	if (*place == 0 && (delay > 0 || others > 0)) {
 		int64_t cost = bounded(cost_ns, config);

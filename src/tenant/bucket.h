@@ -13,6 +13,8 @@
 
 struct bucket {
 	_Atomic int64_t paid[QUOTA_KEYS];
+	/* What is promised and not charged yet will cost, ns. */
+	_Atomic int64_t held[QUOTA_KEYS];
 	/* What those who wait for it will cost, ns. */
 	_Atomic int64_t waiting[QUOTA_KEYS];
 	/* Usage: what this and the last slot of 10 s have seen. */
@@ -23,10 +25,13 @@ struct bucket {
 /* Charges what takes the rate cost_ns to give; the delay until it is paid. */
 uint64_t bucket_charge(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,
     const struct quota_config *config);
-/* Takes a charge back. */
-void bucket_release(struct bucket *b, enum quota_key key, double cost_ns,
+/* Promises what will be charged, and gives what it counts until bucket_release() gives that back. */
+int64_t bucket_hold(struct bucket *b, enum quota_key key, double cost_ns,
     const struct quota_config *config);
-uint64_t bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns);
+void bucket_release(struct bucket *b, enum quota_key key, int64_t held);
+/* Until its debt is paid, promises and all; at most a window. */
+uint64_t bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns,
+    const struct quota_config *config);
 /* How long until its debt and all others who wait are through. Who has no place among them (0)
  * and must wait gets one, what he will cost; bucket_leave() gives it up. */
 uint64_t bucket_wait(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,

@@ -46,7 +46,7 @@ struct node {
 	struct list invented;		/* children without an entry, oldest first */
 	unsigned n_invented;
 	struct list hook;		/* in the parent's invented, or alone */
-	unsigned holds;			/* links and children */
+	unsigned holds;			/* links, children and promises */
 };
 
 struct quota {
@@ -66,6 +66,15 @@ struct quota_link {
 	uint64_t turn[QUOTA_LEVELS][QUOTA_KEYS]; /* when those before are through; 0: now */
 	double last[QUOTA_KEYS];		/* what was charged last */
 	struct str client;		/* own bytes */
+};
+
+/* Holds its buckets: its link may have others by the time it is settled, or be gone. */
+struct quota_held {
+	struct quota *quota;
+	enum quota_key key;
+	struct node *at[QUOTA_LEVELS];
+	double rate[QUOTA_LEVELS];	/* when it was promised */
+	int64_t ns[QUOTA_LEVELS];	/* what it counts there */
 };
 
 /* ---- nodes; the lock is held ---- */
@@ -364,7 +373,7 @@ quota_connect(struct quota *q, const struct addr *from, uint64_t now_ns)
 	lock_take(&q->lock);
 	double rate = connect_rate(q, name);
 	struct bucket *b = rate > 0 ? &node_in(q->addrs, NAME(0, name), NULL)->bucket : NULL;
-	bool admit = b == NULL || bucket_delay(b, QUOTA_CONNECT, now_ns) == 0;
+	bool admit = b == NULL || bucket_delay(b, QUOTA_CONNECT, now_ns, &config) == 0;
 	if (b != NULL && admit) {
 		bucket_count(b, QUOTA_CONNECT, 1, now_ns);
 		bucket_charge(b, QUOTA_CONNECT, 1e9 / rate, now_ns, &config);
@@ -446,7 +455,7 @@ wait_at(struct quota_link *l, int level, enum quota_key key, double amount, uint
 	bool joins = l->place[level][key] == 0;
 	uint64_t through = now_ns + bucket_wait(b, key, amount * 1e9 / l->rate[level][key], now_ns,
 	    &l->quota->config, &l->place[level][key]);
-	uint64_t delay = bucket_delay(b, key, now_ns);
+	uint64_t delay = bucket_delay(b, key, now_ns, &l->quota->config);
 	if (joins || *turn > through)
 		*turn = through; /* later: some have left */
 	return *turn > now_ns + delay ? *turn - now_ns : delay;
@@ -483,25 +492,63 @@ quota_step_aside(struct quota_link *l)
 			leave(l, i, k);
 }
 
-void
-quota_hold(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
+struct quota_held *
+quota_hold(struct quota_link *l, enum quota_key key, double amount)
 {
+	bool limited = false;
 	refresh(l);
 	for (int i = 0; i < QUOTA_LEVELS; i++)
-		if (l->at[i] != NULL && l->rate[i][key] > 0)
-			bucket_charge(&l->at[i]->bucket, key, amount * 1e9 / l->rate[i][key], now_ns,
-			    &l->quota->config);
+		limited = limited || (l->at[i] != NULL && l->rate[i][key] > 0);
+	if (!limited || !(amount > 0))
+		return NULL;
+	struct quota_held *h = MEM_NEW(struct quota_held);
+	h->quota = l->quota;
+	h->key = key;
+	lock_take(&l->quota->lock);
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		if (l->at[i] == NULL)
+			continue;
+		h->at[i] = l->at[i];
+		h->at[i]->holds++;
+		h->rate[i] = l->rate[i][key];
+		if (h->rate[i] > 0)
+			h->ns[i] = bucket_hold(&h->at[i]->bucket, key, amount * 1e9 / h->rate[i], &l->quota->config);
+	}
+	lock_drop(&l->quota->lock);
+	return h;
 }
 
 void
-quota_release(struct quota_link *l, enum quota_key key, double amount)
+quota_release(struct quota_held **held)
 {
-	if (!(amount > 0))
+	struct quota_held *h = *held;
+	*held = NULL;
+	if (h == NULL)
 		return;
-	refresh(l);
-	for (int i = 0; i < QUOTA_LEVELS; i++)
-		if (l->at[i] != NULL && l->rate[i][key] > 0)
-			bucket_release(&l->at[i]->bucket, key, amount * 1e9 / l->rate[i][key], &l->quota->config);
+	lock_take(&h->quota->lock);
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		if (h->at[i] == NULL)
+			continue;
+		bucket_release(&h->at[i]->bucket, h->key, h->ns[i]);
+		h->at[i]->holds--;
+	}
+	lock_drop(&h->quota->lock);
+	mem_free(h);
+}
+
+void
+quota_settle(struct quota_held **held, double amount, uint64_t now_ns)
+{
+	struct quota_held *h = *held;
+	for (int i = 0; h != NULL && i < QUOTA_LEVELS; i++) {
+		if (h->at[i] == NULL)
+			continue;
+		bucket_count(&h->at[i]->bucket, h->key, amount, now_ns);
+		if (h->rate[i] > 0)
+			bucket_charge(&h->at[i]->bucket, h->key, amount * 1e9 / h->rate[i], now_ns,
+			    &h->quota->config);
+	}
+	quota_release(held);
 }
 
 uint64_t
@@ -512,7 +559,7 @@ quota_delay(struct quota_link *l, enum quota_key key, uint64_t now_ns)
 	for (int i = 0; i < QUOTA_LEVELS; i++) {
 		if (l->at[i] == NULL || !(l->rate[i][key] > 0))
 			continue;
-		uint64_t delay = bucket_delay(&l->at[i]->bucket, key, now_ns);
+		uint64_t delay = bucket_delay(&l->at[i]->bucket, key, now_ns, &l->quota->config);
 		longest = delay > longest ? delay : longest;
 	}
 	return longest;
@@ -549,7 +596,7 @@ quota_usage(struct quota *q, struct name user, uint64_t now_ns, struct quota_usa
 		ret->rate[k] = bucket_rate(&n->bucket, (enum quota_key)k, now_ns);
 		if (k == QUOTA_REQUEST)
 			ret->rate[k] /= 1e7;
-		ret->delay_ns[k] = bucket_delay(&n->bucket, (enum quota_key)k, now_ns);
+		ret->delay_ns[k] = bucket_delay(&n->bucket, (enum quota_key)k, now_ns, &q->config);
 	}
 	lock_drop(&q->lock);
 	return n != NULL;

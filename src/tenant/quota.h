@@ -85,7 +85,7 @@ extern const struct quota_config quota_config_default;
 /* The buckets of a broker. Thread-safe. */
 struct quota;
 struct quota *quota_create(const struct quota_config *config);
-/* Every link must have been closed. */
+/* Every link must have been closed, every promise kept. */
 void quota_destroy(struct quota **quota);
 /* New limits, for everybody from the next charge on; takes its own reference.
  * Debts stay, measured in time. */
@@ -126,10 +126,15 @@ uint64_t quota_admit(struct quota_link *link, const struct quota_ask *asks, unsi
 void quota_step_aside(struct quota_link *link);
 /* The delay that the debt asks for at this moment, charging nothing. */
 uint64_t quota_delay(struct quota_link *link, enum quota_key key, uint64_t now_ns);
-/* Charges what will come, so that others see it now; it goes back by quota_release() before
- * what came is charged. Neither is usage. */
-void quota_hold(struct quota_link *link, enum quota_key key, double amount, uint64_t now_ns);
-void quota_release(struct quota_link *link, enum quota_key key, double amount);
+/*
+ * A promise: what will come counts at once, so that others see it, until it is either released
+ * (what came is charged then) or settled: what came is charged by this very call, and to who
+ * promised it, for the link may be gone. NULL where nothing limits; both take that, too. Any thread.
+ */
+struct quota_held;
+struct quota_held *quota_hold(struct quota_link *link, enum quota_key key, double amount);
+void quota_release(struct quota_held **held);
+void quota_settle(struct quota_held **held, double amount, uint64_t now_ns);
 /* What the strictest level's burst holds: as much as a fetch should carry (but
  * at least a batch). UINT64_MAX where nothing limits. */
 uint64_t quota_most(struct quota_link *link, enum quota_key key);

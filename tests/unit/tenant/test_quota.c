@@ -3,42 +3,13 @@
  * Quotas on virtual time: connections that send as fast as they are let, and
  * what came through in 20 s against what should have (model section 9).
  */
-#include "../test.h"
+#include "quota_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 
 #include "base/mem.h"
 #include "base/worker.h"
-#include "tenant/quota.h"
-
-#define SEC UINT64_C(1000000000)
-#define MS UINT64_C(1000000)
-#define RUN (20 * SEC)
-
-static struct str
-s(const char *text)
-{
-	return str_from(text);
-}
-
-/* Sets one value; text NULL: no such part, "": the default entity. */
-static void
-limit(struct quota_image **image, uint32_t tenant, const char *user, const char *client,
-    enum quota_key key, double value)
-{
-	struct quota_entity e = {
-		.tenant = tenant, .has_user = user != NULL, .has_client = client != NULL,
-		.user = user == NULL || *user == '\0' ? STR_NULL : s(user),
-		.client = client == NULL || *client == '\0' ? STR_NULL : s(client),
-	};
-	struct quota_values v = { 0 };
-	quota_image_get(*image, &e, &v);
-	v.v[key] = value;
-	struct quota_image *next = quota_image_set(*image, &e, &v);
-	quota_image_unref(image);
-	*image = next;
-}
 
 struct conn {
 	struct quota_link *link;
@@ -107,13 +78,6 @@ total(const struct conn *c, size_t n)
 	for (size_t i = 0; i < n; i++)
 		sum += (double)c[i].sent;
 	return sum;
-}
-
-static void
-within_ten_percent(double got, double want)
-{
-	if (got < want * 0.9 || got > want * 1.1)
-		fail_msg("%.0f came through, %.0f should have", got, want);
 }
 
 /* n connections of one user against a limit of 1 MB/s. */
@@ -304,32 +268,6 @@ two_limits_hold_together(void **state)
 		quota_image_unref(&image);
 		quota_destroy(&q);
 	}
-}
-
-/* What is to come is known to others before it is charged, and is not charged twice. */
-static void
-what_is_held_counts_until_it_is_released(void **state)
-{
-	(void)state;
-	struct quota *q = quota_create(&quota_config_default);
-	struct quota_image *image = NULL;
-	struct quota_usage use;
-	limit(&image, 5, NULL, NULL, QUOTA_FETCH, 1e6);
-	limit(&image, 5, "anna", NULL, QUOTA_FETCH, 1e6);
-	quota_publish(q, image);
-	struct quota_link *a = quota_open(q, NAME(5, s("anna"))), *b = quota_open(q, NAME(5, s("bert")));
-	quota_hold(a, QUOTA_FETCH, 1e6, 100 * SEC);
-	assert_int_equal(quota_delay(a, QUOTA_FETCH, 100 * SEC), 500 * MS);
-	assert_int_equal(quota_delay(b, QUOTA_FETCH, 100 * SEC), 500 * MS); /* by the tenant's */
-	quota_release(a, QUOTA_FETCH, 1e6);
-	assert_int_equal(quota_delay(b, QUOTA_FETCH, 100 * SEC), 0);
-	assert_int_equal(quota_charge(a, QUOTA_FETCH, 6e5, 100 * SEC), 100 * MS);
-	assert_true(quota_usage(q, NAME(5, s("anna")), 100 * SEC, &use));
-	assert_true(use.rate[QUOTA_FETCH] > 59e3 && use.rate[QUOTA_FETCH] < 61e3);
-	quota_close(&a);
-	quota_close(&b);
-	quota_image_unref(&image);
-	quota_destroy(&q);
 }
 
 static void
@@ -714,7 +652,7 @@ entities_and_values_are_checked(void **state)
 TEST_MAIN(T(rates_hold_with_1_10_and_100_connections),
     T(who_waits_has_his_turn), T(places_are_given_up), T(who_waits_for_his_own_limit_is_in_nobodys_way),
     T(two_limits_hold_together),
-    T(what_is_held_counts_until_it_is_released), T(addresses_connect_at_their_rate), T(request_percentage_is_of_one_core),
+    T(addresses_connect_at_their_rate), T(request_percentage_is_of_one_core),
     T(a_user_who_invents_client_ids_gains_nothing), T(every_level_admits),
     T(a_tenant_does_not_pay_for_another), T(precedence_is_kafkas),
     T(a_request_larger_than_a_burst_goes_through_in_debt), T(one_window_bounds_a_delay),
