@@ -224,19 +224,27 @@ find_at(struct shard *s, struct name group, struct coord_time t)
 	return e;
 }
 
-/* A new group and the record of its maker; NULL where the log takes nothing. */
-static struct entry *
-make_stored(struct shard *s, struct name group, const struct group_owner *maker,
-    struct coord_time t)
+/* A new group and the record of its maker, if it takes its first member at all: else it would be
+ * there, and count, until it expires. */
+static enum kerr
+make_stored(struct shard *s, struct name group, const struct group_join *join,
+    const struct group_owner *maker, struct coord_time t, struct entry **ret)
 {
+	if (!shard_has_room(s, group, maker, group_join_bytes(join) + join->protocol_type.n))
+		return KERR_GROUP_MAX_SIZE_REACHED;
 	struct entry *e = shard_make(s, group, maker, t);
-	struct pen pen;
-	pen_init(&pen, s);
-	pen_owner(&pen, e, false);
-	if (pen_finish(&pen) == 0)
-		return e;
-	shard_drop(s, e);
-	return NULL;
+	enum kerr err = group_may_join(e->group, join);
+	if (err == KERR_NONE) {
+		struct pen pen;
+		pen_init(&pen, s);
+		pen_owner(&pen, e, false);
+		err = pen_finish(&pen) == 0 ? KERR_NONE : KERR_COORDINATOR_NOT_AVAILABLE;
+	}
+	if (err == KERR_NONE)
+		*ret = e;
+	else
+		shard_drop(s, e);
+	return err;
 }
 
 static void
@@ -247,6 +255,15 @@ refuse_join(struct coord *c, void *cookie, enum kerr err, struct str member_id)
 	    .member_id = member_id.p == NULL ? STR("") : member_id }, -1);
 }
 
+/* Of a member that cannot be there: what Kafka looks at first. */
+static enum kerr
+nobody(const struct coord *c, const struct group_join *join)
+{
+	const struct group_settings *g = &c->settings.group;
+	bool fits = join->session_ms >= g->min_session_ms && join->session_ms <= g->max_session_ms;
+	return fits ? KERR_UNKNOWN_MEMBER_ID : KERR_INVALID_SESSION_TIMEOUT;
+}
+
 void
 coord_join(struct coord *c, struct name group, const struct group_join *join,
     const struct group_owner *maker, struct coord_time t, void *cookie)
@@ -255,12 +272,9 @@ coord_join(struct coord *c, struct name group, const struct group_join *join,
 	struct entry *e = find_at(s, group, t);
 	enum kerr err = group.s.n == 0 ? KERR_INVALID_GROUP_ID : shard_ready(s);
 	if (err == KERR_NONE && e == NULL && join->member_id.n > 0)
-		err = KERR_UNKNOWN_MEMBER_ID;
-	if (err == KERR_NONE && e == NULL && !shard_has_room(s, group, maker,
-	    group_join_bytes(join) + join->protocol_type.n))
-		err = KERR_GROUP_MAX_SIZE_REACHED;
-	if (err == KERR_NONE && e == NULL && (e = make_stored(s, group, maker, t)) == NULL)
-		err = KERR_COORDINATOR_NOT_AVAILABLE;
+		err = nobody(c, join);
+	if (err == KERR_NONE && e == NULL)
+		err = make_stored(s, group, join, maker, t, &e);
 	if (err == KERR_NONE)
 		group_join(e->group, join, cookie);
 	else

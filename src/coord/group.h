@@ -166,6 +166,8 @@ void group_at(struct group *group, uint64_t now, int64_t wall_ms);
 
 /* JoinGroup. The answer comes through joined(), now or later. */
 void group_join(struct group *group, const struct group_join *join, void *cookie);
+/* Whether what the member says of itself is fit for the group: what else group_join() refuses. */
+enum kerr group_may_join(const struct group *group, const struct group_join *join);
 /* The bytes of a member that says this, to begin with; of the first, the protocol's type beside. */
 size_t group_join_bytes(const struct group_join *join);
 /* SyncGroup. The answer comes through synced(), now or later. */

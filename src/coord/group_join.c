@@ -445,8 +445,8 @@ has_room(const struct group *g, const struct group_join *j)
 	return share_fits(g->share, SHARE_GROWS, need > has ? need - has : 0);
 }
 
-static enum kerr
-check_join(const struct group *g, const struct group_join *j)
+enum kerr
+group_may_join(const struct group *g, const struct group_join *j)
 {
 	if (j->session_ms < g->settings->min_session_ms || j->session_ms > g->settings->max_session_ms)
 		return KERR_INVALID_SESSION_TIMEOUT;
@@ -468,7 +468,7 @@ void
 group_join(struct group *g, const struct group_join *j, void *cookie)
 {
 	struct member *m;
-	enum kerr err = check_join(g, j);
+	enum kerr err = group_may_join(g, j);
 	if (err != KERR_NONE) {
 		refuse(g, cookie, err, j->member_id);
 		return;

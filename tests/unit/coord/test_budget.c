@@ -252,6 +252,49 @@ nothing_is_made_for_nothing(void **state)
 	assert_int_equal(coord_memory(w->coord), 0);
 }
 
+/* Nor does a join that is refused: no group, no record of who made it, nothing that counts. */
+static void
+nobody_joins_what_was_not_there(void **state)
+{
+	struct world *w = *state;
+	struct group_protocol range = { STR("range"), { (const uint8_t *)"x", 1 } };
+	struct group_join good = { .member_id = STR(""), .client_id = STR("c"), .client_host = STR("/h"),
+		.protocol_type = type, .protocols = { &range, 1 }, .session_ms = 30000, .rebalance_ms = 1000 };
+	struct group_join short_session = good, no_protocols = good, no_type = good, of_before = good, large = good, neither;
+	short_session.session_ms = 1;
+	no_protocols.protocols.n = 0;
+	no_type.protocol_type = STR("");
+	of_before.member_id = STR("somebody");
+	neither = of_before;
+	neither.session_ms = 1;
+	struct str much = { mem_zalloc(HALF), HALF };
+	struct group_protocol all = { STR("range"), { (const uint8_t *)much.p, much.n } };
+	large.protocols.v = &all;
+	const struct { struct group_join *join; enum kerr err; } refused[] = {
+		{ &short_session, KERR_INVALID_SESSION_TIMEOUT }, { &no_protocols, KERR_INCONSISTENT_GROUP_PROTOCOL },
+		{ &no_type, KERR_INCONSISTENT_GROUP_PROTOCOL }, { &of_before, KERR_UNKNOWN_MEMBER_ID },
+		{ &neither, KERR_INVALID_SESSION_TIMEOUT }, { &large, KERR_GROUP_MAX_SIZE_REACHED },
+	};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		coord_join(w->coord, NAME(1, STR("g")), refused[i].join, &anna, at(w), (void *)++w->asked);
+		assert_int_equal(w->err, refused[i].err);
+		assert_string_equal(w->member, refused[i].join->member_id.p);
+		assert_false(exists(w, NAME(1, STR("g"))));
+		assert_int_equal(w->n, 0);
+		assert_int_equal(coord_memory(w->coord), 0);
+	}
+	mem_free((void *)(uintptr_t)much.p);
+	/* One that is given an id has it kept for him, and with it the group. */
+	good.needs_member_id = true;
+	coord_join(w->coord, NAME(1, STR("g")), &good, &anna, at(w), (void *)++w->asked);
+	assert_int_equal(w->err, KERR_MEMBER_ID_REQUIRED);
+	assert_true(exists(w, NAME(1, STR("g"))) && w->n > 0);
+	/* What is there stays when somebody else is refused. */
+	coord_join(w->coord, NAME(1, STR("g")), &no_type, &anna, at(w), (void *)++w->asked);
+	assert_int_equal(w->err, KERR_INCONSISTENT_GROUP_PROTOCOL);
+	assert_true(exists(w, NAME(1, STR("g"))));
+}
+
 static void
 tenants_do_not_lock_each_other_out(void **state)
 {
@@ -443,7 +486,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		B(groups_by_commit_are_bounded), B(nothing_is_made_for_nothing), B(tenants_do_not_lock_each_other_out),
+		B(groups_by_commit_are_bounded), B(nothing_is_made_for_nothing), B(nobody_joins_what_was_not_there),
+		B(tenants_do_not_lock_each_other_out),
 		B(groups_by_join_are_bounded), B(words_of_a_group_are_bounded), B(members_are_bounded), B(ids_that_nobody_uses_are_bounded),
 		B(assignments_are_bounded), B(offsets_are_bounded), B(replay_refuses_nothing),
 		B(nothing_is_bounded_by_zero),
