@@ -143,8 +143,8 @@ static const struct {
 } hints[] = {
 	{ KERR_TOPIC_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why USER OPERATION topics/NAME what is missing" },
 	{ KERR_GROUP_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why USER OPERATION groups/NAME what is missing" },
-	{ KERR_CLUSTER_AUTHORIZATION_FAILED, "this needs x on the tenant, or an operator; schlossctl id says "
-	    "who you are" },
+	{ KERR_CLUSTER_AUTHORIZATION_FAILED, "this needs x on the tenant, or (for / and a tenant's own limits) an "
+	    "operator; schlossctl id says who you are" },
 	{ KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "schlossctl id says who you are, schlossctl why USER "
 	    "OPERATION txns/NAME what is missing" },
 	{ KERR_UNKNOWN_TOPIC_OR_PARTITION, "schlossctl topic list shows those that you may see" },

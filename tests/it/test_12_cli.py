@@ -80,6 +80,34 @@ def test_all_quotas(site):
     assert shown("users/anna") == shown("/main/users/anna") == of_anna
 
 
+def test_quotas_of_addresses(site):
+    """On / and for operators: what kafka-configs --entity-type ips sets, and what it has set."""
+    def shown(*words, **more):
+        return {(r["tenant"], r["user"], r["ip"], r["quota"], r["value"])
+                for r in json.loads(site.ctl("quota", "show", "-o", "json", *words, **more).stdout)}
+    rate = "connection_creation_rate"
+    one, rest = (None, None, "192.0.2.7", rate, 1000), (None, None, "*", rate, 2000)
+    before = shown()
+    assert "192.0.2.7 are set" in site.ctl("quota", "set", "/", "--ip", "::ffff:192.0.2.7", f"{rate}=1000").stdout
+    assert "have none of their own are set" in site.ctl("quota", "set", "/", "--ip", "*", f"{rate}=2000").stdout
+    assert shown("/") == {one, rest} and shown() == before | {one, rest}
+    assert shown("/", "--ip", "192.0.2.7") == shown("/", "--ip", "::ffff:192.0.2.7") == {one}
+    assert shown("/", "--ip", "*") == {rest} and not shown("/", "--ip", "192.0.2.8")
+    assert not {one, rest} & shown("/main")
+    site.ctl("tenant", "create", "away", "--admin", "wanda", "--conf", site.dir / "wanda.conf")
+    for conf in ("wanda", "anna"):  # she administers a tenant of her own; he may see this one
+        site.ctl("chmod", "0774", "/main")
+        for words in (("set", "/", "--ip", "192.0.2.7", f"{rate}="), ("show", "/")):
+            p = site.ctl("quota", *words, conf=conf, check=False)
+            assert p.returncode == 4 and p.stdout == "" and "an operator; schlossctl id says who you are" in p.stderr, p.stderr
+        assert not {one, rest} & shown(conf=conf)
+    for ip in ("192.0.2.7", "*"):
+        site.ctl("quota", "set", "/", "--ip", ip, f"{rate}=")
+    assert not shown("/") and shown() == before
+    site.ctl("chmod", "0770", "/main")
+    site.ctl("tenant", "delete", "away")
+
+
 @pytest.mark.parametrize("words, status, said", [
     (["ls", "topics/none"], 4, "there is no such path, or none that you may see"),
     (["id", "nobody"], 4, "nobody: there is no such user"),
@@ -102,6 +130,14 @@ def test_all_quotas(site):
     (["user", "create", "x", "--mechanism", "SCRAM"], 4, "mechanisms of a user are SCRAM-SHA-256"),
     (["quota", "show", "/nope"], 4, "tenant list and ls -R show what you may see"),
     (["quota", "set", "/main", "byte_rate=1"], 4, "quotas are producer_byte_rate, consumer_byte_rate"),
+    (["quota", "set", "/", "connection_creation_rate=1"], 2, "--ip ADDRESS, or --ip '*'"),
+    (["quota", "set", "/main", "--ip", "192.0.2.1", "connection_creation_rate=1"], 2, "schlossctl quota set / --ip 192.0.2.1"),
+    (["quota", "show", "--ip", "192.0.2.1"], 2, "schlossctl quota show / --ip 192.0.2.1"),
+    (["quota", "set", "users/anna", "connection_creation_rate=1"], 2, "schlossctl quota set / --ip ADDRESS connection_creation_rate=1"),
+    (["quota", "set", "/", "--ip", "192.0.2.0/24", "connection_creation_rate=1"], 2, "an address is expected"),
+    (["quota", "set", "/", "--ip", "192.0.2.1", "--client-id", "x", "connection_creation_rate=1"], 2, "a client id is of a user"),
+    (["quota", "set", "/", "--ip", "192.0.2.1", "producer_byte_rate=1"], 4, "producer_byte_rate is a quota of users"),
+    (["quota", "set", "/", "--ip", "192.0.2.1", "connection_creation_rate=0.5"], 4, "of bytes and connections a whole one"),
     (["ls", "orders"], 2, "orders is no path: a topic's is topics/orders"),
     (["chown", "", "topics/orders"], 2, "an empty name is nobody's"),
     (["chown", ":", "topics/orders"], 2, "an empty name is nobody's"),
@@ -200,7 +236,7 @@ def test_every_listing_as_json(site):
         ("group", "list"): "name state protocol type",
         ("user", "list"): "name primary_team teams operator locked expires mechanisms",
         ("team", "list"): "name members",
-        ("quota", "show"): "tenant user client_id quota value",
+        ("quota", "show"): "tenant user client_id ip quota value",
         ("tenant", "list"): "name number users topics groups cluster_id",
         ("ls", "-R"): "mode owner team note path",
         ("id",): "user tenant primary_team teams operator mechanism host",
