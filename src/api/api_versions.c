@@ -2,7 +2,8 @@
 /*
  * ApiVersions: the rows of api.def with the schema's versions. Own APIs are left
  * out. Sent before the login too, so it tells nothing that depends on who asks;
- * no finalized features, because there are none.
+ * no finalized features, because there are none. Who asks in a version of another time is told
+ * its own range only, as Kafka does, and asks again (KIP-511).
  */
 #include "api/api_versions.h"
 
@@ -16,7 +17,7 @@ api_versions_fill(struct request *rq, struct api_versions_rsp *out, enum kerr er
 	out->error_code = (int16_t)err;
 	for (int id = 0; id < API_COUNT; id++) {
 		const struct wire_api *w = api_wire((enum api_id)id);
-		if (w == NULL || w->own)
+		if (w == NULL || w->own || (err == KERR_UNSUPPORTED_VERSION && w->key != WIRE_KEY_API_VERSIONS))
 			continue;
 		struct api_versions_rsp_api *a = WIRE_ADD(rq->arena, out->api_keys, api_versions_rsp_api);
 		a->api_key = w->key;
