@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "acl/image.h"
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -83,6 +84,16 @@ small_configure(struct small_broker *h, const char *parent)
 	snprintf(path, sizeof(path), "%s/conf", h->dir);
 	small_must(fs_replace_lazy(path, text, (size_t)n) == 0 && conf_load(path, &h->b.boot, &why) == 0, path, &why);
 	h->b.conf = conf_ref(h->b.boot);
+}
+
+/* In opened(): who has just come is the operator. */
+static inline void
+small_login(struct session *s)
+{
+	const struct acl_image *im = image_acl(rcu_read(*s->core->image));
+	s->principal.anonymous = false;
+	s->principal.user = NAME(0, STR("admin"));
+	s->principal.user_generation = acl_tenant_user(acl_image_tenant(im, 0), s->principal.user.s)->generation;
 }
 
 static inline void

@@ -48,10 +48,8 @@ static void *
 opened(struct conn *conn, void *arg)
 {
 	struct session *s = session_ops.opened(conn, arg);
-	if (s != NULL && atomic_load(&host->operator)) {
-		s->principal.anonymous = false;
-		s->principal.user.s = STR("admin");
-	}
+	if (s != NULL && atomic_load(&host->operator))
+		small_login(s);
 	return s;
 }
 
