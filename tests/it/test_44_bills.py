@@ -14,7 +14,7 @@ WINDOW_S = 2
 @pytest.fixture(scope="module")
 def site():
     s = hostile.Site(f"{hostile.SETTINGS}\nquota.window.num: {WINDOW_S + 1}")
-    for user in ("sleeper", "changed", "large", "twins", "silent", "packer"):
+    for user in ("sleeper", "changed", "large", "twins", "silent", "packer", "reader"):
         s.broker.user(user)
     for topic in ("paid", "packed"):
         s.broker.ctl("topic", "create", topic, "-p", "24", "-c", "flush=os")
@@ -156,6 +156,25 @@ def test_work_on_other_threads_is_paid(site):
             told[topic] = answer["throttle_time_ms"]
         limit(site, [("user", "packer")], "request_percentage", None)
     assert told["packed"] > 300, told
+
+
+def test_a_connection_for_each_fetch_gains_nothing(site):
+    """Each is nearly as large as the burst, and its connection is gone as soon as the answer is there, or before."""
+    rate = 200_000
+    request = dict(replica_id=-1, max_wait_ms=0, min_bytes=1, max_bytes=1 << 20, topics=[
+        {"topic": "paid", "partitions": [{"partition": 5, "fetch_offset": 0, "partition_max_bytes": 1 << 20}]}])
+    with site.client() as c:
+        assert produce(c, "paid", batch([bytes(90_000)]), partition=5) == 0
+    limit(site, [("user", "reader")], "consumer_byte_rate", float(rate))
+    got, n, begin = 0, 0, time.monotonic()
+    while time.monotonic() - begin < 5:
+        with at(site, "reader") as c:
+            c.send("fetch", 12, request)
+            if n % 3 < 2:
+                got += len(c.read_frame())
+            n += 1
+    taken = time.monotonic() - begin
+    assert 200_000 <= got <= 1.05 * rate * (taken + BURST_S) + 91_000, (got, taken, n)
 
 
 def test_an_address_connects_at_its_rate(site):
