@@ -4,15 +4,19 @@
  * and every answer checked. Prints one line of KEY=VALUE words.
  *
  * usage: load -F FILE produce TOPIC [-c CONNECTIONS] [-b BATCH-BYTES] [-s MESSAGE-BYTES] [-k IN-FLIGHT]
- *                     [-m MEGABYTES | -r MESSAGES-A-SECOND -t SECONDS] [-p PARTITIONS] [-a ACKS]
- *        load -F FILE fetch TOPIC [-c CONNECTIONS] [-m MEGABYTES] [-p PARTITIONS]
+ *                     [-m MEGABYTES] [-r MESSAGES-A-SECOND] [-t SECONDS] [-p PARTITIONS] [-a ACKS]
+ *        load -F FILE fetch TOPIC [-c CONNECTIONS] [-m MEGABYTES] [-r MEGABYTES-A-SECOND -t SECONDS] [-p PARTITIONS]
+ *        load -F FILE verify TOPIC [-p PARTITIONS] [-e]
  *        load -F FILE idle - [-c CONNECTIONS]
  *
  * -m keeps IN-FLIGHT requests going on each connection. -r is an open loop: requests
  * are due at fixed times whether or not earlier ones were answered, and latency
- * counts from then, so a stall shows in every request that it delayed. `idle` logs in
- * and holds the connections until its input ends. `fetch` reads each partition from
- * its beginning and again, and checks every batch's CRC and that no offset is missing.
+ * counts from then, so a stall shows in every request that it delayed. -t without -r
+ * is as fast as it goes for that long. `idle` logs in and holds the connections until
+ * its input ends. `fetch` reads each partition from its beginning and again, and checks
+ * every batch's CRC and that no offset is missing. `verify` reads each once, and checks
+ * also the stamps (stamp.h): of the first record of a batch, as `produce` writes them, or
+ * with -e of each, as `small` does.
  */
 #include <endian.h>
 #include <getopt.h>
@@ -26,6 +30,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "stamp.h"
 #include "stream.h"
 #include "wire/batch.h"
 #include "wire/batch_build.h"
@@ -33,24 +38,36 @@
 
 #define PRODUCE_VERSION	9
 #define FETCH_VERSION	12
+#define FETCH_BYTES	(1u << 20)
 #define CLIENT_ID	STR("load")
 
 struct load {
 	struct props props;
 	struct str topic;
 	int connections, in_flight, partitions, acks;
+	bool each;			/* record has a stamp */
 	size_t batch_bytes, message_bytes;
 	uint64_t bytes;			/* to move in all */
-	double rate, seconds;		/* messages a second; 0: as fast as it goes */
+	double rate, seconds;		/* 0: as fast as it goes, until all bytes are moved */
 
 	int epoll;
+	uint64_t start;			/* by the clock that only rises */
 	struct stream *streams;
-	uint8_t **frames;		/* one a partition */
-	size_t frame_n, batch_n;
+	struct stamps *stamps;		/* by partition */
+	struct out *spare;		/* frames that are not under way */
+	uint64_t *counts;		/* of batches, by connection and partition */
+	uint8_t *frame;			/* what all of them are copies of */
+	size_t frame_n, batch_n, batch_at, index_at;
 	int messages;			/* in a batch */
-	uint64_t asked, moved, requests;
+	uint64_t asked, moved, requests, records;
 	uint64_t *latency;
 	size_t latencies, latency_max;
+};
+
+/* A frame of `produce`, with a stamp of its own. */
+struct out {
+	struct out *next;
+	uint8_t bytes[];
 };
 
 static void
@@ -116,25 +133,63 @@ make_batch(struct load *l, struct buf *out)
 	mem_free(e);
 }
 
+static uint8_t *
+make_produce(struct load *l, const struct buf *batch, int partition)
+{
+	struct piece piece = { batch->p, (uint32_t)batch->n };
+	struct produce_req_partition p = { .index = partition, .records = { &piece, 1 } };
+	struct produce_req_topic t = { .name = NAME(0, l->topic), .partition_data = { &p, 1 } };
+	struct produce_req in;
+	wire_defaults(&produce_req_msg, &in);
+	in.acks = (int16_t)l->acks;
+	in.timeout_ms = 30000;
+	in.topic_data.v = &t;
+	in.topic_data.n = 1;
+	return encode(WIRE_KEY_PRODUCE, PRODUCE_VERSION, &in, &l->frame_n);
+}
+
+/* The frame of partition 0, and where the batch and the partition's number lie in it. */
 static void
-make_produce_frames(struct load *l)
+make_produce_frame(struct load *l)
 {
 	struct buf batch;
 	make_batch(l, &batch);
-	l->frames = mem_zalloc((size_t)l->partitions * sizeof(*l->frames));
-	for (int i = 0; i < l->partitions; i++) {
-		struct piece piece = { batch.p, (uint32_t)batch.n };
-		struct produce_req_partition p = { .index = i, .records = { &piece, 1 } };
-		struct produce_req_topic t = { .name = NAME(0, l->topic), .partition_data = { &p, 1 } };
-		struct produce_req in;
-		wire_defaults(&produce_req_msg, &in);
-		in.acks = (int16_t)l->acks;
-		in.timeout_ms = 30000;
-		in.topic_data.v = &t;
-		in.topic_data.n = 1;
-		l->frames[i] = encode(WIRE_KEY_PRODUCE, PRODUCE_VERSION, &in, &l->frame_n);
-	}
+	l->frame = make_produce(l, &batch, 0);
+	uint8_t *other = make_produce(l, &batch, 0x01020304);
+	while (l->index_at < l->frame_n && l->frame[l->index_at] == other[l->index_at])
+		l->index_at++;
+	const uint8_t *at = memmem(l->frame, l->frame_n, batch.p, batch.n);
+	if (at == NULL || l->index_at + 4 > l->frame_n)
+		fail("the request is not what was encoded");
+	l->batch_at = (size_t)(at - l->frame);
+	l->counts = mem_zalloc((size_t)(l->connections * l->partitions) * sizeof(*l->counts));
+	mem_free(other);
 	buf_free(&batch);
+}
+
+static struct out *
+take_frame(struct load *l, int connection, int partition)
+{
+	struct out *out = l->spare;
+	if (out == NULL) {
+		out = mem_alloc(sizeof(*out) + l->frame_n);
+		memcpy(out->bytes, l->frame, l->frame_n);
+	} else {
+		l->spare = out->next;
+	}
+	uint32_t index = htobe32((uint32_t)partition);
+	memcpy(out->bytes + l->index_at, &index, sizeof(index));
+	stamp_batch(out->bytes + l->batch_at, l->batch_n, (uint64_t)connection,
+	    l->counts[connection * l->partitions + partition]++);
+	return out;
+}
+
+static void
+give_frame(struct load *l, uint8_t *bytes)
+{
+	struct out *out = (struct out *)(bytes - offsetof(struct out, bytes));
+	out->next = l->spare;
+	l->spare = out;
 }
 
 static uint8_t *
@@ -148,7 +203,7 @@ make_fetch(const struct load *l, int partition, int64_t offset, size_t *ret_n)
 	wire_defaults_of(&fetch_req_partition_type, &p);
 	p.partition = partition;
 	p.fetch_offset = offset;
-	p.partition_max_bytes = 1 << 20;
+	p.partition_max_bytes = FETCH_BYTES;
 	t.topic = NAME(0, l->topic);
 	t.partitions.v = &p;
 	t.partitions.n = 1;
@@ -161,6 +216,15 @@ make_fetch(const struct load *l, int partition, int64_t offset, size_t *ret_n)
 }
 
 /* ---- answers ---- */
+
+/* All that was to be asked for, or all the time. */
+static bool
+enough(const struct load *l)
+{
+	if (l->bytes > 0)
+		return l->asked >= l->bytes;
+	return (double)(clock_mono_ns() - l->start) >= l->seconds * 1e9;
+}
 
 static void *
 decode(int key, int version, const uint8_t *p, size_t n, struct arena *arena)
@@ -200,7 +264,9 @@ produced(struct load *l, struct stream *s)
 			exit(1);
 		}
 		note_latency(l, f.when);
+		give_frame(l, f.p);
 		l->moved += l->batch_n;
+		l->records += (uint64_t)l->messages;
 		l->requests++;
 		arena_reset(arena);
 	}
@@ -216,61 +282,109 @@ be(const uint8_t *p, int n)
 	return v;
 }
 
-/* Whole batches without a gap, each with its CRC; the offset behind them. The last
- * one may be cut off. */
-static int64_t
-check_batches(const uint8_t *p, size_t n, int64_t offset)
+static void
+check_stamps(const struct load *l, const uint8_t *p, size_t n, struct stamps *stamps)
+{
+	struct batch_iter it;
+	struct batch_record r;
+	if (batch_iter_begin(&it, p, n, 0) != 0)
+		fail("a batch is compressed");
+	for (bool more = true; more && batch_iter_next(&it, &r); more = l->each) {
+		const char *wrong = stamps_check(stamps, r.value);
+		if (wrong != NULL)
+			fail(wrong);
+	}
+	batch_iter_end(&it);
+}
+
+/* Whole batches without a gap, each with its CRC; s->offset is behind them then. The
+ * last one may be cut off. */
+static void
+check_batches(struct load *l, struct stream *s, const uint8_t *p, size_t n, struct stamps *stamps)
 {
 	while (n >= BATCH_HEAD) {
 		size_t size = 12 + (size_t)be(p + 8, 4);
 		int64_t base = (int64_t)be(p, 8), next = base + (int64_t)be(p + 23, 4) + 1;
 		if (size > n)
 			break;
-		if (base > offset || next <= offset)
+		if (base > s->offset || next <= s->offset)
 			fail("an offset is missing, or comes again");
 		if (crc32c(0, p + 21, size - 21) != be(p + 17, 4))
 			fail("a batch is damaged");
-		offset = next;
+		if (stamps != NULL)
+			check_stamps(l, p, size, stamps);
+		l->records += (uint64_t)(next - s->offset);
+		s->offset = next;
 		p += size;
 		n -= size;
 	}
-	return offset;
+}
+
+static void
+ask_at(struct load *l, struct stream *s, uint64_t when)
+{
+	size_t n;
+	uint8_t *p = make_fetch(l, s->number % l->partitions, s->offset, &n);
+	l->asked += FETCH_BYTES;
+	(void)stream_send(s, l->epoll, p, n, when);
 }
 
 static void
 ask(struct load *l, struct stream *s)
 {
-	size_t n;
-	uint8_t *p = make_fetch(l, s->number % l->partitions, s->offset, &n);
-	(void)stream_send(s, l->epoll, p, n, clock_mono_ns());
+	ask_at(l, s, clock_mono_ns());
+}
+
+/* What a fetch brought; false: the end of the partition is reached. */
+static bool
+take_fetch(struct load *l, struct stream *s, const uint8_t *p, size_t n, struct stamps *stamps)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	const struct fetch_rsp *a = decode(WIRE_KEY_FETCH, FETCH_VERSION, p, n, arena);
+	if (a->error_code != 0 || a->responses.n != 1 || a->responses.v[0].partitions.n != 1 ||
+	    a->responses.v[0].partitions.v[0].error_code != 0)
+		fail("the broker answered a fetch with an error");
+	const struct fetch_rsp_partition *r = &a->responses.v[0].partitions.v[0];
+	l->asked -= FETCH_BYTES;		/* and what it really was: */
+	for (int32_t i = 0; i < r->records.n; i++) {
+		l->asked += r->records.v[i].n;
+		l->moved += r->records.v[i].n;
+		check_batches(l, s, r->records.v[i].p, r->records.v[i].n, stamps);
+	}
+	l->requests++;
+	bool more = s->offset < r->high_watermark;
+	arena_destroy(&arena);
+	return more;
 }
 
 static void
 fetched(struct load *l, struct stream *s)
 {
-	struct arena *arena = arena_create(SIZE_MAX);
 	struct frame f;
 	size_t n;
 	const uint8_t *p = stream_answer(s, &n, &f);
-	if (p != NULL) {
-		const struct fetch_rsp *a = decode(WIRE_KEY_FETCH, FETCH_VERSION, p, n, arena);
-		if (a->error_code != 0 || a->responses.n != 1 || a->responses.v[0].partitions.n != 1 ||
-		    a->responses.v[0].partitions.v[0].error_code != 0)
-			fail("the broker answered a fetch with an error");
-		const struct fetch_rsp_partition *r = &a->responses.v[0].partitions.v[0];
-		for (int32_t i = 0; i < r->records.n; i++) {
-			l->moved += r->records.v[i].n;
-			s->offset = check_batches(r->records.v[i].p, r->records.v[i].n, s->offset);
-		}
-		note_latency(l, f.when);
-		l->requests++;
-		mem_free(f.p);
-		if (s->offset >= r->high_watermark)
-			s->offset = 0;
-		if (l->moved < l->bytes)
-			ask(l, s);
-	}
-	arena_destroy(&arena);
+	if (p == NULL)
+		return;
+	if (!take_fetch(l, s, p, n, NULL))
+		s->offset = 0;
+	note_latency(l, f.when);
+	mem_free(f.p);
+	if (l->rate == 0 && !enough(l))
+		ask(l, s);
+}
+
+static void
+verified(struct load *l, struct stream *s)
+{
+	struct frame f;
+	size_t n;
+	const uint8_t *p = stream_answer(s, &n, &f);
+	if (p == NULL)
+		return;
+	bool more = take_fetch(l, s, p, n, &l->stamps[s->number]);
+	mem_free(f.p);
+	if (more)
+		ask(l, s);
 }
 
 /* ---- runs ---- */
@@ -278,29 +392,28 @@ fetched(struct load *l, struct stream *s)
 static bool
 send_batch(struct load *l, struct stream *s, uint64_t when)
 {
-	int partition = (int)((uint64_t)s->number + l->asked / l->batch_n) % l->partitions;
-	if (!stream_send(s, l->epoll, l->frames[partition], l->frame_n, when))
-		return false;
+	int partition = (int)(((uint32_t)s->number + s->queued) % (uint32_t)l->partitions);
+	struct out *out = take_frame(l, s->number, partition);
 	l->asked += l->batch_n;
-	return true;
+	return stream_send(s, l->epoll, out->bytes, l->frame_n, when);
 }
 
 /* Keeps every connection's flight full until all is asked for. */
 static void
 refill(struct load *l, struct stream *s)
 {
-	while (l->asked < l->bytes && stream_under_way(s) < (uint32_t)l->in_flight)
+	while (!enough(l) && stream_under_way(s) < (uint32_t)l->in_flight)
 		(void)send_batch(l, s, clock_mono_ns());
 }
 
 /* What is due by now goes out, one connection after the other. How long until the next, ns. */
 static uint64_t
-send_due(struct load *l, uint64_t start, uint64_t *due)
+send_due(struct load *l, uint64_t *due)
 {
 	double gap = 1e9 * l->messages / l->rate;
 	uint64_t now = clock_mono_ns(), all = (uint64_t)(l->rate * l->seconds / l->messages);
 	while (*due < all) {
-		uint64_t when = start + (uint64_t)(gap * (double)*due);
+		uint64_t when = l->start + (uint64_t)(gap * (double)*due);
 		if (when > now)
 			return when - now;
 		if (!send_batch(l, &l->streams[*due % (uint64_t)l->connections], when))
@@ -323,40 +436,82 @@ turn(struct load *l, uint64_t wait_ns, void (*answered)(struct load *, struct st
 	}
 }
 
+static bool
+any_under_way(const struct load *l)
+{
+	for (int i = 0; i < l->connections; i++)
+		if (stream_under_way(&l->streams[i]) > 0)
+			return true;
+	return false;
+}
+
 static void
 run_produce(struct load *l)
 {
-	make_produce_frames(l);
-	uint64_t start = clock_mono_ns(), due = 0;
+	uint64_t due = 0;
+	make_produce_frame(l);
 	if (l->rate > 0)
 		l->bytes = (uint64_t)(l->rate * l->seconds / l->messages) * l->batch_n;
-	while (l->moved < l->bytes) {
+	l->start = clock_mono_ns();
+	do {
 		uint64_t wait = NS_PER_SEC;
 		if (l->rate > 0)
-			wait = send_due(l, start, &due);
+			wait = send_due(l, &due);
 		else
 			for (int i = 0; i < l->connections; i++)
 				refill(l, &l->streams[i]);
 		turn(l, wait, produced);
+	} while (!enough(l) || any_under_way(l));
+	for (struct out *out; (out = l->spare) != NULL; mem_free(out))
+		l->spare = out->next;
+	mem_free(l->frame);
+	mem_free(l->counts);
+}
+
+/* Fetches that are due by now, as far as somebody is free; how long until the next, ns. */
+static uint64_t
+fetch_due(struct load *l)
+{
+	for (int i = 0; i < l->connections && !enough(l); i++) {
+		struct stream *s = &l->streams[i];
+		uint64_t when = l->start + (uint64_t)((double)l->asked * 1000 / l->rate), now = clock_mono_ns();
+		if (when > now)
+			return when - now;
+		if (stream_under_way(s) == 0)	/* the next begins where this one ends */
+			ask_at(l, s, when);
 	}
-	for (int i = 0; i < l->partitions; i++)
-		mem_free(l->frames[i]);
-	mem_free(l->frames);
+	return NS_PER_SEC;
 }
 
 static void
 run_fetch(struct load *l)
 {
-	l->messages = 1;
+	if (l->rate > 0)
+		l->bytes = (uint64_t)(l->rate * 1e6 * l->seconds);
+	l->start = clock_mono_ns();
+	for (int i = 0; i < l->connections && l->rate == 0; i++)
+		ask(l, &l->streams[i]);
+	do
+		turn(l, l->rate > 0 ? fetch_due(l) : NS_PER_SEC, fetched);
+	while (!enough(l) || any_under_way(l));
+}
+
+/* Each partition once, from its beginning to its end. */
+static void
+run_verify(struct load *l)
+{
+	if (l->connections != l->partitions)
+		fail("verify takes as many connections as there are partitions");
+	l->stamps = mem_zalloc((size_t)l->partitions * sizeof(*l->stamps));
+	l->start = clock_mono_ns();
 	for (int i = 0; i < l->connections; i++)
 		ask(l, &l->streams[i]);
-	uint32_t open = 1;
-	while (open > 0) {
-		turn(l, NS_PER_SEC, fetched);
-		open = 0;
-		for (int i = 0; i < l->connections; i++)
-			open += stream_under_way(&l->streams[i]);
-	}
+	do
+		turn(l, NS_PER_SEC, verified);
+	while (any_under_way(l));
+	for (int i = 0; i < l->partitions; i++)
+		stamps_free(&l->stamps[i]);
+	mem_free(l->stamps);
 }
 
 static void
@@ -390,9 +545,28 @@ report(struct load *l, uint64_t ns)
 	qsort(l->latency, l->latencies, sizeof(*l->latency), by_value);
 	printf("seconds=%.3f bytes=%llu requests=%llu messages=%llu mb_s=%.1f p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f max_ms=%.3f "
 	    "client_cpu=%.3f\n", (double)ns / 1e9, (unsigned long long)l->moved, (unsigned long long)l->requests,
-	    (unsigned long long)(l->requests * (uint64_t)l->messages), (double)l->moved / 1e6 / ((double)ns / 1e9),
+	    (unsigned long long)l->records, (double)l->moved / 1e6 / ((double)ns / 1e9),
 	    quantile(l, 0.5), quantile(l, 0.99), quantile(l, 0.999), quantile(l, 1),
 	    (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
+}
+
+#define OPTIONS "F:c:b:s:k:m:r:t:p:a:e"
+
+static void
+option(struct load *l, int c, const char *value)
+{
+	switch (c) {
+	case 'c': l->connections = (int)strtol(value, NULL, 10); break;
+	case 'b': l->batch_bytes = strtoul(value, NULL, 10); break;
+	case 's': l->message_bytes = strtoul(value, NULL, 10); break;
+	case 'k': l->in_flight = (int)strtol(value, NULL, 10); break;
+	case 'm': l->bytes = strtoul(value, NULL, 10) * 1000000; break;
+	case 'r': l->rate = strtod(value, NULL); break;
+	case 't': l->seconds = strtod(value, NULL); break;
+	case 'p': l->partitions = (int)strtol(value, NULL, 10); break;
+	case 'a': l->acks = (int)strtol(value, NULL, 10); break;
+	case 'e': l->each = true; break;
+	}
 }
 
 static const char *
@@ -401,23 +575,22 @@ options(struct load *l, int argc, char **argv, struct arena *arena)
 	struct why why = { "" };
 	const char *file = NULL;
 	int c;
-	while ((c = getopt(argc, argv, "F:c:b:s:k:m:r:t:p:a:")) != -1) {
-		switch (c) {
-		case 'F': file = optarg; break;
-		case 'c': l->connections = (int)strtol(optarg, NULL, 10); break;
-		case 'b': l->batch_bytes = strtoul(optarg, NULL, 10); break;
-		case 's': l->message_bytes = strtoul(optarg, NULL, 10); break;
-		case 'k': l->in_flight = (int)strtol(optarg, NULL, 10); break;
-		case 'm': l->bytes = strtoul(optarg, NULL, 10) * 1000000; break;
-		case 'r': l->rate = strtod(optarg, NULL); break;
-		case 't': l->seconds = strtod(optarg, NULL); break;
-		case 'p': l->partitions = (int)strtol(optarg, NULL, 10); break;
-		case 'a': l->acks = (int)strtol(optarg, NULL, 10); break;
-		default: return NULL;
-		}
+	while ((c = getopt(argc, argv, OPTIONS)) != -1) {
+		if (c == '?')
+			return NULL;
+		if (c == 'F')
+			file = optarg;
+		else
+			option(l, c, optarg);
 	}
-	if (file == NULL || argc - optind != 2 || l->connections < 1 || l->partitions < 1 ||
-	    l->in_flight < 1 || l->in_flight > STREAM_FLIGHT || l->message_bytes < 1)
+	if (file == NULL || argc - optind != 2 || l->partitions < 1 || l->in_flight < 1 ||
+	    l->in_flight > STREAM_FLIGHT || l->message_bytes < 1)
+		return NULL;
+	if (l->bytes == 0 && l->seconds == 0)
+		l->bytes = 1000000000;
+	if (l->connections == 0)
+		l->connections = strcmp(argv[optind], "verify") == 0 ? l->partitions : 4;
+	if (l->connections < 1)
 		return NULL;
 	if (props_load(file, arena, &l->props, &why) != 0)
 		fail(why.text);
@@ -425,31 +598,40 @@ options(struct load *l, int argc, char **argv, struct arena *arena)
 	return argv[optind];
 }
 
+static const struct mode {
+	const char *name;
+	void (*run)(struct load *);
+	bool quiet;			/* it prints for itself */
+} modes[] = {
+	{ "produce", run_produce, false },
+	{ "fetch", run_fetch, false },
+	{ "verify", run_verify, false },
+	{ "idle", run_idle, true },
+	{ NULL, NULL, false },
+};
+
 int
 main(int argc, char **argv)
 {
-	static const struct { const char *name; void (*run)(struct load *); } modes[] = {
-		{ "produce", run_produce }, { "fetch", run_fetch }, { "idle", run_idle },
-	};
-	struct load l = { .connections = 4, .in_flight = 5, .partitions = 1, .acks = -1, .batch_bytes = 256 * 1024,
-		.message_bytes = 1024, .bytes = 1000000000, .seconds = 10, .latency_max = 1 << 22 };
+	struct load l = { .in_flight = 5, .partitions = 1, .acks = -1, .batch_bytes = 256 * 1024,
+		.message_bytes = 1024, .latency_max = 1 << 22 };
 	struct arena *arena = arena_create(SIZE_MAX);
-	const char *mode = options(&l, argc, argv, arena);
-	size_t at = 0;
-	while (mode != NULL && at < 3 && strcmp(modes[at].name, mode) != 0)
-		at++;
-	if (mode == NULL || at == 3)
-		fail("usage: load -F FILE produce|fetch|idle TOPIC [-c CONNECTIONS] [-b BATCH-BYTES] [-s MESSAGE-BYTES] "
-		    "[-k IN-FLIGHT] [-m MEGABYTES] [-r MESSAGES-A-SECOND -t SECONDS] [-p PARTITIONS] [-a ACKS]");
+	const char *name = options(&l, argc, argv, arena);
+	const struct mode *mode = modes;
+	while (name != NULL && mode->name != NULL && strcmp(mode->name, name) != 0)
+		mode++;
+	if (name == NULL || mode->name == NULL)
+		fail("usage: load -F FILE produce|fetch|verify|idle TOPIC [-c CONNECTIONS] [-b BATCH-BYTES] [-s MESSAGE-BYTES] "
+		    "[-k IN-FLIGHT] [-m MEGABYTES] [-r RATE] [-t SECONDS] [-p PARTITIONS] [-a ACKS] [-e]");
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.streams = mem_zalloc((size_t)l.connections * sizeof(*l.streams));
 	l.latency = mem_zalloc(l.latency_max * sizeof(*l.latency));
 	for (int i = 0; i < l.connections; i++)
 		stream_open(&l.streams[i], &l.props, l.epoll, i);
-	uint64_t start = clock_mono_ns();
-	modes[at].run(&l);
-	if (at < 2)
-		report(&l, clock_mono_ns() - start);
+	l.start = clock_mono_ns();
+	mode->run(&l);
+	if (!mode->quiet)
+		report(&l, clock_mono_ns() - l.start);
 	for (int i = 0; i < l.connections; i++)
 		stream_close(&l.streams[i]);
 	close(l.epoll);

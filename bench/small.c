@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small messages as a real client sends them: librdkafka with its own settings makes the
- * batches, keeps five requests under way and reports each message. Prints one line of
- * KEY=VALUE words; any message that is not acknowledged ends it with an error.
+ * batches, keeps five requests under way and reports each message. Each has a stamp
+ * (stamp.h), the partition being the writer. Prints one line of KEY=VALUE words; any
+ * message that is not acknowledged ends it with an error.
  *
  * usage: small FILE TOPIC MESSAGES BYTES PARTITIONS
  */
+#include <endian.h>
 #include <librdkafka/rdkafka.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +17,8 @@
 
 struct run {
 	long wanted, acknowledged, failed;
+	char *value;
+	size_t bytes;
 };
 
 static void
@@ -55,9 +60,12 @@ read_conf(const char *path)
 }
 
 static void
-send_one(rd_kafka_t *rk, rd_kafka_topic_t *topic, int partition, char *value, size_t bytes)
+send_one(rd_kafka_t *rk, rd_kafka_topic_t *topic, const struct run *r, int partition, long count)
 {
-	while (rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, value, bytes, NULL, 0, NULL) != 0) {
+	uint64_t words[] = { htobe64((uint64_t)partition), htobe64((uint64_t)count) };
+	if (r->bytes >= sizeof(words))
+		memcpy(r->value, words, sizeof(words));
+	while (rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, r->value, r->bytes, NULL, 0, NULL) != 0) {
 		if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			fail(rd_kafka_err2str(rd_kafka_last_error()));
 		rd_kafka_poll(rk, 10);
@@ -71,19 +79,18 @@ main(int argc, char **argv)
 	struct rusage u;
 	if (argc != 6)
 		fail("usage: small FILE TOPIC MESSAGES BYTES PARTITIONS");
-	struct run r = { .wanted = strtol(argv[3], NULL, 10) };
-	size_t bytes = strtoul(argv[4], NULL, 10);
+	struct run r = { .wanted = strtol(argv[3], NULL, 10), .bytes = strtoul(argv[4], NULL, 10) };
 	int partitions = (int)strtol(argv[5], NULL, 10);
-	char *value = calloc(1, bytes + 1);
+	r.value = calloc(1, r.bytes + 1);
 	rd_kafka_conf_t *conf = read_conf(argv[1]);
 	rd_kafka_conf_set_opaque(conf, &r);
 	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
 	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	if (rk == NULL || value == NULL || partitions < 1)
+	if (rk == NULL || r.value == NULL || partitions < 1)
 		fail(rk == NULL ? text : "no memory, or no partitions");
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, argv[2], NULL);
 	for (long i = 0; i < r.wanted; i++) {
-		send_one(rk, topic, (int)(i % partitions), value, bytes);
+		send_one(rk, topic, &r, (int)(i % partitions), i / partitions);
 		if (i % 1000 == 0)
 			rd_kafka_poll(rk, 0);
 	}
@@ -93,7 +100,7 @@ main(int argc, char **argv)
 	    (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
 	rd_kafka_topic_destroy(topic);
 	rd_kafka_destroy(rk);
-	free(value);
+	free(r.value);
 	if (r.failed > 0 || r.acknowledged != r.wanted)
 		fail("not every message was acknowledged");
 	return 0;
