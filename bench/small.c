@@ -5,7 +5,9 @@
  * (stamp.h), the partition being the writer. Prints one line of KEY=VALUE words; any
  * message that is not acknowledged ends it with an error.
  *
- * usage: small FILE TOPIC MESSAGES BYTES PARTITIONS
+ * usage: small FILE TOPIC MESSAGES BYTES PARTITIONS [RATE]
+ *
+ * RATE is in messages a second; without it they go as fast as librdkafka takes them.
  */
 #include <endian.h>
 #include <librdkafka/rdkafka.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 struct run {
 	long wanted, acknowledged, failed;
@@ -72,13 +75,31 @@ send_one(rd_kafka_t *rk, rd_kafka_topic_t *topic, const struct run *r, int parti
 	}
 }
 
+/* Not before its time: `i` messages at that rate. */
+static void
+wait_turn(const struct timespec *start, long i, double rate)
+{
+	struct timespec when = *start;
+	double due = (double)i / rate;
+	when.tv_sec += (time_t)due;
+	when.tv_nsec += (long)((due - (double)(time_t)due) * 1e9);
+	if (when.tv_nsec >= 1000000000) {
+		when.tv_sec++;
+		when.tv_nsec -= 1000000000;
+	}
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) != 0)
+		continue;
+}
+
 int
 main(int argc, char **argv)
 {
 	char text[512];
 	struct rusage u;
-	if (argc != 6)
-		fail("usage: small FILE TOPIC MESSAGES BYTES PARTITIONS");
+	struct timespec start;
+	if (argc < 6 || argc > 7)
+		fail("usage: small FILE TOPIC MESSAGES BYTES PARTITIONS [RATE]");
+	double rate = argc == 7 ? strtod(argv[6], NULL) : 0;
 	struct run r = { .wanted = strtol(argv[3], NULL, 10), .bytes = strtoul(argv[4], NULL, 10) };
 	int partitions = (int)strtol(argv[5], NULL, 10);
 	r.value = calloc(1, r.bytes + 1);
@@ -89,7 +110,10 @@ main(int argc, char **argv)
 	if (rk == NULL || r.value == NULL || partitions < 1)
 		fail(rk == NULL ? text : "no memory, or no partitions");
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, argv[2], NULL);
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (long i = 0; i < r.wanted; i++) {
+		if (rate > 0 && i % 1000 == 0)
+			wait_turn(&start, i, rate);
 		send_one(rk, topic, &r, (int)(i % partitions), i / partitions);
 		if (i % 1000 == 0)
 			rd_kafka_poll(rk, 0);

@@ -9,6 +9,7 @@ TEST_PACKAGES="libcmocka-dev mandoc python3-pytest python3-confluent-kafka pytho
 LONG_PACKAGES="clang libclang-rt-14-dev g++ rapidjson-dev unzip
 	e2fsprogs xfsprogs"
 BENCH_PACKAGES="librdkafka-dev"		# 100-byte messages
+COMPARE_PACKAGES="python3-matplotlib default-jdk-headless maven openssl"
 
 need() { # PACKAGE ...: installs those that are missing, says so, fails with the reason
 	local missing=

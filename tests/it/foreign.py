@@ -46,12 +46,13 @@ def reached(name, programs, fetch, limit=300):
         raise Unavailable(f"{name} could not be fetched: {e}") from None
 
 
-def jars(name, *artifacts):
-    """Parts of Apache Kafka with all they need, for java -cp DIR/*."""
+def jars(name, *artifacts, version=KAFKA, more=""):
+    """Parts of Apache Kafka with all they need, for java -cp DIR/*. more: other dependencies, as in a POM."""
     def fetch(d, call):
-        (d / "pom.xml").write_text(POM.format("\n".join(DEPENDENCY.format(a, KAFKA) for a in artifacts)))
+        wanted = "\n".join(DEPENDENCY.format(a, version) for a in artifacts)
+        (d / "pom.xml").write_text(POM.format(wanted + more))
         call("mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={d / 'libs'}", "-DincludeScope=runtime")
-    return reached(f"{name}-{KAFKA}", ["java", "mvn"], fetch) / "libs"
+    return reached(f"{name}-{version}", ["java", "mvn"], fetch) / "libs"
 
 
 def kafka_jars():

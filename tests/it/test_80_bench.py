@@ -25,3 +25,16 @@ def test_the_generator_sees_a_gap(shared):
     shared.start()
     p = run(*load, "fetch", "gap", "-c", 1, "-m", 2, check=False)
     assert p.returncode == 1 and "load:" in p.stderr
+
+
+def test_the_generator_sees_what_comes_again(shared):
+    """Two runs count from the same beginning: to who verifies, the second repeats the first."""
+    subprocess.run(["make", "-s", "-C", BUILD, "bench/load"], check=True)
+    shared.ctl("topic", "create", "again", "-p", "2")
+    load = [BUILD / "bench/load", "-F", shared.dir / "admin.conf"]
+    sent = run(*load, "produce", "again", "-p", 2, "-b", 20000, "-m", 1).stdout
+    words = dict(w.split("=") for w in sent.split())
+    assert f"messages={words['messages']} " in run(*load, "verify", "again", "-p", 2).stdout
+    run(*load, "produce", "again", "-p", 2, "-b", 20000, "-m", 1)
+    p = run(*load, "verify", "again", "-p", 2, check=False)
+    assert p.returncode == 1 and "comes again" in p.stderr
