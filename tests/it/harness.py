@@ -79,10 +79,11 @@ class Broker:
         path = self.tmp / "log"
         return path.read_text() if path.exists() else ""
 
-    def start(self, wait=True, env=None):
+    def start(self, wait=True, env=None, under=()):
+        """under: a program that runs it, with its arguments."""
         out = open(self.tmp / "log", "a")
         self.process = subprocess.Popen(
-            [SCHLOSSD, "-c", self.yaml], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+            [*under, SCHLOSSD, "-c", self.yaml], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
             env={**os.environ, "ASAN_OPTIONS": SANITIZED, "UBSAN_OPTIONS": "print_stacktrace=1",
                  **(env or {})})
         out.close()
