@@ -1,4 +1,4 @@
-# Load generators; not built by default.
+# Load generators and what counts; not built by default.
 EXTRA_PROGRAMS += bench/logbench bench/logstart
 bench_logbench_SOURCES = bench/logbench.c
 bench_logbench_LDADD = liblog.a libwire.a libbase.a $(system_libs)
@@ -13,3 +13,4 @@ bench_small_LDADD = -lrdkafka
 EXTRA_PROGRAMS += bench/floor
 bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD = libbase.a $(system_libs)
+EXTRA_DIST += bench/README.md bench/run bench/regress bench/regress.expected bench/same_hash.c
