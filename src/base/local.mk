@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/addr.c src/base/addr.h src/base/principal.h \
-	src/base/arena.c src/base/arena.h src/base/array.h \
+	src/base/arena.c src/base/arena.h src/base/array.h src/base/be.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/err.c src/base/err.h src/base/err.def \

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/be.h"
+
 /*
  * The fixed head of a record batch (magic 2, 61 bytes) as it lies in a segment:
  * what the log needs of it. Validation of content is wire/batch's.
@@ -14,23 +16,8 @@
 #define HEAD_PREFIX	12u		/* base offset and length: outside the CRC */
 #define HEAD_CRC_FROM	21u		/* the CRC covers all from here on */
 
-static inline uint64_t
-head_be(const uint8_t *p, unsigned n)
-{
-	uint64_t v = 0;
-	for (unsigned i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static inline void
-head_put(uint8_t *p, uint64_t v, unsigned n)
-{
-	while (n-- > 0) {
-		p[n] = (uint8_t)v;
-		v >>= 8;
-	}
-}
+static inline uint64_t head_be(const uint8_t *p, unsigned n) { return be_get(p, n); }
+static inline void head_put(uint8_t *p, uint64_t v, unsigned n) { be_put(p, v, n); }
 
 static inline int64_t head_base(const uint8_t *b) { return (int64_t)head_be(b, 8); }
 static inline int32_t head_length(const uint8_t *b) { return (int32_t)head_be(b + 8, 4); }

@@ -32,7 +32,7 @@ batch_fault_text(enum batch_fault fault)
 static int16_t
 attributes(const uint8_t *p)
 {
-	return (int16_t)be(p + AT_ATTRIBUTES, 2);
+	return (int16_t)be_get(p + AT_ATTRIBUTES, 2);
 }
 
 enum batch_codec
@@ -50,7 +50,7 @@ batch_is_append_time(const uint8_t *p)
 int64_t
 batch_max_timestamp(const uint8_t *p)
 {
-	return (int64_t)be(p + AT_MAX_TIME, 8);
+	return (int64_t)be_get(p + AT_MAX_TIME, 8);
 }
 
 static enum batch_fault
@@ -63,7 +63,7 @@ check_head(const uint8_t *p, size_t n, const struct batch_rules *rules)
 		return BATCH_FAULT_SHORT;
 	if (p[AT_MAGIC] != 2)
 		return BATCH_FAULT_MAGIC;
-	int32_t length = (int32_t)be(p + AT_LENGTH, 4);
+	int32_t length = (int32_t)be_get(p + AT_LENGTH, 4);
 	if (length < 0 || (size_t)length != n - 12)
 		return BATCH_FAULT_LENGTH;
 	if (rules->max_bytes >= 0 && n > (size_t)rules->max_bytes)
@@ -76,10 +76,10 @@ check_attributes(const uint8_t *p, const struct batch_rules *rules)
 {
 	int16_t a = attributes(p);
 	int codec = a & BATCH_CODEC_MASK;
-	int64_t producer = (int64_t)be(p + AT_PRODUCER, 8);
-	int32_t sequence = (int32_t)be(p + AT_SEQUENCE, 4);
-	int16_t epoch = (int16_t)be(p + AT_EPOCH, 2);
-	if (be(p, 8) != 0)
+	int64_t producer = (int64_t)be_get(p + AT_PRODUCER, 8);
+	int32_t sequence = (int32_t)be_get(p + AT_SEQUENCE, 4);
+	int16_t epoch = (int16_t)be_get(p + AT_EPOCH, 2);
+	if (be_get(p, 8) != 0)
 		return BATCH_FAULT_OFFSETS;
 	if (codec >= BATCH_CODECS)
 		return BATCH_FAULT_CODEC;
@@ -196,7 +196,7 @@ walk(const uint8_t *head, const uint8_t *p, size_t n, const struct batch_rules *
     struct batch_info *info)
 {
 	struct reader r = reader_of(p, n);
-	int64_t base = (int64_t)be(head + AT_BASE_TIME, 8), max = INT64_MIN;
+	int64_t base = (int64_t)be_get(head + AT_BASE_TIME, 8), max = INT64_MIN;
 	enum batch_fault all = BATCH_FINE;
 	for (int32_t i = 0; i < info->count; i++) {
 		struct batch_record rec;
@@ -247,16 +247,16 @@ batch_check(const uint8_t *p, size_t n, const struct batch_rules *rules, struct 
 	enum batch_fault fault = check_head(p, n, rules);
 	if (fault != BATCH_FINE)
 		return fault;
-	if (crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES) != (uint32_t)be(p + AT_CRC, 4))
+	if (crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES) != (uint32_t)be_get(p + AT_CRC, 4))
 		return BATCH_FAULT_CRC;
 	fault = check_attributes(p, rules);
 	if (fault != BATCH_FINE)
 		return fault;
 	info.codec = batch_codec_of(p);
-	info.count = (int32_t)be(p + AT_COUNT, 4);
+	info.count = (int32_t)be_get(p + AT_COUNT, 4);
 	info.transactional = (attributes(p) & BATCH_TRANSACTIONAL) != 0;
-	info.idempotent = (int64_t)be(p + AT_PRODUCER, 8) >= 0;
-	if (info.count < 1 || (int32_t)be(p + AT_LAST_DELTA, 4) != info.count - 1)
+	info.idempotent = (int64_t)be_get(p + AT_PRODUCER, 8) >= 0;
+	if (info.count < 1 || (int32_t)be_get(p + AT_LAST_DELTA, 4) != info.count - 1)
 		return BATCH_FAULT_COUNT;
 	fault = check_records(p, n, rules, &info);
 	*ret = info;
@@ -266,9 +266,9 @@ batch_check(const uint8_t *p, size_t n, const struct batch_rules *rules, struct 
 static void
 set_time(uint8_t *p, size_t n, int64_t wall_ms, int append_time)
 {
-	put_be(p + AT_ATTRIBUTES, (uint16_t)((attributes(p) & ~BATCH_APPEND_TIME) | append_time), 2);
-	put_be(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
-	put_be(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES), 4);
+	be_put(p + AT_ATTRIBUTES, (uint16_t)((attributes(p) & ~BATCH_APPEND_TIME) | append_time), 2);
+	be_put(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
+	be_put(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, n - AT_ATTRIBUTES), 4);
 }
 
 void
@@ -289,8 +289,8 @@ batch_iter_begin(struct batch_iter *it, const uint8_t *p, size_t n, size_t decom
 {
 	if (n < BATCH_HEAD || p[AT_MAGIC] != 2)
 		return ERR_CORRUPT;
-	*it = (struct batch_iter){ .p = p + BATCH_HEAD, .end = p + n, .base_offset = (int64_t)be(p, 8),
-		.base_timestamp = (int64_t)be(p + AT_BASE_TIME, 8), .left = (int32_t)be(p + AT_COUNT, 4) };
+	*it = (struct batch_iter){ .p = p + BATCH_HEAD, .end = p + n, .base_offset = (int64_t)be_get(p, 8),
+		.base_timestamp = (int64_t)be_get(p + AT_BASE_TIME, 8), .left = (int32_t)be_get(p + AT_COUNT, 4) };
 	if (batch_codec_of(p) == BATCH_NONE)
 		return 0;
 	struct buf out;

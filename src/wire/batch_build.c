@@ -67,16 +67,16 @@ batch_build(struct buf *out, const struct batch_entry *entries, int n, int64_t w
 		return err;
 	uint8_t *p = out->p + at;
 	size_t size = out->n - at;
-	put_be(p + AT_LENGTH, size - 12, 4);
-	put_be(p + AT_LEADER_EPOCH, UINT32_MAX, 4);
-	put_be(p + AT_LAST_DELTA, (uint32_t)n - 1, 4);
-	put_be(p + AT_BASE_TIME, (uint64_t)wall_ms, 8);
-	put_be(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
-	put_be(p + AT_PRODUCER, UINT64_MAX, 8);
-	put_be(p + AT_EPOCH, UINT16_MAX, 2);
-	put_be(p + AT_SEQUENCE, UINT32_MAX, 4);
-	put_be(p + AT_COUNT, (uint32_t)n, 4);
-	put_be(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, size - AT_ATTRIBUTES), 4);
+	be_put(p + AT_LENGTH, size - 12, 4);
+	be_put(p + AT_LEADER_EPOCH, UINT32_MAX, 4);
+	be_put(p + AT_LAST_DELTA, (uint32_t)n - 1, 4);
+	be_put(p + AT_BASE_TIME, (uint64_t)wall_ms, 8);
+	be_put(p + AT_MAX_TIME, (uint64_t)wall_ms, 8);
+	be_put(p + AT_PRODUCER, UINT64_MAX, 8);
+	be_put(p + AT_EPOCH, UINT16_MAX, 2);
+	be_put(p + AT_SEQUENCE, UINT32_MAX, 4);
+	be_put(p + AT_COUNT, (uint32_t)n, 4);
+	be_put(p + AT_CRC, crc32c(0, p + AT_ATTRIBUTES, size - AT_ATTRIBUTES), 4);
 	return 0;
 }
 
@@ -96,8 +96,8 @@ batch_recode(const uint8_t *p, size_t n, enum batch_codec to, size_t decompresse
 		return err;
 	uint8_t *head = out->p + at;
 	size_t size = out->n - at;
-	put_be(head + AT_LENGTH, size - 12, 4);
-	put_be(head + AT_ATTRIBUTES, (be(head + AT_ATTRIBUTES, 2) & ~(uint64_t)BATCH_CODEC_MASK) | to, 2);
-	put_be(head + AT_CRC, crc32c(0, head + AT_ATTRIBUTES, size - AT_ATTRIBUTES), 4);
+	be_put(head + AT_LENGTH, size - 12, 4);
+	be_put(head + AT_ATTRIBUTES, (be_get(head + AT_ATTRIBUTES, 2) & ~(uint64_t)BATCH_CODEC_MASK) | to, 2);
+	be_put(head + AT_CRC, crc32c(0, head + AT_ATTRIBUTES, size - AT_ATTRIBUTES), 4);
 	return 0;
 }

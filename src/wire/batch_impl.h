@@ -3,7 +3,7 @@
 
 /* Where the fields of a batch's head lie: for the batch_*.c files alone. */
 
-#include <stdint.h>
+#include "base/be.h"
 
 #define AT_LENGTH	8
 #define AT_LEADER_EPOCH	12
@@ -17,19 +17,3 @@
 #define AT_EPOCH	51
 #define AT_SEQUENCE	53
 #define AT_COUNT	57
-
-static inline uint64_t
-be(const uint8_t *p, int n)
-{
-	uint64_t v = 0;
-	for (int i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static inline void
-put_be(uint8_t *p, uint64_t v, int n)
-{
-	for (int i = n; i-- > 0; v >>= 8)
-		p[i] = (uint8_t)v;
-}
