@@ -6,16 +6,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-int
-str_cmp(struct str a, struct str b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = n == 0 ? 0 : memcmp(a.p, b.p, n);
-	if (c != 0)
-		return c;
-	return a.n < b.n ? -1 : a.n > b.n;
-}
-
 char *
 str_dup(struct str s)
 {
