@@ -9,7 +9,7 @@
 /* Kafka's bounds (ScramMechanism): fewer are weak, more are a way to burn CPU. */
 #define SCRAM_ITERATIONS_MIN 4096
 #define SCRAM_ITERATIONS_MAX 16384
-#define SCRAM_ITERATIONS_DEFAULT 8192
+#define SCRAM_ITERATIONS_DEFAULT 8192	/* of keys made here, so of the fake ones */
 #define SCRAM_SALT_LEN 32		/* of keys made here */
 #define PASSWORD_MAX 1024
 
@@ -42,7 +42,7 @@ bool scram_key_verify(enum scram_hash hash, const struct scram_key *key, struct 
  * (so that a salt seen today is the one seen tomorrow). */
 struct scram_fake {
 	uint8_t secret[32];
-	uint32_t iterations;		/* what new keys are made with here */
+	uint32_t iterations;		/* SCRAM_ITERATIONS_DEFAULT, but in tests */
 	uint8_t salt_len;		/* 0: SCRAM_SALT_LEN */
 };
 

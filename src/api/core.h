@@ -45,7 +45,6 @@ struct core_settings {
 	int32_t fetch_max_bytes;
 	bool describe_modes;		/* acl.describe.modes */
 	struct limits limits;
-	uint32_t scram_iterations;	/* for keys that are made here */
 };
 
 /* One option of the broker, for DescribeConfigs. Null: unset. */

@@ -23,11 +23,10 @@ file_in(const char *data_dir, char out[PATH_MAX], struct why *why)
 }
 
 static int
-make_keys(struct str password, uint32_t iterations, struct scram_key ret[SCRAM_HASHES],
-    struct why *why)
+make_keys(struct str password, struct scram_key ret[SCRAM_HASHES], struct why *why)
 {
 	for (int i = 0; i < SCRAM_HASHES; i++) {
-		int err = scram_key_make((enum scram_hash)i, password, iterations, &ret[i]);
+		int err = scram_key_make((enum scram_hash)i, password, SCRAM_ITERATIONS_DEFAULT, &ret[i]);
 		if (err != 0)
 			return why_set(why, err, "that cannot be a password: 1 to %d bytes of UTF-8", PASSWORD_MAX);
 	}
@@ -42,7 +41,7 @@ bootstrap_metadata(const char *data_dir, struct str admin, struct str password, 
 	    MECH_BIT(MECH_SCRAM_SHA_512) | MECH_BIT(MECH_PLAIN) };
 	int err = file_in(data_dir, file, why);
 	if (err == 0)
-		err = make_keys(password, SCRAM_ITERATIONS_DEFAULT, user.scram, why);
+		err = make_keys(password, user.scram, why);
 	if (err == 0)
 		err = meta_init(file, &user, why);
 	mem_cleanse(&user, sizeof(user));
@@ -89,7 +88,7 @@ tenant_number(const char *file, struct str name, uint32_t *ret, struct why *why)
 
 int
 bootstrap_password(const char *data_dir, struct str tenant, struct str user,
-    struct str password, uint32_t iterations, struct why *why)
+    struct str password, struct why *why)
 {
 	char file[PATH_MAX];
 	struct scram_key keys[SCRAM_HASHES];
@@ -98,7 +97,7 @@ bootstrap_password(const char *data_dir, struct str tenant, struct str user,
 	if (err == 0)
 		err = tenant_number(file, tenant, &number, why);
 	if (err == 0)
-		err = make_keys(password, iterations, keys, why);
+		err = make_keys(password, keys, why);
 	if (err == 0)
 		err = meta_set_keys(file, NAME(number, user), keys, why);
 	mem_cleanse(keys, sizeof(keys));

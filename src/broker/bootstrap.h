@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdint.h>
-
 #include "base/err.h"
 #include "base/str.h"
 
@@ -16,4 +14,4 @@ int bootstrap_metadata(const char *data_dir, struct str admin, struct str passwo
 /* A new password for a user who exists, keys for both hashes. The tenant by its
  * name. ERR_NOTFOUND where there is no such user or tenant. */
 int bootstrap_password(const char *data_dir, struct str tenant, struct str user,
-    struct str password, uint32_t iterations, struct why *why);
+    struct str password, struct why *why);

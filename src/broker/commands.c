@@ -284,7 +284,7 @@ set_password(const struct conf *conf, const char *tenant, const char *user)
 		    ask_from_file("-", password, &why);
 	if (err == 0)
 		err = bootstrap_password(conf->log_dirs, str_from(tenant), str_from(user),
-		    str_from(password), (uint32_t)conf->sasl_scram_iterations, &why);
+		    str_from(password), &why);
 	mem_cleanse(password, sizeof(password));
 	system_unlock(&lock);
 	if (err != 0)

@@ -71,7 +71,7 @@ part_login_start(struct broker *b, struct why *why)
 	if (err != 0)
 		return err;
 	s->lib = b->sasl_lib;
-	s->fake.iterations = (uint32_t)b->conf->sasl_scram_iterations;
+	s->fake.iterations = SCRAM_ITERATIONS_DEFAULT;
 	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant };
 	s->penalty = penalty_create(PENALTIES_MAX);
 	s->checks = checks_create(CHECK_THREADS, CHECKS_MAX);

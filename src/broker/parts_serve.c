@@ -129,7 +129,6 @@ part_core_start(struct broker *b, struct why *why)
 	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
 	s->fetch_max_bytes = (int32_t)c->fetch_max_bytes;
 	s->describe_modes = c->acl_describe_modes;
-	s->scram_iterations = (uint32_t)c->sasl_scram_iterations;
 	s->limits.v[LIMIT_SEGMENT_BYTES] = (double)c->limits_topic_segment_bytes_min;
 	s->limits.v[LIMIT_SEGMENT_MS] = (double)c->limits_topic_segment_ms_min;
 	s->limits.v[LIMIT_SEGMENT_INDEX] = (double)c->limits_topic_segment_index_bytes_min;

@@ -3,6 +3,7 @@
 
 Each test ends with the bystander (hostile.Site), whose records must still come and go.
 """
+import base64
 import os
 import random
 import socket
@@ -16,7 +17,7 @@ import hostile
 import libssl
 import pytest
 import twin
-from harness import free_port, run
+from harness import SCHLOSSD, free_port, run
 from hostile import API_VERSIONS, SASL_AUTHENTICATE, client_hello, closed, eventually, frame, header, send_and_see
 
 MIB = 1 << 20
@@ -256,6 +257,33 @@ def test_a_failed_login_is_one_answer_and_late(site):
             with pytest.raises((EOFError, OSError)):
                 c.read_frame()
             assert time.monotonic() - sent > 0.095, user
+
+
+def test_a_challenge_does_not_tell_who_exists():
+    """Whichever program of ours made the keys: the same iterations, and a salt as long, as for a name that is none."""
+    s = hostile.Site()
+    b = s.broker
+
+    def challenge(user, mechanism):
+        with s.tls() as c:
+            assert c.call("sasl_handshake", 1, mechanism=mechanism)["error_code"] == 0
+            told = c.call("sasl_authenticate", 2, auth_bytes=twin.Scram(user, "", mechanism).first())["auth_bytes"]
+            parts = dict(p.split("=", 1) for p in told.decode().split(","))
+            return parts["i"], len(base64.b64decode(parts["s"])), sorted(parts)
+
+    try:
+        b.ctl("user", "create", "created", "--password", "secret")
+        b.ctl("user", "create", "changed", "--password", "secret")
+        b.ctl("user", "passwd", "changed", "--password", "Secret")
+        b.ctl("user", "create", "lost", "--password", "secret")
+        b.stop()
+        run(SCHLOSSD, "passwd", "-c", b.yaml, "lost", stdin="found\n")
+        b.start(env=s.env)
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+            told = {user: challenge(user, mechanism) for user in ("admin", "created", "changed", "lost", "nobody")}
+            assert all(t == told["nobody"] for t in told.values()), told
+    finally:
+        s.remove()
 
 
 def test_places_are_kept_for_where_operators_come_from():

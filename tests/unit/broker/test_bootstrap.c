@@ -74,11 +74,11 @@ first_operator_and_lost_password(void **state)
 	assert_false(scram_key_verify(SCRAM_SHA_256, &c.scram[SCRAM_SHA_256], STR("second")));
 	assert_false(stored(NAME(0, STR("other"))).exists);
 
-	assert_ok(bootstrap_password(dir, STR("main"), STR("admin"), STR("second"), 4096, &why));
+	assert_ok(bootstrap_password(dir, STR("main"), STR("admin"), STR("second"), &why));
 	struct cred d = stored(NAME(0, STR("admin")));
 	assert_true(scram_key_verify(SCRAM_SHA_256, &d.scram[SCRAM_SHA_256], STR("second")));
 	assert_false(scram_key_verify(SCRAM_SHA_512, &d.scram[SCRAM_SHA_512], STR("first")));
-	assert_int_equal(d.scram[0].iterations, 4096);
+	assert_int_equal(d.scram[0].iterations, SCRAM_ITERATIONS_DEFAULT);
 	assert_true(d.generation > c.generation);
 }
 
@@ -87,12 +87,12 @@ refusals(void **state)
 {
 	struct why why;
 	(void)state;
-	assert_int_equal(bootstrap_password(dir, STR("main"), STR("nobody"), STR("x"), 4096, &why),
+	assert_int_equal(bootstrap_password(dir, STR("main"), STR("nobody"), STR("x"), &why),
 	    ERR_NOTFOUND);
-	assert_int_equal(bootstrap_password(dir, STR("acme"), STR("admin"), STR("x"), 4096, &why),
+	assert_int_equal(bootstrap_password(dir, STR("acme"), STR("admin"), STR("x"), &why),
 	    ERR_NOTFOUND);
 	assert_string_equal(why.text, "there is no tenant 'acme'");
-	assert_int_not_equal(bootstrap_password(dir, STR("main"), STR("admin"), STR(""), 4096, &why), 0);
+	assert_int_not_equal(bootstrap_password(dir, STR("main"), STR("admin"), STR(""), &why), 0);
 	assert_true(scram_key_verify(SCRAM_SHA_256, &stored(NAME(0, STR("admin"))).scram[0], STR("second")));
 }
 
