@@ -28,7 +28,8 @@ class Site:
         self.ports = {name: free_port() for name in ("tickets", "certificates", "passwords")}
         at = {name: f"address: 127.0.0.1:{port}\nadvertised: localhost:{port}\n" for name, port in self.ports.items()}
         b.add_listener("tickets", at["tickets"] + "protocol: SASL_SSL\nmechanisms: [GSSAPI]\n"
-                       f"sasl.kerberos.keytab: {self.realm}/localhost.keytab")
+                       f"sasl.kerberos.keytab: {self.realm}/localhost.keytab\n"
+                       'sasl.kerberos.principal.to.local.rules: "RULE:[2:$1-$2](^svc-host1$)s/.*/anna/, DEFAULT"')
         b.add_listener("certificates", at["certificates"] + "protocol: SSL\n"
                        'ssl.principal.mapping.rules: "RULE:^CN=([a-z]+),O=Works$/$1/"')
         b.add_listener("passwords", at["passwords"] + "protocol: SASL_SSL\nmechanisms: [PLAIN, SCRAM-SHA-256, SCRAM-SHA-512]")
@@ -48,11 +49,11 @@ class Site:
                 "security.protocol": "SSL" if listener == "certificates" else "SASL_SSL"}
         return {**base, **{k.replace("_", "."): str(v) for k, v in more.items()}}
 
-    def ticket(self, user="anna", realm="EXAMPLE.TEST"):
+    def ticket(self, user="anna", realm="EXAMPLE.TEST", password=None):
         """Gets one; the environment that shows it to a client."""
-        cache = self.realm / f"cache-{user}-{realm}"
+        cache = self.realm / f"cache-{user.replace('/', '-')}-{realm}"
         env = {"KRB5_CONFIG": f"{self.realm}/krb5.conf", "KRB5CCNAME": f"FILE:{cache}"}
-        run("kinit", f"{user}@{realm}", stdin=user + "\n", env=env)
+        run("kinit", f"{user}@{realm}", stdin=(password or user) + "\n", env=env)
         return env
 
     def tickets(self):
@@ -132,6 +133,13 @@ def test_a_ticket_of_somebody_unknown(site):
     path = write(site, "unknown", site.tickets())
     p = run("kcat", "-F", path, "-L", "-m", "5", env=env, check=False, timeout=30)
     assert p.returncode != 0 and "uthenti" in p.stderr, p.stderr
+
+
+def test_a_ticket_of_a_mapped_name(site):
+    """sasl.kerberos.principal.to.local.rules: what comes in is anna, who owns what it makes."""
+    p = run(SCHLOSSCTL, "-F", write(site, "mapped", site.tickets()), "id", env={
+        **site.ticket("svc/host1", password="svc"), "ASAN_OPTIONS": "detect_leaks=0"})
+    assert "anna" in p.stdout
 
 
 def test_a_ticket_of_another_realm(site):

@@ -486,7 +486,8 @@ class Scram:
         self.bare = f"n={self.user},r={self.nonce}"
         return ("n,," + self.bare).encode()
 
-    def final(self, challenge):
+    def final(self, challenge, twice=False):
+        """twice: as librdkafka before 2.6.1, with our nonce before the joined one."""
         import base64
         import hashlib
         parts = dict(p.split("=", 1) for p in challenge.decode().split(","))
@@ -494,7 +495,7 @@ class Scram:
             raise Bad("scram", "the nonce is not ours")
         salted = hashlib.pbkdf2_hmac(self.hash, self.password, base64.b64decode(parts["s"]),
                                      int(parts["i"]))
-        bare = f"c=biws,r={parts['r']}"
+        bare = f"c=biws,r={self.nonce if twice else ''}{parts['r']}"
         said = f"{self.bare},{challenge.decode()},{bare}".encode()
         key = self.mac(salted, b"Client Key")
         sign = self.mac(hashlib.new(self.hash, key).digest(), said)
