@@ -40,6 +40,7 @@ struct core_listener {
 struct core_settings {
 	int32_t node_id;
 	bool auto_create_topics;
+	bool delete_topics;		/* delete.topic.enable */
 	int64_t max_reauth_ms;
 	uint64_t arena_max;		/* bytes that decoding one request may take */
 	int32_t fetch_max_bytes;

@@ -45,6 +45,8 @@ one(struct request *rq, struct deletion *d, struct name name, const struct uuid 
 	const struct image_topic *t = find_topic(rq, name, by_id ? id : NULL, &err);
 	if (twice || by_id == uuid_is_zero(id)) /* by one of both */
 		err = KERR_INVALID_REQUEST;
+	else if (t != NULL && !rq->core->settings.delete_topics)
+		err = request_flag(rq, FLAG_delete_topics_knows_disabled) ? KERR_TOPIC_DELETION_DISABLED : KERR_INVALID_REQUEST;
 	else if (t != NULL && request_flag(rq, FLAG_delete_topics_knows_throttling) && mutations_over(rq))
 		err = KERR_THROTTLING_QUOTA_EXCEEDED;
 	else if (t != NULL)

@@ -212,7 +212,8 @@ make_topic(const struct groups_config *f, struct why *why)
 {
 	struct arena *arena = arena_create(SIZE_MAX);
 	struct topic_setting settings[] = { { STR("cleanup.policy"), STR("compact") },
-		{ STR("compression.type"), STR("producer") }, { STR("segment.bytes"), STR("104857600") } };
+		{ STR("compression.type"), STR("producer") },
+		{ STR("segment.bytes"), arena_printf(arena, "%lld", (long long)f->segment_bytes) } };
 	struct topic_new t = { .name = NAME(0, STR("__consumer_offsets")), .partitions = f->coord.shards,
 		.replication = -1, .settings = { settings, 3 }, .owner = STR(""), .team = STR(""),
 		.mode = 0, .internal = true, .assignments = { NULL, -1 } };

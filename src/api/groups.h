@@ -17,6 +17,7 @@ struct groups_config {
 	unsigned loops_n;
 	struct coord_settings coord;
 	int64_t expire_every_ms;
+	int64_t segment_bytes;		/* of __consumer_offsets, where it has to be made */
 	struct acl_node node;		/* of __consumer_offsets, where it has to be made */
 };
 

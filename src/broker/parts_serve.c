@@ -126,6 +126,7 @@ part_core_start(struct broker *b, struct why *why)
 	(void)why;
 	s->node_id = (int32_t)c->node_id;
 	s->auto_create_topics = c->auto_create_topics_enable;
+	s->delete_topics = c->delete_topic_enable;
 	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
 	s->fetch_max_bytes = (int32_t)c->fetch_max_bytes;
 	s->describe_modes = c->acl_describe_modes;
@@ -178,6 +179,7 @@ part_groups_start(struct broker *b, struct why *why)
 			.memory_max = (int64_t)(parts_memory(c) / 8),	/* half of it for one tenant */
 		},
 		.expire_every_ms = c->offsets_retention_check_interval_ms,
+		.segment_bytes = c->offsets_topic_segment_bytes,
 	};
 	return groups_start(&g, &b->groups, why);
 }

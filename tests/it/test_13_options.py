@@ -18,7 +18,9 @@ from hostile import closed, eventually
 from test_65_bad_batches import batch, record
 
 ODD = f"""{hostile.SETTINGS}
+delete.topic.enable: false
 offsets.topic.num.partitions: 3
+offsets.topic.segment.bytes: 2097152
 socket.request.max.bytes: 300000
 fetch.max.bytes: 2500
 group.max.size: 2
@@ -65,6 +67,31 @@ def configs(client, kind, name, keys=None):
         {"resource_type": kind, "resource_name": name, "configuration_keys": keys}])["results"][0]
     assert told["error_code"] == 0, told
     return {c["name"]: (c["value"], c["config_source"]) for c in told["configs"]}
+
+
+def test_topics_are_not_deleted(odd):
+    """73, before version 3 the nearest that clients knew; who may not delete learns nothing by it."""
+    odd.broker.ctl("topic", "create", "stays")
+    with odd.client() as c:
+        for version, code in ((1, 42), (2, 42), (3, 73), (5, 73)):
+            told = c.call("delete_topics", version, topic_names=["stays", "none"], timeout_ms=1000)["responses"]
+            assert {t["name"]: t["error_code"] for t in told} == {"stays": code, "none": 3}, version
+        topics = [{"name": "stays", "topic_id": bytes(16)}]
+        assert c.call("delete_topics", 6, topics=topics, timeout_ms=1000)["responses"][0]["error_code"] == 73
+    odd.broker.user("stranger", "--password", "stranger")
+    with odd.tls() as c:
+        assert c.sasl_scram("stranger", "stranger")["error_code"] == 0
+        told = c.call("delete_topics", 5, topic_names=["stays", "none"], timeout_ms=1000)["responses"]
+        assert [t["error_code"] for t in told] == [29, 29]
+    assert "stays" in odd.broker.ctl("topic", "list").stdout
+    assert odd.broker.ctl("topic", "delete", "stays", check=False).returncode != 0
+
+
+def test_the_topic_of_offsets(odd):
+    with odd.client() as c:
+        assert configs(c, 2, "__consumer_offsets")["segment.bytes"][0] == "2097152"
+        topics = c.call("metadata", 9, topics=[{"name": "__consumer_offsets"}])["topics"]
+        assert len(topics[0]["partitions"]) == 3
 
 
 def test_a_group_has_so_many_members(odd):
