@@ -289,6 +289,26 @@ def rule_threats():
             say(page, 1, f"{fault} has {seen.count(fault)} rows, not one")
 
 
+def rule_options():
+    """Every option is named in a test, and something reads it: the code, the settings of topics, or it can only be one thing."""
+    page = ROOT / "src/broker/options.def"
+    tests = "".join(p.read_text() for d, kinds in (("it", "*.py"), ("unit/broker", "*.c"), ("long", "*"))
+                    for p in sorted((ROOT / "tests" / d).glob(kinds)) if p.is_file()).replace("\\n", "\n")
+    code = "".join(without_comments(p.read_text()) for p in sources())
+    topics = (ROOT / "src/meta/topic_config.def").read_text()
+    row = re.compile(r'(?:OPTION|LISTENER)\((\w+), (\w+), "([^"]+)", "[^"]*", ([^,]+), ([^,]+), "([^"]*)"')
+    for i, line in enumerate(page.read_text().split("\n"), 1):
+        m = row.match(line)
+        if m is None:
+            continue
+        kind, field, name, least, most, words = m.groups()
+        if not re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", tests):
+            say(page, i, f"no test names {name}")
+        one = least == most if kind == "INT" else kind == "ENUM" and "|" not in words
+        if not one and f'"{name}", ' not in topics and not re.search(rf"(?:->|\.){field}\b", code):
+            say(page, i, f"nothing reads {name}")
+
+
 RULES = {n[5:]: f for n, f in list(globals().items()) if n.startswith("rule_")}
 
 
