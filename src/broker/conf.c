@@ -137,7 +137,7 @@ load_option(struct load *ld, const struct yaml_node *node)
 	if (origin->file != NULL)
 		return yaml_blame(node, ld->why, "%s was set already, in %s line %u", opt->name,
 		    origin->file, origin->line);
-	*origin = (struct conf_origin){ node->file, node->line };
+	*origin = (struct conf_origin){ node->file, node->line, node->column };
 	return factor != 0 ? set_unit(ld, opt, factor, node) : set_node(ld, opt, ld->conf, node);
 }
 
@@ -166,7 +166,8 @@ load_listener(struct load *ld, const struct yaml_node *node)
 	if (conf->listener_count == LISTENERS_MAX)
 		return yaml_blame(node, ld->why, "more than %d listeners", LISTENERS_MAX);
 	l->name = node->key.p;
-	l->where = (struct conf_origin){ node->file, node->line };
+	l->where = (struct conf_origin){ node->file, node->line, node->column };
+	l->origins = arena_zalloc(conf->arena, listener_option_count * sizeof(*l->origins));
 	for (size_t i = 0; i < listener_option_count; i++)
 		option_reset(&listener_options[i], l, conf->arena);
 	for (const struct yaml_node *n = node->child; n != NULL; n = n->next) {
@@ -175,6 +176,7 @@ load_listener(struct load *ld, const struct yaml_node *node)
 		    set_node(ld, opt, l, n);
 		if (err != 0)
 			return err;
+		l->origins[opt - listener_options] = (struct conf_origin){ n->file, n->line, n->column };
 	}
 	conf->listener_count++;
 	return rules_listener(conf, l, node, ld->why);
@@ -309,17 +311,19 @@ include_all(struct load *ld, struct trees *trees)
 	return err;
 }
 
+/* What is missing is blamed on the map that it should stand in. */
 static int
-check_required(struct load *ld)
+check_required(struct load *ld, const struct trees *trees)
 {
 	struct conf *conf = ld->conf;
+	const struct yaml_node *top = trees->top[0], *listeners = yaml_get(top, "listeners");
 	for (size_t i = 0; i < conf_option_count; i++)
 		if ((conf_options[i].flags & OPTION_REQ) && conf->origins[i].file == NULL)
-			return why_set(ld->why, ERR_INVAL, "%s: %s must be set: %s", conf->file,
-			    conf_options[i].name, conf_options[i].help);
+			return yaml_blame_value(top, ld->why, "%s must be set: %s", conf_options[i].name,
+			    conf_options[i].help);
 	if (conf->listener_count == 0)
-		return why_set(ld->why, ERR_INVAL, "%s: listeners must be set, at least "
-		    "listeners: {main: {address: \"127.0.0.1:9093\"}}", conf->file);
+		return yaml_blame_value(listeners != NULL ? listeners : top, ld->why, "listeners must be set, at least "
+		    "listeners: {main: {address: \"127.0.0.1:9093\"}}");
 	return 0;
 }
 
@@ -341,7 +345,7 @@ load_all(struct load *ld, struct trees *trees)
 			err = load_listeners(ld, node);
 	}
 	if (err == 0)
-		err = check_required(ld);
+		err = check_required(ld, trees);
 	if (err == 0)
 		err = rules_check(conf, ld->why);
 	return err;

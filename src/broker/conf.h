@@ -41,12 +41,13 @@ struct conf_hostport {
 /* Where a value came from. */
 struct conf_origin {
 	const char *file;		/* NULL: the default */
-	unsigned line;
+	unsigned line, column;		/* of the key */
 };
 
 struct conf_listener {
 	const char *name;
 	struct conf_origin where;
+	struct conf_origin *origins;	/* one for each row of listener_options */
 	struct conf_hostport bind;	/* address, parsed */
 	struct conf_hostport told;	/* advertised, or the address */
 	bool tls, sasl;			/* from the protocol */

@@ -47,26 +47,12 @@ print_option(FILE *out, const struct conf_option *opt, const void *base, const c
 		fprintf(out, "%s%s: ", indent, opt->name);
 		print_value(out, opt, text);
 	}
-	if (origin != NULL && origin->file != NULL)
+	if (origin->file != NULL)
 		fprintf(out, "  # %s:%u", origin->file, origin->line);
-	else if (origin != NULL && text != NULL)
+	else if (text != NULL)
 		fprintf(out, "  # default");
 	fputc('\n', out);
 	arena_destroy(&arena);
-}
-
-/* As it must be written: words that were filled in where they have no effect
- * would be refused when read again. */
-static bool
-listener_shows(const struct conf_listener *l, const struct conf_option *opt)
-{
-	if (strcmp(opt->name, "allow.anonymous") == 0)
-		return l->allow_anonymous;
-	if (strcmp(opt->name, "allow.plaintext") == 0)
-		return l->allow_plaintext;
-	if (strcmp(opt->name, "mechanisms") == 0)
-		return l->sasl;
-	return true;
 }
 
 static void
@@ -77,8 +63,7 @@ print_listener(FILE *out, const struct conf_listener *l)
 		shown.tenant = "from-login";
 	fprintf(out, "  %s:  # %s:%u\n", l->name, l->where.file, l->where.line);
 	for (size_t i = 0; i < listener_option_count; i++)
-		if (listener_shows(l, &listener_options[i]))
-			print_option(out, &listener_options[i], &shown, "    ", NULL);
+		print_option(out, &listener_options[i], &shown, "    ", &l->origins[i]);
 }
 
 void

@@ -140,6 +140,20 @@ has_mechanism(const struct conf_listener *l, const char *name)
 	return false;
 }
 
+static size_t
+row_of(const struct conf_option *table, size_t n, const char *name)
+{
+	return (size_t)(option_find(table, n, str_from(name)) - table);
+}
+
+/* The key comes from where the option for the whole broker does. */
+static void
+inherit(const struct conf *conf, struct conf_listener *l, const char *key, const char *option)
+{
+	l->origins[row_of(listener_options, listener_option_count, key)] =
+	    conf->origins[row_of(conf_options, conf_option_count, option)];
+}
+
 static int
 rule_sasl(struct check *c)
 {
@@ -148,8 +162,10 @@ rule_sasl(struct check *c)
 		return BLAME(c, "mechanisms", "needs protocol SASL_SSL or SASL_PLAINTEXT");
 	if (!l->sasl)
 		return 0;
-	if (l->mechanisms.n == 0)
+	if (l->mechanisms.n == 0) {
 		l->mechanisms = c->conf->sasl_enabled_mechanisms;
+		inherit(c->conf, l, "mechanisms", "sasl.enabled.mechanisms");
+	}
 	if (!l->tls && has_mechanism(l, "PLAIN"))
 		return BLAME(c, "mechanisms", "PLAIN shows passwords: it needs protocol SASL_SSL");
 	return 0;
@@ -207,21 +223,26 @@ rule_mappings(struct check *c)
 	return 0;
 }
 
+/* Of the same name in both tables. */
+static void
+inherit_text(const struct conf *conf, struct conf_listener *l, const char **own, const char *all, const char *key)
+{
+	if (*own != NULL)
+		return;
+	*own = all;
+	inherit(conf, l, key, key);
+}
+
 static void
 fill(struct conf *conf, struct conf_listener *l)
 {
 	l->tls = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SSL;
 	l->sasl = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SASL_PLAINTEXT;
-	if (l->keystore == NULL)
-		l->keystore = conf->ssl_keystore_location;
-	if (l->truststore == NULL)
-		l->truststore = conf->ssl_truststore_location;
-	if (l->principal_rules == NULL)
-		l->principal_rules = conf->ssl_principal_mapping_rules;
-	if (l->kerberos_rules == NULL)
-		l->kerberos_rules = conf->sasl_kerberos_rules;
-	if (l->keytab == NULL)
-		l->keytab = conf->sasl_kerberos_keytab;
+	inherit_text(conf, l, &l->keystore, conf->ssl_keystore_location, "ssl.keystore.location");
+	inherit_text(conf, l, &l->truststore, conf->ssl_truststore_location, "ssl.truststore.location");
+	inherit_text(conf, l, &l->principal_rules, conf->ssl_principal_mapping_rules, "ssl.principal.mapping.rules");
+	inherit_text(conf, l, &l->kerberos_rules, conf->sasl_kerberos_rules, "sasl.kerberos.principal.to.local.rules");
+	inherit_text(conf, l, &l->keytab, conf->sasl_kerberos_keytab, "sasl.kerberos.keytab");
 }
 
 int
@@ -242,20 +263,36 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
 	return 0;
 }
 
+/* The least is above the greatest: whichever stands in the file is blamed, and
+ * the other told, which may be a default that nobody wrote. */
+static int
+above(const struct conf *conf, int64_t least, const char *least_name, int64_t most, const char *most_name, struct why *why)
+{
+	const struct conf_origin *from = &conf->origins[row_of(conf_options, conf_option_count, least_name)];
+	const struct conf_origin *to = &conf->origins[row_of(conf_options, conf_option_count, most_name)];
+	if (least <= most)
+		return 0;
+	if (from->file != NULL)
+		return why_set(why, ERR_INVAL, "%s:%u:%u: %s: %lld is above %s: %lld%s", from->file, from->line,
+		    from->column, least_name, (long long)least, most_name, (long long)most,
+		    to->file == NULL ? " (default)" : "");
+	return why_set(why, ERR_INVAL, "%s:%u:%u: %s: %lld is below %s: %lld (default)", to->file, to->line,
+	    to->column, most_name, (long long)most, least_name, (long long)least);
+}
+
 int
 rules_check(const struct conf *conf, struct why *why)
 {
-	if (conf->group_min_session_timeout_ms > conf->group_max_session_timeout_ms)
-		return why_set(why, ERR_INVAL, "%s: group.min.session.timeout.ms is above "
-		    "group.max.session.timeout.ms", conf->file);
-	if (conf->login_tls_timeout_ms > conf->login_timeout_ms)
-		return why_set(why, ERR_INVAL, "%s: login.tls.timeout.ms is above login.timeout.ms",
-		    conf->file);
-	if (conf->log_cleaner_min_compaction_lag_ms > conf->log_cleaner_max_compaction_lag_ms)
-		return why_set(why, ERR_INVAL, "%s: log.cleaner.min.compaction.lag.ms is above "
-		    "log.cleaner.max.compaction.lag.ms", conf->file);
-	if (conf->login_max_connections > conf->max_connections)
-		return why_set(why, ERR_INVAL, "%s: login.max.connections is above max.connections",
-		    conf->file);
-	return 0;
+	int err = above(conf, conf->group_min_session_timeout_ms, "group.min.session.timeout.ms",
+	    conf->group_max_session_timeout_ms, "group.max.session.timeout.ms", why);
+	if (err == 0)
+		err = above(conf, conf->login_tls_timeout_ms, "login.tls.timeout.ms",
+		    conf->login_timeout_ms, "login.timeout.ms", why);
+	if (err == 0)
+		err = above(conf, conf->log_cleaner_min_compaction_lag_ms, "log.cleaner.min.compaction.lag.ms",
+		    conf->log_cleaner_max_compaction_lag_ms, "log.cleaner.max.compaction.lag.ms", why);
+	if (err == 0)
+		err = above(conf, conf->login_max_connections, "login.max.connections",
+		    conf->max_connections, "max.connections", why);
+	return err;
 }

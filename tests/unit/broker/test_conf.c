@@ -109,6 +109,8 @@ static const struct {
 	{ "node.id: 010\n", "c.yaml:1:10: node.id: \"010\" is no plain number: write digits only, such as 1" },
 	{ "node.id: 99999999999999999999\n", "c.yaml:1:10: node.id: 99999999999999999999 is not in the "
 	    "range 0 to 2147483647" },
+	{ "ssl.keystore.type: JKS\n", "c.yaml:1:20: ssl.keystore.type: \"JKS\" is none of: PEM" },
+	{ "ssl.truststore.type: PKCS12\n", "c.yaml:1:22: ssl.truststore.type: \"PKCS12\" is none of: PEM" },
 	{ "log.segment.bytes: 10 MiB\n", "c.yaml:1:20: log.segment.bytes: \"10 MiB\" is no plain number "
 	    "(bytes): write digits only, such as 1073741824" },
 	{ "log.segment.bytes: 1e6\n", "c.yaml:1:20: log.segment.bytes: \"1e6\" is no plain number (bytes): "
@@ -143,9 +145,13 @@ static const struct {
 	{ "log.retention.ms: 5\nlog.retention.hours: 1\n" BASE, "c.yaml:2:1: log.retention.ms was set "
 	    "already, in %DIR%/c.yaml line 1" },
 	/* what is missing */
-	{ "", "c.yaml: log.dirs must be set: The data directory: partitions, journal and metadata. There "
+	{ "", "c.yaml:1:1: log.dirs must be set: The data directory: partitions, journal and metadata. There "
 	    "is one." },
-	{ "log.dirs: d\n", "c.yaml: listeners must be set, at least listeners: {main: {address: "
+	{ "log.dirs: d\n", "c.yaml:1:1: listeners must be set, at least listeners: {main: {address: "
+	    "\"127.0.0.1:9093\"}}" },
+	{ "# a comment\n\nuser: x\n", "c.yaml:3:1: log.dirs must be set: The data directory: partitions, journal "
+	    "and metadata. There is one." },
+	{ "log.dirs: d\nlisteners: {}\n", "c.yaml:2:12: listeners must be set, at least listeners: {main: {address: "
 	    "\"127.0.0.1:9093\"}}" },
 	/* listeners */
 	{ "listeners: SASL_SSL://:9093,SSL://:9094\n", "c.yaml:1:12: listeners: this form is not read; "
@@ -213,8 +219,16 @@ static const struct {
 	{ "ssl.keystore.location: k\nlisteners:\n  a: {address: \"h:9\", ssl.principal.mapping.rules: \"RULE:\"}\n",
 	    "c.yaml:3:52: listener a: ssl.principal.mapping.rules: " },
 	/* rules across */
-	{ BASE "group.min.session.timeout.ms: 5\ngroup.max.session.timeout.ms: 4\n", "c.yaml: "
-	    "group.min.session.timeout.ms is above group.max.session.timeout.ms" },
+	{ BASE "group.min.session.timeout.ms: 5\ngroup.max.session.timeout.ms: 4\n", "c.yaml:4:1: "
+	    "group.min.session.timeout.ms: 5 is above group.max.session.timeout.ms: 4" },
+	{ BASE "max.connections: 50\n", "c.yaml:4:1: max.connections: 50 is below login.max.connections: 1000 "
+	    "(default)" },
+	{ BASE "login.max.connections: 30000\n", "c.yaml:4:1: login.max.connections: 30000 is above "
+	    "max.connections: 20000 (default)" },
+	{ BASE "login.timeout.ms: 9000\n", "c.yaml:4:1: login.timeout.ms: 9000 is below login.tls.timeout.ms: 10000 "
+	    "(default)" },
+	{ BASE "log.cleaner.max.compaction.lag.ms: 1\nlog.cleaner.min.compaction.lag.ms: 2\n", "c.yaml:5:1: "
+	    "log.cleaner.min.compaction.lag.ms: 2 is above log.cleaner.max.compaction.lag.ms: 1" },
 };
 
 static void
@@ -473,6 +487,45 @@ reload_and_warnings(void **state)
 	conf_unref(&b);
 }
 
+/* -T: every option and every key of every listener, each with the place that it comes from. */
+static void
+what_is_printed_has_its_origin(void **state)
+{
+	static const char *const lines[] = {
+		"log.dirs: \"@/data\"  # @/c.yaml:1\n", "num.partitions: 3  # @/c.yaml:4\n", "node.id: 1  # default\n",
+		"    protocol: PLAINTEXT  # @/c.yaml:8\n", "    allow.plaintext: true  # @/c.yaml:9\n",
+		"    allow.anonymous: true  # @/c.yaml:10\n", "    allow.anonymous: false  # default\n",
+		"    allow.plaintext: false  # default\n", "    client.auth: none  # default\n",
+		"    ssl.keystore.location: \"@/k\"  # @/c.yaml:3\n",
+		"    mechanisms: [SCRAM-SHA-512]  # @/c.yaml:2\n", "    # mechanisms is not set\n",
+		"    sasl.kerberos.principal.to.local.rules: \"DEFAULT\"  # default\n",
+	};
+	struct conf *conf = load("log.dirs: data\nsasl.enabled.mechanisms: [SCRAM-SHA-512]\nssl.keystore.location: k\n"
+	    "num.partitions: 3\nlisteners:\n  main: {address: \"127.0.0.1:9093\"}\n  open:\n    protocol: PLAINTEXT\n"
+	    "    allow.plaintext: true\n    allow.anonymous: true\n    address: \"127.0.0.1:9092\"\n");
+	struct arena *arena = arena_create(SIZE_MAX);
+	FILE *out = fopen(path_of("print"), "w");
+	char *text;
+	size_t n;
+	(void)state;
+	assert_non_null(out);
+	conf_print(conf, out);
+	fclose(out);
+	assert_ok(fs_slurp(path_of("print"), 1 << 20, &text, &n));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct str rest = str_from(lines[i]), part, line = STR("");
+		while (rest.p != NULL) { /* @ is the directory */
+			str_cut(&rest, '@', &part);
+			line = arena_printf(arena, "%.*s%.*s%s", STR_ARG(line), STR_ARG(part), rest.p != NULL ? conf->dir : "");
+		}
+		if (strstr(text, line.p) == NULL)
+			fail_msg("not there: %s in\n%s", line.p, text);
+	}
+	mem_free(text);
+	arena_destroy(&arena);
+	conf_unref(&conf);
+}
+
 static void
 secrets_are_not_printed(void **state)
 {
@@ -497,7 +550,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(errors_name_the_place), T(not_utf8_and_too_large), T(defaults), T(listeners_differ),
 		T(units_and_commas), T(includes), T(round_trip), T(table_is_sane),
-		T(reload_and_warnings), T(secrets_are_not_printed),
+		T(reload_and_warnings), T(what_is_printed_has_its_origin), T(secrets_are_not_printed),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
