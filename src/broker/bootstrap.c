@@ -61,11 +61,20 @@ read_node(struct str path, struct str value, int64_t version, void *arg)
 	return 0;
 }
 
+static const struct image_tenant *
+tenant_named(struct image *image, struct str name)
+{
+	const struct image_tenant *t = NULL;
+	do {
+		t = image_next_tenant(image, t);
+	} while (t != NULL && !str_eq(t->name, name));
+	return t;
+}
+
 static int
 tenant_number(const char *file, struct str name, uint32_t *ret, struct why *why)
 {
 	struct search s = { image_create(NULL) };
-	const struct image_tenant *t = NULL;
 	struct meta *meta;
 	int err = fs_exists(file) ? meta_sqlite_open(file, &meta, why) :
 	    why_set(why, ERR_NOTFOUND, "%s is not there", file);
@@ -74,13 +83,27 @@ tenant_number(const char *file, struct str name, uint32_t *ret, struct why *why)
 		meta_close(&meta);
 	}
 	if (err == 0) {
-		do {
-			t = image_next_tenant(s.image, t);
-		} while (t != NULL && !str_eq(t->name, name));
+		const struct image_tenant *t = tenant_named(s.image, name);
 		if (t == NULL)
 			err = why_set(why, ERR_NOTFOUND, "there is no tenant '%.*s'", STR_ARG(name));
 		else
 			*ret = t->number;
+	}
+	image_unref(&s.image);
+	return err;
+}
+
+int
+bootstrap_look(const char *file, const struct conf *conf, struct why *why)
+{
+	struct search s = { image_create(NULL) };
+	int err = meta_sqlite_look(file, read_node, &s, why);
+	/* A tree that is still to be upgraded shows none of them. */
+	bool shown = image_next_tenant(s.image, NULL) != NULL;
+	for (size_t i = 0; i < conf->listener_count && err == 0 && shown; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		if (!l->tenant_from_login && tenant_named(s.image, str_from(l->tenant)) == NULL)
+			err = why_set(why, ERR_NOTFOUND, "listener %s: there is no tenant '%s'", l->name, l->tenant);
 	}
 	image_unref(&s.image);
 	return err;

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "broker/conf.h"
 
 /* What is done to the metadata while no broker runs. All may block. */
 
@@ -15,3 +16,7 @@ int bootstrap_metadata(const char *data_dir, struct str admin, struct str passwo
  * name. ERR_NOTFOUND where there is no such user or tenant. */
 int bootstrap_password(const char *data_dir, struct str tenant, struct str user,
     struct str password, struct why *why);
+
+/* Whether a start would take the metadata in the file, and it has the tenants that listeners
+ * are of. Writes nothing; a broker may run. */
+int bootstrap_look(const char *file, const struct conf *conf, struct why *why);

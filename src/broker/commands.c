@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <linux/limits.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +29,7 @@
 #include "broker/parts.h"
 #include "broker/pki.h"
 #include "broker/system.h"
+#include "security/drop.h"
 #include "security/tls.h"
 
 #define DEFAULT_FILE SYSCONFDIR "/schloss/schlossd.yaml"
@@ -120,17 +120,35 @@ check_listener(const struct conf *conf, const struct conf_listener *l)
 	return EXIT_SUCCESS;
 }
 
+/* The data directory, as a start would find it, and writable. */
+static int
+check_data(const struct conf *conf)
+{
+	char file[PATH_MAX];
+	struct why why;
+	if (access(conf->log_dirs, F_OK) != 0 && errno == ENOENT)
+		return complain("log.dirs: %s does not exist: is its disk mounted? schlossd init makes a new one",
+		    conf->log_dirs);
+	if (access(conf->log_dirs, R_OK | W_OK | X_OK) != 0)
+		return complain("log.dirs: %s: %s", conf->log_dirs, strerror(errno));
+	if (parts_metadata_file(conf, file, &why) != 0)
+		return complain("%s", why.text);
+	if (access(file, R_OK | W_OK) != 0)
+		return complain("log.dirs: %s: %s", file, strerror(errno));
+	if (store_look(conf->log_dirs, &why) != 0 || bootstrap_look(file, conf, &why) != 0)
+		return complain("%s", why.text);
+	return EXIT_SUCCESS;
+}
+
 /* What the configuration names must be there: a broker that is told to start or to
- * reload by somebody who asked us first should do it. */
+ * reload by somebody who asked us first should do it. Seen as the user that it would be. */
 static int
 check_names(const struct conf *conf)
 {
-	int status = EXIT_SUCCESS;
-	if (!fs_exists(conf->log_dirs))
-		return complain("log.dirs: %s does not exist: is its disk mounted? schlossd init makes a new one",
-		    conf->log_dirs);
-	if (conf->user != NULL && geteuid() == 0 && getpwnam(conf->user) == NULL)
-		return complain("user: there is no system user %s", conf->user);
+	struct why why;
+	if (geteuid() == 0 && conf->user != NULL && drop_to_user(conf->user, &why) != 0)
+		return complain("user: %s", why.text);
+	int status = check_data(conf);
 	for (size_t i = 0; status == EXIT_SUCCESS && i < conf->listener_count; i++)
 		status = check_listener(conf, &conf->listeners[i]);
 	return status;

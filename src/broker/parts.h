@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <linux/limits.h>
 #include <stdatomic.h>
 
 #include "api/core.h"
@@ -77,6 +78,9 @@ int part_limits_start(struct broker *b, struct why *why);
 void part_limits_stop(struct broker *b);
 int part_controller_start(struct broker *b, struct why *why);
 void part_controller_stop(struct broker *b);
+
+/* The file of the metadata, which must be there already. */
+int parts_metadata_file(const struct conf *conf, char ret[PATH_MAX], struct why *why);
 
 /* parts_login.c */
 int part_login_start(struct broker *b, struct why *why);

@@ -73,17 +73,26 @@ part_rcu_stop(struct broker *b)
 }
 
 int
+parts_metadata_file(const struct conf *conf, char ret[PATH_MAX], struct why *why)
+{
+	int64_t size;
+	if (snprintf(ret, PATH_MAX, "%s/meta.db", conf->log_dirs) >= PATH_MAX)
+		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
+	int err = fs_path_size(ret, &size);
+	if (err == ERR_NOTFOUND)
+		return why_set(why, err, "log.dirs: %s has no meta.db in it: is its disk mounted? "
+		    "schlossd init makes a new broker", conf->log_dirs);
+	return err == 0 ? 0 : why_set(why, err, "log.dirs: %s: %s", ret, err_text(err));
+}
+
+int
 part_store_start(struct broker *b, struct why *why)
 {
 	struct store_config c = store_settings(b->conf);
-	char path[PATH_MAX];
+	char file[PATH_MAX];
 	/* Before anything is written there: it may be the place of a disk that is not mounted. */
-	if ((size_t)snprintf(path, sizeof(path), "%s/meta.db", b->conf->log_dirs) >= sizeof(path))
-		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
-	if (!fs_exists(path))
-		return why_set(why, ERR_NOTFOUND, "log.dirs: %s has no meta.db in it: is its disk mounted? "
-		    "schlossd init makes a new broker", b->conf->log_dirs);
-	return store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
+	int err = parts_metadata_file(b->conf, file, why);
+	return err != 0 ? err : store_open(b->conf->log_dirs, &c, &b->ev, &b->store, why);
 }
 
 void
@@ -96,9 +105,9 @@ int
 part_meta_start(struct broker *b, struct why *why)
 {
 	char file[PATH_MAX];
-	if ((size_t)snprintf(file, sizeof(file), "%s/meta.db", b->conf->log_dirs) >= sizeof(file))
-		return why_set(why, ERR_LIMIT, "log.dirs: the path is too long");
-	int err = meta_sqlite_open(file, &b->meta, why);
+	int err = parts_metadata_file(b->conf, file, why);
+	if (err == 0)
+		err = meta_sqlite_open(file, &b->meta, why);
 	int from = err == 0 ? meta_sqlite_upgraded(b->meta) : 0;
 	if (from != 0)
 		ev_notice(&b->ev, "the metadata had format %d and was upgraded; the old one is kept in %s.before-%d",

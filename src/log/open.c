@@ -142,26 +142,43 @@ take_lock(struct store *s, struct why *why)
 	return err;
 }
 
-/* An older format would be upgraded here, after a copy; this is the first. */
+/* An older format would be upgraded by check_format(), after a copy; this is the first. */
+static int
+look_at_format(const char *path, struct why *why)
+{
+	char *text = NULL;
+	size_t n;
+	int err = fs_slurp(path, 256, &text, &n);
+	if (err == 0 && !str_eq(((struct str){ text, n }), STR(FORMAT)))
+		err = why_set(why, ERR_UNSUPPORTED, "%s: the directory was written by a newer broker, "
+		    "or is none of ours", path);
+	else if (err != 0 && err != ERR_NOTFOUND)
+		why_set(why, err, "cannot read %s: %s", path, err_text(err));
+	mem_free(text);
+	return err;
+}
+
 static int
 check_format(struct store *s, struct why *why)
 {
-	char *path = store_file(s, "format"), *text = NULL;
-	size_t n;
-	int err = fs_slurp(path, 256, &text, &n);
+	char *path = store_file(s, "format");
+	int err = look_at_format(path, why);
 	if (err == ERR_NOTFOUND) {
 		err = fs_replace(path, FORMAT, sizeof(FORMAT) - 1);
 		if (err != 0)
 			why_set(why, err, "cannot write %s: %s", path, err_text(err));
-	} else if (err != 0) {
-		why_set(why, err, "cannot read %s: %s", path, err_text(err));
-	} else if (!str_eq(((struct str){ text, n }), STR(FORMAT))) {
-		err = why_set(why, ERR_UNSUPPORTED, "%s: the directory was written by a newer broker, "
-		    "or is none of ours", path);
 	}
-	mem_free(text);
 	mem_free(path);
 	return err;
+}
+
+int
+store_look(const char *path, struct why *why)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	int err = look_at_format(arena_printf(arena, "%s/format", path).p, why);
+	arena_destroy(&arena);
+	return err == ERR_NOTFOUND ? 0 : err;
 }
 
 /* Damage costs time. What a newer broker wrote is refused: log starts would be lost. */

@@ -51,6 +51,9 @@ int store_open(const char *path, const struct store_config *config, const struct
  * bytes read from one may be in use any more. May block. */
 void store_close(struct store **store);
 
+/* Whether store_open() would take the format of DIR; touches nothing. May block. */
+int store_look(const char *path, struct why *why);
+
 /* Whether the last stop was clean (or the directory is new). */
 bool store_was_clean(const struct store *store);
 

@@ -139,8 +139,8 @@ run_steps(sqlite3 *db, const char *file, const struct format_step *steps, int fr
 }
 
 int
-format_bring(sqlite3 *db, const char *file, const struct format_step *steps, int newest,
-    int *ret_from, struct why *why)
+format_check(sqlite3 *db, const char *file, const struct format_step *steps, int newest,
+    int *ret_format, struct why *why)
 {
 	int format = number(db, "PRAGMA user_version"), tables = number(db, "SELECT count(*) FROM sqlite_master");
 	if (format < 0 || tables < 0)
@@ -150,17 +150,29 @@ format_bring(sqlite3 *db, const char *file, const struct format_step *steps, int
 		    "install the newer version that wrote it", file, format, newest);
 	if (format == 0 && tables > 0)
 		return why_set(why, ERR_UNSUPPORTED, "%s is a database of something else", file);
-	if (format == 0 && make_table(db, newest) != 0)
-		return why_set(why, ERR_IO, "%s: %s", file, sqlite3_errmsg(db));
+	for (int at = format; at > 0 && at < newest; at++)
+		if (step_from(steps, at) == NULL)
+			return why_set(why, ERR_UNSUPPORTED, "%s has format %d, which this schlossd cannot upgrade: "
+			    "install a version between first", file, format);
+	*ret_format = format;
+	return 0;
+}
+
+int
+format_bring(sqlite3 *db, const char *file, const struct format_step *steps, int newest,
+    int *ret_from, struct why *why)
+{
+	int format;
+	int err = format_check(db, file, steps, newest, &format, why);
+	if (err == 0 && format == 0 && make_table(db, newest) != 0)
+		err = why_set(why, ERR_IO, "%s: %s", file, sqlite3_errmsg(db));
+	if (err != 0)
+		return err;
 	if (format == 0 || format == newest) {
 		*ret_from = 0;
 		return 0;
 	}
-	for (int at = format; at < newest; at++)
-		if (step_from(steps, at) == NULL)
-			return why_set(why, ERR_UNSUPPORTED, "%s has format %d, which this schlossd cannot upgrade: "
-			    "install a version between first", file, format);
-	int err = keep_copy(db, file, format, why);
+	err = keep_copy(db, file, format, why);
 	if (err == 0)
 		err = run_steps(db, file, steps, format, newest, why);
 	if (err == 0)

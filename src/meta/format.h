@@ -16,6 +16,10 @@ struct format_step {
 #define META_FORMAT 1
 extern const struct format_step meta_format_steps[];
 
+/* Whether format_bring() would take the database, and what it has now: 0 where it is
+ * empty. Touches nothing. ERR_UNSUPPORTED as there. */
+int format_check(sqlite3 *db, const char *file, const struct format_step *steps, int newest,
+    int *ret_format, struct why *why);
 /*
  * Brings the tree in an open database to format `newest`, and makes the table in an empty one.
  * An older one is copied to FILE.before-N first (N: its format), private to its owner and

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/arena.h"
 #include "base/fs.h"
 #include "base/lock.h"
 #include "base/mem.h"
@@ -137,14 +138,12 @@ sqlite_multi(struct meta *meta, struct meta_multi *m)
 }
 
 static int
-sqlite_walk(struct meta *meta, int (*each)(struct str path, struct str value, int64_t version, void *arg),
-    void *arg, struct why *why)
+walk(sqlite3 *db, int (*each)(struct str path, struct str value, int64_t version, void *arg), void *arg, struct why *why)
 {
-	struct sqlite *s = (struct sqlite *)meta;
 	sqlite3_stmt *st;
 	int err = 0, rc;
-	if (sqlite3_prepare_v2(s->db, "SELECT path, value, version FROM node ORDER BY path", -1, &st, NULL) != SQLITE_OK)
-		return why_set(why, ERR_IO, "metadata: %s", sqlite3_errmsg(s->db));
+	if (sqlite3_prepare_v2(db, "SELECT path, value, version FROM node ORDER BY path", -1, &st, NULL) != SQLITE_OK)
+		return why_set(why, ERR_IO, "metadata: %s", sqlite3_errmsg(db));
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW && err == 0) {
 		struct str path = { (const char *)sqlite3_column_text(st, 0), (size_t)sqlite3_column_bytes(st, 0) };
 		const char *value = sqlite3_column_blob(st, 1);
@@ -152,9 +151,16 @@ sqlite_walk(struct meta *meta, int (*each)(struct str path, struct str value, in
 		    sqlite3_column_int64(st, 2), arg);
 	}
 	if (err == 0 && rc != SQLITE_DONE)
-		err = why_set(why, ERR_IO, "metadata: %s", sqlite3_errmsg(s->db));
+		err = why_set(why, ERR_IO, "metadata: %s", sqlite3_errmsg(db));
 	sqlite3_finalize(st);
 	return err;
+}
+
+static int
+sqlite_walk(struct meta *meta, int (*each)(struct str path, struct str value, int64_t version, void *arg),
+    void *arg, struct why *why)
+{
+	return walk(((struct sqlite *)meta)->db, each, arg, why);
 }
 
 static void
@@ -224,4 +230,41 @@ int
 meta_sqlite_upgraded(const struct meta *meta)
 {
 	return ((const struct sqlite *)meta)->from;
+}
+
+/* SQLite makes the files of a write-ahead log even to read, as whoever asks. Without one nobody
+ * has the tree open and all of it is in its file, which is then said to be immutable. */
+static int
+open_to_read(const char *file, sqlite3 **ret)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct str uri = STR("file:");
+	int flags = SQLITE_OPEN_READONLY;
+	if (fs_exists(arena_printf(arena, "%s-wal", file).p)) {
+		arena_destroy(&arena);
+		return sqlite3_open_v2(file, ret, flags, NULL);
+	}
+	for (const char *p = file; *p != '\0'; p++)
+		uri = arena_printf(arena, strchr("%?#", *p) != NULL ? "%.*s%%%02x" : "%.*s%c", STR_ARG(uri), *p);
+	int rc = sqlite3_open_v2(arena_printf(arena, "%.*s?immutable=1", STR_ARG(uri)).p, ret, flags | SQLITE_OPEN_URI, NULL);
+	arena_destroy(&arena);
+	return rc;
+}
+
+int
+meta_sqlite_look(const char *file, int (*each)(struct str path, struct str value, int64_t version, void *arg),
+    void *arg, struct why *why)
+{
+	sqlite3 *db = NULL;
+	int format = 0, err = 0;
+	if (open_to_read(file, &db) != SQLITE_OK)
+		err = why_set(why, ERR_IO, "%s: %s", file, db == NULL ? "cannot be opened" : sqlite3_errmsg(db));
+	if (err == 0) {
+		sqlite3_busy_timeout(db, BUSY_MS);
+		err = format_check(db, file, meta_format_steps, META_FORMAT, &format, why);
+	}
+	if (err == 0 && format == META_FORMAT)
+		err = walk(db, each, arg, why);
+	sqlite3_close(db);
+	return err;
 }

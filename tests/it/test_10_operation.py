@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an administrator does: init, check, certificates, lost passwords, reload, locks."""
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -85,14 +87,50 @@ def test_check_reads_what_a_start_would_read(broker):
             ("ssl.keystore.location: no-key.pem", "no private key in PEM", "no private key in PEM"),
             ("ssl.keystore.location: none.pem", "none.pem: No such file", "none.pem: No such file"),
             ("log.dirs: none", "none does not exist: is its disk mounted?", "is its disk mounted?"),
-            ("log.dirs: empty", None, "is its disk mounted?")]:
+            ("log.dirs: empty", "empty has no meta.db in it: is its disk mounted?", "is its disk mounted?")]:
         broker.yaml.write_text(good)
         broker.configure(settings)
         p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
-        assert p.returncode == (1 if checked else 0) and (checked or "no errors") in p.stdout + p.stderr, settings
+        assert p.returncode == 1 and checked in p.stderr, settings
         p = run(SCHLOSSD, "-c", broker.yaml, check=False)
         assert p.returncode == 1 and started in p.stderr, settings
     assert not (broker.dir / "none").exists() and not list((broker.dir / "empty").glob("[!.]*"))
+
+
+def refused_by_both(broker, said):
+    """By -t as by a start."""
+    for how in (("-t",), ()):
+        p = run(SCHLOSSD, "-c", broker.yaml, *how, check=False)
+        assert p.returncode == 1 and said in p.stderr, (how, p.stderr)
+
+
+def test_check_reads_what_the_data_directory_says(broker):
+    """UPGRADE in the manual relies on it: what another version wrote, and tenants that are none."""
+    assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout, "beside a broker that runs"
+    broker.add_listener("elsewhere", f"address: 127.0.0.1:{free_port()}\ntenant: nope")
+    p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
+    assert p.returncode == 1 and "listener elsewhere: there is no tenant 'nope'" in p.stderr
+    broker.ctl("tenant", "create", "nope", "--admin", "nina", "--password", "secret")
+    assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
+    broker.ctl("tenant", "delete", "nope", "--purge")
+    broker.stop()
+    data = broker.dir / "data"
+    before = {p: p.stat().st_mtime_ns for p in data.iterdir()}
+    assert run(SCHLOSSD, "-c", broker.yaml, "-t", check=False).returncode == 1
+    assert {p: p.stat().st_mtime_ns for p in data.iterdir()} == before, "nothing is written"
+    refused_by_both(broker, "listener elsewhere: there is no tenant 'nope'")
+    broker.yaml.write_text(broker.yaml.read_text().replace("tenant: nope", "tenant: main"))
+    assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
+    format_ = (data / "format").read_text()
+    (data / "format").write_text("schloss-log 2\n")
+    refused_by_both(broker, "data/format: the directory was written by a newer broker")
+    (data / "format").write_text(format_)
+    with contextlib.closing(sqlite3.connect(data / "meta.db")) as db:
+        db.execute("PRAGMA user_version=2")
+    refused_by_both(broker, "meta.db has format 2, this schlossd knows 1")
+    with contextlib.closing(sqlite3.connect(data / "meta.db")) as db:
+        db.execute("PRAGMA user_version=1")
+    assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
 
 
 @pytest.mark.parametrize("days, status, said", [
@@ -110,9 +148,21 @@ def test_check_tells_of_certificates_that_end(broker, days, status, said):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_check_looks_for_the_user(broker):
+    """And looks with that user's eyes."""
+    broker.stop()
     broker.configure("user: nosuchuser")
+    refused_by_both(broker, "user nosuchuser: no such user on this system")
+    broker.configure("user: root")
+    refused_by_both(broker, "user root is root: name one that is not")
+    broker.configure("user: nobody")
+    os.chmod(broker.tmp, 0o755)
+    os.chmod(broker.dir, 0o755)
+    refused_by_both(broker, "ermission denied")
+    run("chown", "-R", "nobody", broker.dir)
+    assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
+    os.chmod(broker.dir / "data/meta.db", 0o400)
     p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
-    assert p.returncode == 1 and "no system user nosuchuser" in p.stderr
+    assert p.returncode == 1 and "meta.db: Permission denied" in p.stderr
 
 
 def test_what_init_says_can_be_pasted():
