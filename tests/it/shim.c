@@ -4,7 +4,9 @@
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
  * there. $SHIM_DIR/slow does the same for syncs that take half a second, $SHIM_DIR/held for
  * writes that wait until it is gone, $SHIM_DIR/unread for reads that do. $SHIM_DIR/syncs, where it is, gets the path of each file that
- * is synced. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong.
+ * is synced. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong,
+ * $SHIM_DIR/passed those by which the clock that never goes back is ahead (where SHIM_PASSED is set:
+ * that clock is asked all the time).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -162,6 +164,8 @@ clock_gettime(clockid_t id, struct timespec *ts)
 	char text[32];
 	long rc = syscall(SYS_clock_gettime, id, ts);
 	if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) && note("skew", text, sizeof(text)) > 0)
+		ts->tv_sec += atol(text);
+	if (rc == 0 && id == CLOCK_BOOTTIME && getenv("SHIM_PASSED") != NULL && note("passed", text, sizeof(text)) > 0)
 		ts->tv_sec += atol(text);
 	return (int)rc;
 }

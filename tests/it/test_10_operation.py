@@ -133,15 +133,63 @@ def test_check_reads_what_the_data_directory_says(broker):
     assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
 
 
-@pytest.mark.parametrize("days, status, said", [
-    (5, 0, "warning: {file}: the certificate ends in "), (60, 0, None), (-1, 1, "the certificate has expired")])
-def test_check_tells_of_certificates_that_end(broker, days, status, said):
+def take_certificate(broker, days):
+    """A certificate of so many days for the broker's next start; its file."""
     key, request, file = broker.tmp / "key", broker.tmp / "csr", broker.tmp / "soon.pem"
     run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x", "-keyout", key,
         "-out", request)
     run("openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", days, "-out", file)
     file.write_text(file.read_text() + key.read_text())
     broker.configure(f"ssl.keystore.location: {file}")
+    return file
+
+
+def test_certificates_that_end_are_told_of_daily(broker, shim, tmp_path):
+    """At the start, once a day from then on, and after a reload; not of one that lasts."""
+    broker.stop()
+    broker.start()
+    broker.stop()
+    assert "certificate" not in broker.log
+    take_certificate(broker, 5)
+
+    def told(words):
+        return broker.log.count(f"listener main: its certificate {words}: schlossd cert, then reload")
+
+    def later(days):
+        for clock in ("skew", "passed"):
+            (tmp_path / clock).write_text(str(int(days * 86400)))
+
+    later(0.1)
+    broker.start(env={**hostile.preloaded(shim, tmp_path), "SHIM_PASSED": "1"})
+    hostile.eventually(lambda: told("ends in 4 days") == 1)
+    later(0.9)
+    broker.process.send_signal(signal.SIGHUP)  # looks at once, and counts the day from there
+    hostile.eventually(lambda: told("ends in 4 days") == 2)
+    later(1.95)
+    hostile.eventually(lambda: told("ends in 3 days") == 1)
+    later(5.5)
+    hostile.eventually(lambda: told("has expired") == 1)
+    assert (told("ends in 4 days"), told("ends in 3 days")) == (2, 1)
+
+
+def test_open_listeners_are_told_of_at_every_start(broker):
+    broker.stop()
+    broker.add_listener("open", f"address: 127.0.0.1:{free_port()}\nprotocol: PLAINTEXT\n"
+                        "allow.plaintext: true\nallow.anonymous: true")
+    broker.add_listener("bare", f"address: 127.0.0.1:{free_port()}\nprotocol: SASL_PLAINTEXT\nallow.plaintext: true")
+    for starts in (1, 2):
+        broker.start()
+        broker.stop()
+        for said, n in {"listener open lets everybody in without a login": starts, "listener open is not encrypted": starts,
+                        "listener bare is not encrypted": starts, "listener bare lets": 0, "listener main": 0}.items():
+            warned = [line for line in broker.log.split("\n") if " warn " in line and said in line]
+            assert (said, len(warned)) == (said, n)
+
+
+@pytest.mark.parametrize("days, status, said", [
+    (5, 0, "warning: {file}: the certificate ends in "), (60, 0, None), (-1, 1, "the certificate has expired")])
+def test_check_tells_of_certificates_that_end(broker, days, status, said):
+    file = take_certificate(broker, days)
     p = run(SCHLOSSD, "-c", broker.yaml, "-t", check=False)
     assert p.returncode == status and (said.format(file=file) in p.stderr if said else "certificate" not in p.stderr), p.stderr
 
