@@ -169,9 +169,10 @@ command_run(int argc, char **argv)
 {
 	const char *file = DEFAULT_FILE;
 	char what = 0;
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
 	int c;
 	struct conf *conf;
-	while ((c = getopt(argc, argv, "+c:tT")) != -1) {
+	while ((c = getopt_long(argc, argv, "+c:tT", none, NULL)) != -1) {
 		if (c == 'c')
 			file = optarg;
 		else if (c == 't' || c == 'T')
@@ -477,6 +478,7 @@ static const struct {
 int
 commands_main(int argc, char **argv)
 {
+	char title[32] = "schlossd"; /* what getopt begins its complaints with */
 	umask(077);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		printf("schlossd %s\n", PACKAGE_VERSION);
@@ -488,8 +490,14 @@ commands_main(int argc, char **argv)
 			return EXIT_SUCCESS;
 		}
 	}
-	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			snprintf(title, sizeof(title), "schlossd: %s", commands[i].name);
+			argv[1] = title;
 			return commands[i].run(argc - 1, argv + 1);
+		}
+	}
+	if (argc > 0)
+		argv[0] = title;
 	return command_run(argc, argv);
 }

@@ -380,4 +380,9 @@ def test_versions_and_help():
     for command in ((), ("init",), ("passwd",), ("cert",)):
         assert "schlossd init DIR" in run(SCHLOSSD, *command, "--help").stdout
     assert run(SCHLOSSD, "nonsense", check=False).returncode == 2
+    for command, name in (((), "schlossd"), (("init",), "schlossd: init"), (("passwd",), "schlossd: passwd"),
+                          (("cert",), "schlossd: cert")):
+        for option, said in (("--frob", "unrecognized option '--frob'"), ("-x", "invalid option -- 'x'")):
+            p = run(SCHLOSSD, *command, option, check=False)
+            assert (p.returncode, p.stderr) == (2, f"{name}: {said}\nTry: schlossd --help\n")
     assert run(SCHLOSSCTL, "nonsense", check=False).returncode == 2
