@@ -15,8 +15,6 @@
 #include "broker/rules.h"
 #include "broker/yaml.h"
 
-#define LISTENERS_MAX 64
-
 /* Other units of an option, as Kafka has them. */
 static const struct {
 	const char *name, *of;
@@ -163,8 +161,8 @@ load_listener(struct load *ld, const struct yaml_node *node)
 		if (str_is(node->key, conf->listeners[i].name))
 			return yaml_blame(node, ld->why, "listener %s was given already, in %s line %u",
 			    node->key.p, conf->listeners[i].where.file, conf->listeners[i].where.line);
-	if (conf->listener_count == LISTENERS_MAX)
-		return yaml_blame(node, ld->why, "more than %d listeners", LISTENERS_MAX);
+	if (conf->listener_count == CONF_LISTENERS_MAX)
+		return yaml_blame(node, ld->why, "more than %d listeners", CONF_LISTENERS_MAX);
 	l->name = node->key.p;
 	l->where = (struct conf_origin){ node->file, node->line, node->column };
 	l->origins = arena_zalloc(conf->arena, listener_option_count * sizeof(*l->origins));
@@ -361,7 +359,7 @@ conf_create(const char *absolute)
 	const char *slash = strrchr(conf->file, '/');
 	conf->dir = arena_printf(conf->arena, "%.*s", (int)(slash - conf->file), conf->file).p;
 	conf->origins = arena_zalloc(conf->arena, conf_option_count * sizeof(*conf->origins));
-	conf->listeners = arena_zalloc(conf->arena, LISTENERS_MAX * sizeof(*conf->listeners));
+	conf->listeners = arena_zalloc(conf->arena, CONF_LISTENERS_MAX * sizeof(*conf->listeners));
 	for (size_t i = 0; i < conf_option_count; i++)
 		option_reset(&conf_options[i], conf, conf->arena);
 	return conf;

@@ -44,6 +44,9 @@ struct conf_origin {
 	unsigned line, column;		/* of the key */
 };
 
+/* In one configuration; more are refused. */
+#define CONF_LISTENERS_MAX 64
+
 struct conf_listener {
 	const char *name;
 	struct conf_origin where;

@@ -352,9 +352,9 @@ release_tls(void *object)
 int
 part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 {
-	struct tls_context *fresh[64] = { NULL };
+	struct tls_context *fresh[CONF_LISTENERS_MAX] = { NULL };
 	int err = 0;
-	for (size_t i = 0; i < b->doors_n && i < 64 && err == 0; i++) {
+	for (size_t i = 0; i < b->doors_n && err == 0; i++) {
 		const struct conf_listener *l = NULL;
 		for (size_t k = 0; k < conf->listener_count; k++)
 			if (str_is(b->doors[i].core.name, conf->listeners[k].name))
@@ -362,7 +362,7 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 		if (l != NULL && b->doors[i].core.tls)
 			err = parts_make_tls(conf, l, &fresh[i], why);
 	}
-	for (size_t i = 0; i < b->doors_n && i < 64; i++) {
+	for (size_t i = 0; i < b->doors_n; i++) {
 		if (err != 0)
 			tls_context_unref(&fresh[i]);
 		else if (fresh[i] != NULL)

@@ -11,9 +11,9 @@
 static void
 check_certificates(struct broker *b, int64_t now_s)
 {
-	int64_t ends[64];
-	const char *names[64];
-	size_t n = parts_certificates(b, ends, names, 64);
+	int64_t ends[CONF_LISTENERS_MAX];
+	const char *names[CONF_LISTENERS_MAX];
+	size_t n = parts_certificates(b, ends, names, CONF_LISTENERS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (ends[i] == 0 || ends[i] - now_s > PARTS_CERT_WARN_S)
 			continue;

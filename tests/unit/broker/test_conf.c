@@ -449,6 +449,26 @@ table_is_sane(void **state)
 	}
 }
 
+/* What is kept for each listener has so many places. */
+static void
+listeners_are_bounded(void **state)
+{
+	char text[8192];
+	(void)state;
+	for (int many = CONF_LISTENERS_MAX; many <= CONF_LISTENERS_MAX + 1; many++) {
+		size_t n = (size_t)snprintf(text, sizeof(text), "log.dirs: data\nssl.keystore.location: k\nlisteners:\n");
+		for (int i = 1; i <= many; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "  l%d: {address: \"127.0.0.1:%d\"}\n", i, i);
+		if (many > CONF_LISTENERS_MAX) {
+			assert_string_equal(reason(text), "c.yaml:68:3: more than 64 listeners");
+			continue;
+		}
+		struct conf *conf = load(text);
+		assert_int_equal(conf->listener_count, many);
+		conf_unref(&conf);
+	}
+}
+
 struct said {
 	char text[1024];
 };
@@ -548,7 +568,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(errors_name_the_place), T(not_utf8_and_too_large), T(defaults), T(listeners_differ),
+		T(errors_name_the_place), T(not_utf8_and_too_large), T(defaults), T(listeners_differ), T(listeners_are_bounded),
 		T(units_and_commas), T(includes), T(round_trip), T(table_is_sane),
 		T(reload_and_warnings), T(what_is_printed_has_its_origin), T(secrets_are_not_printed),
 	};
