@@ -28,32 +28,17 @@ user_name_valid(struct str s)
 	return true;
 }
 
-/* [a-z] and then lower case, digits and the bytes of more. */
-static bool
-plain_name_valid(struct str s, size_t max, const char *more)
-{
-	if (s.n == 0 || s.n > max || s.p[0] < 'a' || s.p[0] > 'z')
-		return false;
-	for (size_t i = 1; i < s.n; i++) {
-		char c = s.p[i];
-		bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		    (c != '\0' && strchr(more, c) != NULL);
-		if (!ok)
-			return false;
-	}
-	return true;
-}
-
-bool
-team_name_valid(struct str s)
-{
-	return plain_name_valid(s, 63, "._-");
-}
-
 bool
 tenant_name_valid(struct str s)
 {
-	return plain_name_valid(s, TENANT_NAME_MAX, "-");
+	if (s.n == 0 || s.n > TENANT_NAME_MAX || s.p[0] < 'a' || s.p[0] > 'z')
+		return false;
+	for (size_t i = 1; i < s.n; i++) {
+		char c = s.p[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return true;
 }
 
 void

@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 /*
- * Which names users, teams and tenants may have (model sections 1, 2).
+ * Which names users and tenants may have (model sections 1, 2).
  */
 #define USER_NAME_MAX 200
 #define TENANT_NAME_MAX 31
@@ -17,8 +17,6 @@
  * end, none of / , : " \. Also neither "*" nor "ANONYMOUS", which mean all users
  * and nobody in rules. */
 bool user_name_valid(struct str s);
-/* [a-z][a-z0-9._-]{0,62} */
-bool team_name_valid(struct str s);
 /* [a-z][a-z0-9-]{0,30} */
 bool tenant_name_valid(struct str s);
 

@@ -65,7 +65,6 @@ struct sasl_listener {
 
 /* What all logins of the process share. */
 struct sasl_shared {
-	const struct sasl_lib *lib;
 	struct cred_lookup lookup;
 	struct scram_fake fake;
 	struct penalty *penalty;

@@ -36,12 +36,11 @@ struct core_listener {
 	struct sasl_listener login;
 };
 
-/* Settings that handlers look at; a reload swaps the whole struct. */
+/* Settings that handlers look at, of the start: a reload takes none of them. */
 struct core_settings {
 	int32_t node_id;
 	bool auto_create_topics;
 	bool delete_topics;		/* delete.topic.enable */
-	int64_t max_reauth_ms;
 	uint64_t arena_max;		/* bytes that decoding one request may take */
 	int32_t fetch_max_bytes;
 	bool describe_modes;		/* acl.describe.modes */

@@ -55,16 +55,14 @@ api_sasl_handshake(struct request *rq, const void *vin, void *vout)
 	return API_ANSWER;
 }
 
-/* How long the login holds: the broker's bound, or the credential's end. */
+/* How long the login holds: to the credential's end; 0: for good. */
 static int64_t
-lifetime_ms(struct session *s)
+lifetime_ms(const struct session *s)
 {
-	int64_t bound = s->core->settings.max_reauth_ms, left = 0;
-	if (s->login_expires_ms != 0)
-		left = s->login_expires_ms - clock_wall_ms();
-	if (left < 0)
-		left = 1;
-	return bound > 0 && (left == 0 || bound < left) ? bound : left;
+	if (s->login_expires_ms == 0)
+		return 0;
+	int64_t left = s->login_expires_ms - clock_wall_ms();
+	return left > 0 ? left : 1;
 }
 
 /* A login that renews an older one must be of the same user by the same mechanism. */

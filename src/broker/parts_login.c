@@ -70,7 +70,6 @@ part_login_start(struct broker *b, struct why *why)
 		err = sasl_lib_create(&b->ev, &b->sasl_lib, why);
 	if (err != 0)
 		return err;
-	s->lib = b->sasl_lib;
 	s->fake.iterations = SCRAM_ITERATIONS_DEFAULT;
 	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant };
 	s->penalty = penalty_create(PENALTIES_MAX);

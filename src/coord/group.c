@@ -44,7 +44,6 @@ group_move(struct group *g, enum group_state to)
 		    states[g->state].name, states[to].name);
 		abort();
 	}
-	g->previous = g->state;
 	g->state = to;
 	g->state_since_ms = g->wall_ms;
 }

@@ -136,7 +136,7 @@ struct member {
 
 struct group {
 	struct name name;			/* owned */
-	enum group_state state, previous;
+	enum group_state state;
 	int64_t state_since_ms;			/* wall time: offsets expire by it */
 	int32_t generation;
 	char *protocol_type, *protocol, *leader;

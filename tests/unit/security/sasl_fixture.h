@@ -103,7 +103,7 @@ fix_start(struct fix *f)
 	event_root(&f->ev, &f->sink);
 	if (sasl_lib_create(&f->ev, &f->lib, NULL) != 0)
 		abort();
-	f->shared = (struct sasl_shared){ .lib = f->lib,
+	f->shared = (struct sasl_shared){
 		.lookup = { f, fix_lookup, fix_tenant },
 		.fake = { { 42 }, SCRAM_ITERATIONS_MIN, 0 },
 		.penalty = penalty_create(1000), .checks = checks_create(2, 100) };
