@@ -110,7 +110,8 @@ def test_a_limit_changes_under_open_connections(site):
         assert 400 <= told_at_once(one, request)[0] <= 600  # a second's worth, less the burst
         limit(site, [("user", "changed")], "producer_byte_rate", 20e6)
         assert told_at_once(two, request)[0] < 600
-        assert told_at_once(two, request)[0] == 0
+        # It goes when the debt has become the burst again, and adds a millisecond to it: by the old rate a second.
+        assert told_at_once(two, request)[0] <= 20
         limit(site, [("user", "changed")], "producer_byte_rate", None)
         assert told_at_once(one, request)[0] == 0
 
