@@ -53,7 +53,7 @@ def test_rates_hold_on_the_wire():
         for n in (1, 100):
             s = rates.time(f"time-{n}", n)
             used = rates.run([s], 4)
-            assert not s.failed and 0.7 <= used / (s.want * (4 + BURST_S)) <= 1.3, (s.name, used)
+            assert not s.failed and 0.5 <= used / (s.want * (4 + BURST_S)) <= 1.3, (s.name, used)
             fewest, most_often = s.turns()
             assert most_often <= 4 * fewest + 4, s.name
 

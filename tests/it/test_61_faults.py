@@ -19,8 +19,8 @@ MIB = 1 << 20
 OUT_OF_ORDER, STORAGE, NOT_LEADER, AFTER_APPEND = 45, 56, 6, 20
 
 
-def batch(values, pid=-1, sequence=-1):
-    b = DefaultRecordBatchBuilder(magic=2, compression_type=0, is_transactional=0, producer_id=pid,
+def batch(values, pid=-1, sequence=-1, compression=0):
+    b = DefaultRecordBatchBuilder(magic=2, compression_type=compression, is_transactional=0, producer_id=pid,
                                   producer_epoch=-1 if pid < 0 else 0, base_sequence=sequence,
                                   batch_size=64 * MIB)
     for i, v in enumerate(values):
