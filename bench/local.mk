@@ -13,4 +13,5 @@ bench_small_LDADD = -lrdkafka
 EXTRA_PROGRAMS += bench/floor
 bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD = libbase.a $(system_libs)
-EXTRA_DIST += bench/README.md bench/run bench/regress bench/regress.expected bench/same_hash.c
+# Scripts and figures, whatever they are called; what was built here does not go along.
+EXTRA_DIST += $(filter-out $(EXTRA_PROGRAMS:%=$(srcdir)/%) %.o,$(wildcard $(srcdir)/bench/*.*) $(wildcard $(srcdir)/bench/[a-z]*))

@@ -1,5 +1,5 @@
 # Unit file, sysusers, tmpfiles, completion.
-EXTRA_DIST += contrib/need.sh contrib/schlossd.service.in contrib/schloss.sysusers \
+EXTRA_DIST += contrib/README.md contrib/need.sh contrib/schlossd.service.in contrib/schloss.sysusers \
 	contrib/schloss.tmpfiles contrib/schlossctl.bash
 systemdsystemunit_DATA = contrib/schlossd.service
 CLEANFILES += contrib/schlossd.service

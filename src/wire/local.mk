@@ -10,7 +10,7 @@ libwire_a_SOURCES = src/wire/types.h \
 	src/wire/reader.c src/wire/reader.h \
 	src/wire/writer.c src/wire/writer.h \
 	src/wire/msg.c src/wire/msg.h
-EXTRA_DIST += src/wire/README.md src/wire/wiregen.py $(wire_schema)
+EXTRA_DIST += src/wire/README.md src/wire/schema/README.md src/wire/wiregen.py $(wire_schema)
 
 # The structs and tables of msg.[ch] are made from the schema in the build tree
 # and ship in the tarball, where nothing is newer and no Python is needed.
