@@ -348,3 +348,4 @@ def sane(site):
         assert word not in log, log[log.index(word) - 1000:][:3000]
     for line in log.rstrip("\n").split("\n"):
         assert LOG_LINE.fullmatch(line), line
+    site.bounded()
