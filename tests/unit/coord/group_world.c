@@ -109,13 +109,14 @@ join(struct world *w, struct client *c)
 void
 sync_(struct world *w, struct client *c, struct client *all, int n)
 {
-	struct group_assignment a[MAX];
+	struct group_assignment *a = mem_zalloc(sizeof(*a) * (size_t)(n + 1));
 	struct group_sync s = { .member_id = str_from(c->id), .protocol_type = STR_NULL,
 		.protocol = STR_NULL, .generation = c->generation, .assignments = { a, n } };
 	for (int i = 0; i < n; i++)
 		a[i] = (struct group_assignment){ str_from(all[i].id),
 			{ (const uint8_t *)all[i].id, strlen(all[i].id) } };
 	group_sync(w->group, &s, c);
+	mem_free(a);
 }
 
 enum kerr
@@ -126,33 +127,40 @@ beat(struct world *w, struct client *c)
 }
 
 void
-form(struct world *w, int n)
+form_of(struct world *w, struct client *c, int n)
 {
-	int before[MAX];
+	int *before = mem_zalloc(sizeof(*before) * (size_t)n);
 	for (int i = 0; i < n; i++) {
-		before[i] = w->c[i].joins;
-		join(w, &w->c[i]);
+		before[i] = c[i].joins;
+		join(w, &c[i]);
 	}
-	for (int i = 0; i < n && w->c[n - 1].joins == before[n - 1]; i++)
+	for (int i = 0; i < n && c[n - 1].joins == before[n - 1]; i++)
 		pass(w, 3000);
 	int leader = -1;
 	for (int i = 0; i < n; i++) {
-		assert_int_equal(w->c[i].err, KERR_NONE);
-		assert_int_equal(w->c[i].joins, before[i] + 1);
-		if (strcmp(w->c[i].id, w->c[i].leader) == 0)
+		assert_int_equal(c[i].err, KERR_NONE);
+		assert_int_equal(c[i].joins, before[i] + 1);
+		if (strcmp(c[i].id, c[i].leader) == 0)
 			leader = i;
 	}
 	assert_true(leader >= 0);
-	assert_int_equal(w->c[leader].members, n);
+	assert_int_equal(c[leader].members, n);
 	for (int i = 0; i < n; i++)
 		if (i != leader)
-			sync_(w, &w->c[i], NULL, 0);
-	sync_(w, &w->c[leader], w->c, n);
+			sync_(w, &c[i], NULL, 0);
+	sync_(w, &c[leader], c, n);
 	assert_int_equal(w->group->state, GROUP_STABLE);
 	for (int i = 0; i < n; i++) {
-		assert_int_equal(w->c[i].err, KERR_NONE);
-		assert_int_equal(w->c[i].syncs, 1);
-		assert_int_equal(strncmp(w->c[i].assignment, w->c[i].id, 60), 0);
-		w->c[i].syncs = 0;
+		assert_int_equal(c[i].err, KERR_NONE);
+		assert_int_equal(c[i].syncs, 1);
+		assert_int_equal(strncmp(c[i].assignment, c[i].id, 60), 0);
+		c[i].syncs = 0;
 	}
+	mem_free(before);
+}
+
+void
+form(struct world *w, int n)
+{
+	form_of(w, w->c, n);
 }

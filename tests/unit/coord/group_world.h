@@ -45,3 +45,4 @@ void sync_(struct world *w, struct client *c, struct client *all, int n);
 enum kerr beat(struct world *w, struct client *c);
 /* n clients from nothing to a stable generation. */
 void form(struct world *w, int n);
+void form_of(struct world *w, struct client *c, int n);

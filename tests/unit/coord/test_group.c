@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "coord/budget.h"
 
 static void
 first_generation_waits_for_late_comers(void **state)
@@ -36,6 +37,40 @@ thousand_members(void **state)
 	form(w, 999);
 	assert_int_equal(w->c[0].generation, generation + 1);
 	assert_int_equal(beat(w, &w->c[3]), KERR_NONE);
+}
+
+/* As many as group.max.size allows: they share, one goes, the others share again, all fall silent.
+ * What they hold is bounded. */
+static void
+ten_thousand_members(void **state)
+{
+	enum { N = 10000, EACH = 4096 };
+	struct world *w = *state;
+	struct group_settings many = settings;
+	many.max_size = N;
+	group_destroy(&w->group);
+	w->group = group_create(NAME(0, STR("g")), &many, &ops, w, &w->timers, 1000);
+	struct budget *budget = budget_create(0, NULL, NULL);
+	w->group->share = budget_share(budget, 0);
+	struct client *c = mem_zalloc(sizeof(*c) * N), extra = { 0 };
+	form_of(w, c, N);
+	assert_int_equal(w->group->members_n, N);
+	join(w, &extra);
+	assert_int_equal(extra.err, KERR_GROUP_MAX_SIZE_REACHED);
+	assert_in_range(budget_used(budget), 1, (int64_t)N * EACH);
+	assert_int_equal(group_leave(w->group, str_from(c[N - 1].id), STR_NULL), KERR_NONE);
+	assert_int_equal(beat(w, &c[3]), KERR_REBALANCE_IN_PROGRESS);
+	int generation = c[0].generation;
+	form_of(w, c, N - 1);
+	assert_int_equal(c[0].generation, generation + 1);
+	/* All of them fall silent, and nothing is left. */
+	for (int i = 0; i < 20; i++)
+		pass(w, 10000);
+	assert_int_equal(w->group->members_n, 0);
+	mem_free(c);
+	share_put(&w->group->share);
+	w->group->share = NULL;
+	budget_destroy(&budget);
 }
 
 static void
@@ -614,6 +649,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		G(first_generation_waits_for_late_comers), G(thousand_members),
+		G(ten_thousand_members),
 		G(member_id_is_required_then_known), G(unused_member_id_expires),
 		G(session_ends_without_heartbeats), G(last_member_gone_leaves_it_empty),
 		G(who_does_not_rejoin_is_dropped), G(who_does_not_sync_is_dropped),
