@@ -20,6 +20,8 @@ void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b,
 void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
 /* The literal rules on a name that its owner set: before its node goes. */
 void rules_delete_owned(struct plan *p, struct name name, enum acl_type type);
+/* The quotas that a user has, by himself and with client ids; STR_NULL: all of the tenant. */
+void quotas_delete_of(struct plan *p, uint32_t tenant, struct str user);
 /* All of a tenant below its users and teams: rules, quotas, nodes. */
 void tree_delete_all(struct plan *p, uint32_t tenant);
 void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

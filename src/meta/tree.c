@@ -381,15 +381,16 @@ nodes_delete_all(struct plan *p, uint32_t tenant, enum acl_type type, const char
 	}
 }
 
-static void
-quotas_delete_all(struct plan *p, uint32_t tenant)
+/* Those of a user, by himself and with his client ids; user NULL: all of the tenant. */
+void
+quotas_delete_of(struct plan *p, uint32_t tenant, struct str user)
 {
 	struct quota_image *q = quota_image_ref(image_quotas(plan_image(p)));
 	struct quota_entity e;
 	struct quota_values v;
 	struct str pos = STR("");
 	while (quota_image_next(q, &pos, &e, &v)) {
-		if (e.tenant != tenant)
+		if (e.tenant != tenant || (user.p != NULL && !(e.has_user && str_eq(e.user, user))))
 			continue;
 		struct str part = quota_part(p, &e);
 		plan_delete(p, "/tenants/%u/quotas/%.*s", tenant, STR_ARG(part));
@@ -402,7 +403,7 @@ tree_delete_all(struct plan *p, uint32_t tenant)
 {
 	static const char *const dirs[] = { "tenant", "topics", "groups", "txns" };
 	rules_delete_found(p, tenant, NULL, false);
-	quotas_delete_all(p, tenant);
+	quotas_delete_of(p, tenant, STR_NULL);
 	nodes_delete_all(p, tenant, ACL_GROUP, "groups");
 	nodes_delete_all(p, tenant, ACL_TXN, "txns");
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)

@@ -347,6 +347,7 @@ delete_user(struct plan *p, struct user_change *x, bool exists)
 		give_nodes(p, &h, true);
 	ARRAY_FOREACH(const struct acl_binding, b, r.found)
 		rules_delete_one(p, x->user.tenant, b);
+	quotas_delete_of(p, x->user.tenant, x->user.s);	/* not for his next namesake */
 	struct str part = record_path_part(plan_arena(p), x->user.s);
 	plan_delete(p, "/tenants/%u/users/%.*s", x->user.tenant, STR_ARG(part));
 	return CHANGE_OK;

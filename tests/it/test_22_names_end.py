@@ -81,6 +81,32 @@ def test_a_reserved_name_is_kept_until_it_is_deleted(broker):
     assert not may(broker, "bert", "read", "/main/groups/kept")
 
 
+def test_who_stands_in_rules_needs_an_heir(broker):
+    """A rule alone, nothing owned: his namesake would have what was allowed to him."""
+    broker.user("ruled")
+    broker.ctl("topic", "create", "of-rules")
+    broker.ctl("setfacl", "-m", "user:ruled:r", "topics/of-rules")
+    with pytest.raises(Failed) as e:
+        broker.ctl("user", "delete", "ruled")
+    assert "stands in rules" in str(e.value)
+    broker.ctl("user", "delete", "ruled", "--purge")
+    assert "ruled" not in broker.ctl("getfacl", "topics/of-rules").stdout
+
+
+def test_the_quotas_of_a_user_end_with_him(broker):
+    """His namesake begins with what everybody has; the default and others' quotas stay."""
+    for name in ("gone", "stays"):
+        broker.user(name)
+        broker.ctl("quota", "set", f"users/{name}", "producer_byte_rate=1048576")
+    broker.ctl("quota", "set", "users/gone", "consumer_byte_rate=1048576", "--client-id", "c")
+    broker.ctl("quota", "set", "users/*", "producer_byte_rate=2097152")
+    broker.ctl("user", "delete", "gone")
+    left = broker.ctl("quota", "show").stdout
+    assert "gone" not in left and "stays" in left and " * " in left, left
+    broker.ctl("user", "create", "gone", "--conf", broker.dir / "again.conf")
+    assert "gone" not in broker.ctl("quota", "show").stdout
+
+
 def test_a_stop_finds_expiry_at_work():
     """Its timer is off before the threads go that it hands its work to."""
     b = Broker("offsets.retention.check.interval.ms: 1").start()
