@@ -79,9 +79,10 @@ class Site:
         status = pathlib.Path(f"/proc/{self.broker.process.pid}/status").read_text()
         return int(next(x for x in status.split("\n") if x.startswith("VmRSS")).split()[1]) * 1024
 
-    def connections(self):
-        """Sockets that the broker has accepted and not closed."""
-        out = run("ss", "-Htn", "state", "established", f"( sport = :{self.broker.port} )").stdout
+    def connections(self, port=None):
+        """Sockets that the broker has accepted and not closed; of the client with that port, or of all."""
+        whose = f"( sport = :{self.broker.port}{f' and dport = :{port}' if port else ''} )"
+        out = run("ss", "-Htn", "state", "established", whose).stdout
         return len(out.strip().split("\n")) if out.strip() else 0
 
     def remove(self):

@@ -97,13 +97,14 @@ def test_who_goes_while_it_is_read_for_him(sick):
     sick.restart()
     (sick.notes / "unread").write_text("/gone-0/")
     c = sick.client()
-    before = sick.connections()
+    port = c.sock.getsockname()[1]
+    assert sick.connections(port) == 1
     c.send("fetch", 11, dict(replica_id=-1, max_wait_ms=0, min_bytes=0, max_bytes=MIB, topics=[
         {"topic": "gone", "partitions": [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": MIB}]}]))
     time.sleep(0.5)
     c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     c.close()
-    eventually(lambda: sick.connections() < before)
+    eventually(lambda: sick.connections(port) == 0)
     (sick.notes / "unread").unlink()
     with sick.client() as c:
         assert len(fetch(c, "gone", 0)[1]) > 1000000
