@@ -154,10 +154,16 @@ class Rates:
     def run(self, scenarios, seconds):
         """Runs them side by side; the processor time that the broker took meanwhile."""
         jobs = [(s, i, self.connect(s.users[i % len(s.users)])) for s in scenarios for i in range(s.connections)]
-        begin = time.monotonic()
-        used = self.cpu()
+        begin = used = 0
+
+        def go():
+            nonlocal begin, used
+            begin, used = time.monotonic(), self.cpu()
+        # All at once, or the first take the burst of all while the last are not there yet.
+        gate = threading.Barrier(len(jobs) + 1, action=go)
 
         def work(s, i, client):
+            gate.wait()
             try:
                 while (now := time.monotonic() - begin) < seconds:
                     n = s.work(client)
@@ -167,6 +173,7 @@ class Rates:
         threads = [threading.Thread(target=work, args=j) for j in jobs]
         for t in threads:
             t.start()
+        gate.wait()
         time.sleep(max(0, begin + seconds - time.monotonic()))
         used = self.cpu() - used
         for t in threads:
