@@ -58,14 +58,14 @@ two(uint8_t out[1024], int key, int value, int64_t time, enum batch_codec codec,
 	make_batch(out, n, 2, time, 0);
 	memcpy(out + HEAD_BYTES, packed.p, packed.n);
 	buf_free(&packed);
-	head_put(out + 21, codec, 2);
-	head_put(out + 35, (uint64_t)time + 1, 8);
+	be_put(out + 21, codec, 2);
+	be_put(out + 35, (uint64_t)time + 1, 8);
 	if (sequence >= 0) {
-		head_put(out + 43, 77, 8);
-		head_put(out + 51, 0, 2);
-		head_put(out + 53, (uint32_t)sequence, 4);
+		be_put(out + 43, 77, 8);
+		be_put(out + 51, 0, 2);
+		be_put(out + 53, (uint32_t)sequence, 4);
 	}
-	head_put(out + 17, crc32c(0, out + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
+	be_put(out + 17, crc32c(0, out + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
 	return n;
 }
 

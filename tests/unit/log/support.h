@@ -24,16 +24,16 @@ make_batch(uint8_t *b, size_t n, int32_t count, int64_t time, uint8_t tag)
 {
 	memset(b, 0, HEAD_BYTES);
 	memset(b + HEAD_BYTES, tag, n - HEAD_BYTES);
-	head_put(b + 8, n - HEAD_PREFIX, 4);
+	be_put(b + 8, n - HEAD_PREFIX, 4);
 	b[16] = 2;
-	head_put(b + 23, (uint64_t)(count - 1), 4);
-	head_put(b + 27, (uint64_t)time, 8);
-	head_put(b + 35, (uint64_t)time, 8);
-	head_put(b + 43, UINT64_MAX, 8);	/* no producer */
-	head_put(b + 51, UINT64_MAX, 2);
-	head_put(b + 53, UINT64_MAX, 4);
-	head_put(b + 57, (uint64_t)count, 4);
-	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
+	be_put(b + 23, (uint64_t)(count - 1), 4);
+	be_put(b + 27, (uint64_t)time, 8);
+	be_put(b + 35, (uint64_t)time, 8);
+	be_put(b + 43, UINT64_MAX, 8);	/* no producer */
+	be_put(b + 51, UINT64_MAX, 2);
+	be_put(b + 53, UINT64_MAX, 4);
+	be_put(b + 57, (uint64_t)count, 4);
+	be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
 }
 
 struct fixture {

@@ -128,7 +128,7 @@ its_batches_are_good(void **state)
 		size_t n = load(base, ".log", &file), at = 0;
 		for (; at < n; at += (size_t)head_size((uint8_t *)file + at)) {
 			uint8_t *b = (uint8_t *)file + at;
-			head_put(b, 0, 8);
+			be_put(b, 0, 8);
 			assert_int_equal(batch_check(b, (size_t)head_size(b), &rules, &info), BATCH_FINE);
 			assert_true(info.idempotent);
 			assert_int_equal(info.max_timestamp, batch_max_timestamp(b));

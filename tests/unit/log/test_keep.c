@@ -533,8 +533,8 @@ entries_lead_to_their_batches(struct partition *p, int64_t base, size_t want)
 	assert_int_equal(n, want * 8);
 	for (size_t i = 0; i < n; i += 8) {
 		const uint8_t *entry = (const uint8_t *)data + i;
-		assert_ok(fs_pread(fd, head, sizeof(head), (int64_t)head_be(entry + 4, 4)));
-		assert_int_equal(head_end(head) - 1 - base, head_be(entry, 4));
+		assert_ok(fs_pread(fd, head, sizeof(head), (int64_t)be_get(entry + 4, 4)));
+		assert_int_equal(head_end(head) - 1 - base, be_get(entry, 4));
 	}
 	fs_close(&fd);
 	mem_free(data);

@@ -38,8 +38,8 @@ timed(uint8_t out[1024], int n, int64_t time)
 	memcpy(copy, out, size);
 	make_batch(out, size, n, time, 0);
 	memcpy(out + HEAD_BYTES, copy + HEAD_BYTES, size - HEAD_BYTES);
-	head_put(out + 35, (uint64_t)(time + 10 * (n - 1)), 8);
-	head_put(out + 17, crc32c(0, out + HEAD_CRC_FROM, size - HEAD_CRC_FROM), 4);
+	be_put(out + 35, (uint64_t)(time + 10 * (n - 1)), 8);
+	be_put(out + 17, crc32c(0, out + HEAD_CRC_FROM, size - HEAD_CRC_FROM), 4);
 	return size;
 }
 
@@ -194,10 +194,10 @@ duplicates_wait_as_the_first_did(void **state)
 	fixture_open(&f);
 	struct partition *p = fixture_partition(&f, 0);
 	make_batch(b, sizeof(b), 2, 5, 0);
-	head_put(b + 43, 9, 8);
-	head_put(b + 51, 0, 2);
-	head_put(b + 53, 0, 4);
-	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+	be_put(b + 43, 9, 8);
+	be_put(b + 51, 0, 2);
+	be_put(b + 53, 0, 4);
+	be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
 	struct append in = { b, sizeof(b), -1, NULL };
 	assert_ok(partition_append(p, &in, &r));
 	assert_ok(append_durable(p, b, sizeof(b), &dup));
@@ -347,6 +347,26 @@ reading_done(struct log_read_job *job)
 	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
 }
 
+/* n batches of 100 bytes, of which the store is closed and that one is spoilt. */
+static void
+write_and_spoil(struct fixture *f, int n, int segment, int bad)
+{
+	struct append_result r;
+	uint8_t b[100];
+	char path[128];
+	struct partition *p = fixture_partition(f, 0);
+	for (int i = 0; i < n; i++) {
+		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+	}
+	partition_put(&p);
+	store_close(&f->store);
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f->dir, segment);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "x", 1, (bad - segment) * 100 + 80), 1);
+	close(fd);
+}
+
 static void
 damage_is_noticed_and_kept_apart(void **state)
 {
@@ -354,22 +374,12 @@ damage_is_noticed_and_kept_apart(void **state)
 	struct fixture f;
 	struct append_result r;
 	uint8_t b[100];
-	char path[128];
 	fixture_make(&f);
 	fixture_open(&f);
-	struct partition *p = fixture_partition(&f, 0);
-	for (int i = 0; i < 20; i++) {
-		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
-		assert_ok(append_durable(p, b, sizeof(b), &r));
-	}
-	partition_put(&p);
-	store_close(&f.store);
-	snprintf(path, sizeof(path), "%s/orders-0/00000000000000000000.log", f.dir);
-	int fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "x", 1, 10 * 100 + 80), 1);
-	close(fd);
+	write_and_spoil(&f, 20, 0, 10);
+	make_batch(b, sizeof(b), 1, 20, 20);
 	fixture_open(&f);
-	p = fixture_partition(&f, 0);
+	struct partition *p = fixture_partition(&f, 0);
 	struct reading first = { .job = { .p = p, .offset = 0, .max_bytes = 100000,
 		.done = reading_done } };
 	gate_init(&first.gate);
@@ -458,22 +468,13 @@ damage_that_a_start_finds_is_damage(void **state)
 	fixture_make(&f);
 	f.topic.segment_bytes = 1000;
 	fixture_open(&f);
-	struct partition *p = fixture_partition(&f, 0);
-	for (int i = 0; i < 35; i++) {
-		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
-		assert_ok(append_durable(p, b, sizeof(b), &r));
-	}
-	partition_put(&p);
-	store_close(&f.store);
-	snprintf(path, sizeof(path), "%s/orders-0/00000000000000000010.log", f.dir);
-	int fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "x", 1, 5 * 100 + 80), 1);
-	close(fd);
+	write_and_spoil(&f, 35, 10, 15);
+	make_batch(b, sizeof(b), 1, 35, 35);
 	snprintf(path, sizeof(path), "%s/orders-0/leader-epoch-checkpoint", f.dir);
 	unlink(path);		/* so that all of it is read */
 	fixture_open(&f);
 	assert_true(store_was_clean(f.store));
-	p = fixture_partition(&f, 0);
+	struct partition *p = fixture_partition(&f, 0);
 	state_is(p, LOG_CORRUPT, 15);
 	recover_by_force(&f, p);
 	state_is(p, LOG_ONLINE, 15);

@@ -19,10 +19,10 @@ from(int64_t id, int16_t epoch, int32_t sequence, int32_t count, int64_t base)
 {
 	struct head h;
 	make_batch(h.b, HEAD_BYTES, count, 1000 + base, 0);
-	head_put(h.b, (uint64_t)base, 8);
-	head_put(h.b + 43, (uint64_t)id, 8);
-	head_put(h.b + 51, (uint16_t)epoch, 2);
-	head_put(h.b + 53, (uint32_t)sequence, 4);
+	be_put(h.b, (uint64_t)base, 8);
+	be_put(h.b + 43, (uint64_t)id, 8);
+	be_put(h.b + 51, (uint16_t)epoch, 2);
+	be_put(h.b + 53, (uint32_t)sequence, 4);
 	return h;
 }
 

@@ -258,10 +258,10 @@ hints_may_be_missing(void **state)
 	assert_ok(partition_lead(p, 3));
 	for (int i = 0; i < 30; i++) {
 		make_batch(b, sizeof(b), 1, i, (uint8_t)i);
-		head_put(b + 43, 5, 8);
-		head_put(b + 51, 0, 2);
-		head_put(b + 53, (uint64_t)i, 4);
-		head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+		be_put(b + 43, 5, 8);
+		be_put(b + 51, 0, 2);
+		be_put(b + 53, (uint64_t)i, 4);
+		be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
 		assert_ok(append_durable(p, b, sizeof(b), &r));
 	}
 	partition_put(&p);
