@@ -18,7 +18,6 @@
  * also the stamps (stamp.h): of the first record of a batch, as `produce` writes them, or
  * with -e of each, as `small` does.
  */
-#include <endian.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/be.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -177,8 +177,7 @@ take_frame(struct load *l, int connection, int partition)
 	} else {
 		l->spare = out->next;
 	}
-	uint32_t index = htobe32((uint32_t)partition);
-	memcpy(out->bytes + l->index_at, &index, sizeof(index));
+	be_put(out->bytes + l->index_at, (uint32_t)partition, 4);
 	stamp_batch(out->bytes + l->batch_at, l->batch_n, (uint64_t)connection,
 	    l->counts[connection * l->partitions + partition]++);
 	return out;
@@ -273,15 +272,6 @@ produced(struct load *l, struct stream *s)
 	arena_destroy(&arena);
 }
 
-static uint64_t
-be(const uint8_t *p, int n)
-{
-	uint64_t v = 0;
-	for (int i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
 static void
 check_stamps(const struct load *l, const uint8_t *p, size_t n, struct stamps *stamps)
 {
@@ -303,13 +293,13 @@ static void
 check_batches(struct load *l, struct stream *s, const uint8_t *p, size_t n, struct stamps *stamps)
 {
 	while (n >= BATCH_HEAD) {
-		size_t size = 12 + (size_t)be(p + 8, 4);
-		int64_t base = (int64_t)be(p, 8), next = base + (int64_t)be(p + 23, 4) + 1;
+		size_t size = 12 + (size_t)be_get(p + 8, 4);
+		int64_t base = (int64_t)be_get(p, 8), next = base + (int64_t)be_get(p + 23, 4) + 1;
 		if (size > n)
 			break;
 		if (base > s->offset || next <= s->offset)
 			fail("an offset is missing, or comes again");
-		if (crc32c(0, p + 21, size - 21) != be(p + 17, 4))
+		if (crc32c(0, p + 21, size - 21) != be_get(p + 17, 4))
 			fail("a batch is damaged");
 		if (stamps != NULL)
 			check_stamps(l, p, size, stamps);
@@ -335,10 +325,15 @@ ask(struct load *l, struct stream *s)
 	ask_at(l, s, clock_mono_ns());
 }
 
-/* What a fetch brought; false: the end of the partition is reached. */
+/* What a fetch brought, and whether the partition has more; false: it is not answered yet. */
 static bool
-take_fetch(struct load *l, struct stream *s, const uint8_t *p, size_t n, struct stamps *stamps)
+take_fetch(struct load *l, struct stream *s, struct stamps *stamps, bool *ret_more)
 {
+	struct frame f;
+	size_t n;
+	const uint8_t *p = stream_answer(s, &n, &f);
+	if (p == NULL)
+		return false;
 	struct arena *arena = arena_create(SIZE_MAX);
 	const struct fetch_rsp *a = decode(WIRE_KEY_FETCH, FETCH_VERSION, p, n, arena);
 	if (a->error_code != 0 || a->responses.n != 1 || a->responses.v[0].partitions.n != 1 ||
@@ -352,23 +347,21 @@ take_fetch(struct load *l, struct stream *s, const uint8_t *p, size_t n, struct 
 		check_batches(l, s, r->records.v[i].p, r->records.v[i].n, stamps);
 	}
 	l->requests++;
-	bool more = s->offset < r->high_watermark;
+	*ret_more = s->offset < r->high_watermark;
+	note_latency(l, f.when);
+	mem_free(f.p);
 	arena_destroy(&arena);
-	return more;
+	return true;
 }
 
 static void
 fetched(struct load *l, struct stream *s)
 {
-	struct frame f;
-	size_t n;
-	const uint8_t *p = stream_answer(s, &n, &f);
-	if (p == NULL)
+	bool more;
+	if (!take_fetch(l, s, NULL, &more))
 		return;
-	if (!take_fetch(l, s, p, n, NULL))
+	if (!more)
 		s->offset = 0;
-	note_latency(l, f.when);
-	mem_free(f.p);
 	if (l->rate == 0 && !enough(l))
 		ask(l, s);
 }
@@ -376,14 +369,8 @@ fetched(struct load *l, struct stream *s)
 static void
 verified(struct load *l, struct stream *s)
 {
-	struct frame f;
-	size_t n;
-	const uint8_t *p = stream_answer(s, &n, &f);
-	if (p == NULL)
-		return;
-	bool more = take_fetch(l, s, p, n, &l->stamps[s->number]);
-	mem_free(f.p);
-	if (more)
+	bool more;
+	if (take_fetch(l, s, &l->stamps[s->number], &more) && more)
 		ask(l, s);
 }
 

@@ -63,11 +63,11 @@ static uint8_t *
 make_batch(size_t n)
 {
 	uint8_t *b = mem_zalloc(n);
-	head_put(b + 8, n - HEAD_PREFIX, 4);
+	be_put(b + 8, n - HEAD_PREFIX, 4);
 	b[16] = 2;
-	head_put(b + 43, UINT64_MAX, 8);
-	head_put(b + 57, 1, 4);
-	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
+	be_put(b + 43, UINT64_MAX, 8);
+	be_put(b + 57, 1, 4);
+	be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
 	return b;
 }
 

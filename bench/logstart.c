@@ -52,10 +52,10 @@ main(int argc, char **argv)
 	struct store_config sc = store_config_default;
 	struct store_topic t = { uuid_make(), NAME(0, STR("many")), false, log_config_default };
 	event_root(&root, &sink);
-	head_put(b + 8, sizeof(b) - HEAD_PREFIX, 4);
+	be_put(b + 8, sizeof(b) - HEAD_PREFIX, 4);
 	b[16] = 2;
-	head_put(b + 43, UINT64_MAX, 8);
-	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+	be_put(b + 43, UINT64_MAX, 8);
+	be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
 	uint64_t since = clock_mono_ns();
 	if (store_open(argv[1], &sc, &root, &s, &why) != 0)
 		return 1;

@@ -5,9 +5,9 @@
  */
 #include "stamp.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "wire/batch.h"
@@ -17,7 +17,6 @@
 void
 stamp_batch(uint8_t *p, size_t n, uint64_t writer, uint64_t count)
 {
-	uint64_t words[] = { htobe64(writer), htobe64(count) };
 	struct batch_iter it;
 	struct batch_record first;
 	if (batch_iter_begin(&it, p, n, 0) != 0)
@@ -26,9 +25,10 @@ stamp_batch(uint8_t *p, size_t n, uint64_t writer, uint64_t count)
 	batch_iter_end(&it);
 	if (!found)
 		return;
-	memcpy(p + ((const uint8_t *)first.value.p - p), words, sizeof(words));
-	uint32_t crc = htobe32(crc32c(0, p + 21, n - 21));
-	memcpy(p + 17, &crc, sizeof(crc));
+	uint8_t *at = p + ((const uint8_t *)first.value.p - p);
+	be_put(at, writer, 8);
+	be_put(at + 8, count, 8);
+	be_put(p + 17, crc32c(0, p + 21, n - 21), 4);
 }
 
 /* Room for one more writer; false where nobody has so many. */
@@ -51,11 +51,10 @@ make_room(struct stamps *s, uint64_t writer)
 const char *
 stamps_check(struct stamps *s, struct str value)
 {
-	uint64_t words[2];
+	const uint8_t *p = (const uint8_t *)value.p;
 	if (value.n < STAMP_BYTES)
 		return NULL;
-	memcpy(words, value.p, sizeof(words));
-	uint64_t writer = be64toh(words[0]), count = be64toh(words[1]);
+	uint64_t writer = be_get(p, 8), count = be_get(p + 8, 8);
 	if (!make_room(s, writer))
 		return "a value is not what was written";
 	if (count < s->next[writer])
