@@ -45,7 +45,8 @@ writer_poke(struct partition *p, bool urgent)
 	if (list_empty(&p->write_hook)) {
 		partition_get(p);
 		p->write_urgent = urgent;
-		p->write_due = clock_mono_ns() + LAZY_MS * NS_PER_MS;
+		if (!urgent)
+			p->write_due = clock_mono_ns() + LAZY_MS * NS_PER_MS;
 		moved = urgent || list_empty(to);
 		list_add(to, &p->write_hook);
 	} else if (urgent && !p->write_urgent) {
@@ -442,7 +443,8 @@ lazy_due(const struct store *s)
 static struct partition *
 take_write(struct store *s)
 {
-	bool due = lazy_due(s) <= clock_mono_ns(), urgent = !list_empty(&s->write_urgent);
+	uint64_t lazy = lazy_due(s);
+	bool due = lazy != UINT64_MAX && lazy <= clock_mono_ns(), urgent = !list_empty(&s->write_urgent);
 	if (!due && !urgent)
 		return NULL;
 	s->lazy_turn = due && !(urgent && s->lazy_turn);
