@@ -8,6 +8,7 @@
  * is on its way to the disk, belongs to it: somebody waits to hear that it is kept.
  */
 #include "api/groups_impl.h"
+#include "base/be.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -110,22 +111,13 @@ bytes_of(struct str s)
 	return (struct bytes){ (const uint8_t *)s.p, s.n };
 }
 
-static uint32_t
-be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* The records of one batch; where the next one begins. */
 static int64_t
 replay_batch(struct home *h, const uint8_t *p, size_t n, struct coord_time t)
 {
 	struct batch_iter it;
 	struct batch_record rec;
-	int64_t base = 0;
-	for (int i = 0; i < 8; i++)
-		base = (int64_t)((uint64_t)base << 8 | p[i]);
-	int64_t next = base + (int32_t)be32(p + 23) + 1;
+	int64_t next = (int64_t)be_get(p, 8) + (int32_t)be_get(p + 23, 4) + 1;
 	if (batch_iter_begin(&it, p, n, DECOMPRESSED) != 0)
 		return next;
 	while (batch_iter_next(&it, &rec)) {
@@ -145,7 +137,7 @@ replay_pieces(struct home *h, const struct pieces *pieces, int64_t offset, struc
 		const uint8_t *p = pieces->v[i].p;
 		size_t left = pieces->v[i].n;
 		while (left >= BATCH_HEAD) {
-			size_t n = 12 + (size_t)be32(p + 8);
+			size_t n = 12 + (size_t)be_get(p + 8, 4);
 			if (n > left)
 				return offset;
 			offset = replay_batch(h, p, n, t);

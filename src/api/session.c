@@ -14,6 +14,7 @@
 
 #include "api/dispatch.h"
 #include "api/login.h"
+#include "base/be.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/listener.h"
@@ -150,7 +151,7 @@ static uint64_t
 session_admit(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 {
 	struct session *s = arg;
-	const struct api_row *row = n < 2 ? NULL : api_find((int16_t)(p[0] << 8 | p[1]));
+	const struct api_row *row = n < 2 ? NULL : api_find((int16_t)be_get(p, 2));
 	uint64_t now = loop_now(conn_loop(conn));
 	if (s->quota == NULL || row == NULL || s->phase != SESSION_READY)
 		return 0;

@@ -10,6 +10,7 @@
  */
 #include "coord/group_impl.h"
 
+#include "base/be.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -206,12 +207,12 @@ subscription_topics(struct bytes b, struct str topic, bool *ret_has)
 	*ret_has = false;
 	if (b.n < at)
 		return 0;
-	uint32_t count = (uint32_t)b.p[2] << 24 | (uint32_t)b.p[3] << 16 | (uint32_t)b.p[4] << 8 | b.p[5];
+	uint32_t count = (uint32_t)be_get(b.p + 2, 4);
 	bool found = false;
 	for (uint32_t i = 0; i < count; i++) {
 		if (b.n - at < 2)
 			return 0;
-		size_t n = (size_t)b.p[at] << 8 | b.p[at + 1];
+		size_t n = (size_t)be_get(b.p + at, 2);
 		at += 2;
 		if (b.n - at < n)
 			return 0;

@@ -138,13 +138,13 @@ put_batch(const struct rewrite *w, struct buf *out)
 		attributes &= (int16_t)~BATCH_CODEC_MASK;
 	if (w->horizon >= 0)
 		attributes |= BATCH_HORIZON;
-	head_put(b + 8, n - HEAD_PREFIX, 4);
-	head_put(b + 21, (uint16_t)attributes, 2);
-	head_put(b + AT_BASE_TIME, (uint64_t)w->base_time, 8);
+	be_put(b + 8, n - HEAD_PREFIX, 4);
+	be_put(b + 21, (uint16_t)attributes, 2);
+	be_put(b + AT_BASE_TIME, (uint64_t)w->base_time, 8);
 	if (w->kept > 0 && !batch_is_append_time(w->batch))
-		head_put(b + AT_MAX_TIME, (uint64_t)w->max_time, 8);
-	head_put(b + AT_COUNT, (uint32_t)w->kept, 4);
-	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
+		be_put(b + AT_MAX_TIME, (uint64_t)w->max_time, 8);
+	be_put(b + AT_COUNT, (uint32_t)w->kept, 4);
+	be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
 	return 0;
 }
 
@@ -159,7 +159,7 @@ int
 compact_batch(const uint8_t *batch, const struct compact_rules *rules, struct buf *out)
 {
 	struct rewrite w = { .batch = batch, .rules = rules, .horizon = -1,
-		.base_time = (int64_t)head_be(batch + AT_BASE_TIME, 8), .max_time = -1 };
+		.base_time = (int64_t)be_get(batch + AT_BASE_TIME, 8), .max_time = -1 };
 	bool fresh_horizon;
 	if ((head_attributes(batch) & BATCH_CONTROL) != 0 || head_base(batch) >= rules->keep_from)
 		return buf_add(out, batch, (size_t)head_size(batch));

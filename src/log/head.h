@@ -16,22 +16,19 @@
 #define HEAD_PREFIX	12u		/* base offset and length: outside the CRC */
 #define HEAD_CRC_FROM	21u		/* the CRC covers all from here on */
 
-static inline uint64_t head_be(const uint8_t *p, unsigned n) { return be_get(p, n); }
-static inline void head_put(uint8_t *p, uint64_t v, unsigned n) { be_put(p, v, n); }
-
-static inline int64_t head_base(const uint8_t *b) { return (int64_t)head_be(b, 8); }
-static inline int32_t head_length(const uint8_t *b) { return (int32_t)head_be(b + 8, 4); }
+static inline int64_t head_base(const uint8_t *b) { return (int64_t)be_get(b, 8); }
+static inline int32_t head_length(const uint8_t *b) { return (int32_t)be_get(b + 8, 4); }
 /* Bytes of the whole batch. */
 static inline int64_t head_size(const uint8_t *b) { return (int64_t)head_length(b) + HEAD_PREFIX; }
-static inline int32_t head_epoch(const uint8_t *b) { return (int32_t)head_be(b + 12, 4); }
+static inline int32_t head_epoch(const uint8_t *b) { return (int32_t)be_get(b + 12, 4); }
 static inline int8_t head_magic(const uint8_t *b) { return (int8_t)b[16]; }
-static inline uint32_t head_crc(const uint8_t *b) { return (uint32_t)head_be(b + 17, 4); }
-static inline int16_t head_attributes(const uint8_t *b) { return (int16_t)head_be(b + 21, 2); }
-static inline int32_t head_last_delta(const uint8_t *b) { return (int32_t)head_be(b + 23, 4); }
-static inline int64_t head_max_time(const uint8_t *b) { return (int64_t)head_be(b + 35, 8); }
-static inline int64_t head_producer(const uint8_t *b) { return (int64_t)head_be(b + 43, 8); }
-static inline int16_t head_producer_epoch(const uint8_t *b) { return (int16_t)head_be(b + 51, 2); }
-static inline int32_t head_sequence(const uint8_t *b) { return (int32_t)head_be(b + 53, 4); }
+static inline uint32_t head_crc(const uint8_t *b) { return (uint32_t)be_get(b + 17, 4); }
+static inline int16_t head_attributes(const uint8_t *b) { return (int16_t)be_get(b + 21, 2); }
+static inline int32_t head_last_delta(const uint8_t *b) { return (int32_t)be_get(b + 23, 4); }
+static inline int64_t head_max_time(const uint8_t *b) { return (int64_t)be_get(b + 35, 8); }
+static inline int64_t head_producer(const uint8_t *b) { return (int64_t)be_get(b + 43, 8); }
+static inline int16_t head_producer_epoch(const uint8_t *b) { return (int16_t)be_get(b + 51, 2); }
+static inline int32_t head_sequence(const uint8_t *b) { return (int32_t)be_get(b + 53, 4); }
 /* The offset behind its last record. */
 static inline int64_t
 head_end(const uint8_t *b)

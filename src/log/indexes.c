@@ -142,9 +142,9 @@ entries_below(const struct entries *e, int64_t (*key)(const uint8_t *), int64_t 
 	return 0;
 }
 
-static int64_t key_offset(const uint8_t *b) { return (int32_t)head_be(b, 4); }
-static int64_t key_at(const uint8_t *b) { return (int32_t)head_be(b + 4, 4); }
-static int64_t key_time(const uint8_t *b) { return (int64_t)head_be(b, 8); }
+static int64_t key_offset(const uint8_t *b) { return (int32_t)be_get(b, 4); }
+static int64_t key_at(const uint8_t *b) { return (int32_t)be_get(b + 4, 4); }
+static int64_t key_time(const uint8_t *b) { return (int64_t)be_get(b, 8); }
 
 static int
 file_below(const char *path, unsigned size, int64_t (*key)(const uint8_t *), int64_t bound,
@@ -181,9 +181,9 @@ index_file_find_time(const char *path, int64_t time, int32_t *ret_offset)
 	int err = file_below(path, TIME_BYTES, key_time, time, &n, b);
 	if (err != 0)
 		return err;
-	if (n == 0 || (int32_t)head_be(b + 8, 4) < 0)
+	if (n == 0 || (int32_t)be_get(b + 8, 4) < 0)
 		return ERR_NOTFOUND;
-	*ret_offset = (int32_t)head_be(b + 8, 4);
+	*ret_offset = (int32_t)be_get(b + 8, 4);
 	return 0;
 }
 
@@ -225,7 +225,7 @@ index_file_last(const char *path, int64_t below, struct index_at *ret)
 static int64_t
 key_time_offset(const uint8_t *b)
 {
-	return (int32_t)head_be(b + 8, 4);
+	return (int32_t)be_get(b + 8, 4);
 }
 
 int
@@ -234,7 +234,7 @@ index_file_last_time(const char *path, int64_t below, struct index_time *ret)
 	uint8_t b[TIME_BYTES];
 	int err = file_last(path, TIME_BYTES, key_time_offset, below, b);
 	if (err == 0)
-		*ret = (struct index_time){ key_time(b), (int32_t)head_be(b + 8, 4) };
+		*ret = (struct index_time){ key_time(b), (int32_t)be_get(b + 8, 4) };
 	return err;
 }
 
@@ -265,8 +265,8 @@ index_file_save(const char *path, size_t keep, const struct index_at *v, size_t 
 {
 	uint8_t *p = mem_alloc(n * AT_BYTES + 1);
 	for (size_t i = 0; i < n; i++) {
-		head_put(p + i * AT_BYTES, (uint32_t)v[i].offset, 4);
-		head_put(p + i * AT_BYTES + 4, (uint32_t)v[i].at, 4);
+		be_put(p + i * AT_BYTES, (uint32_t)v[i].offset, 4);
+		be_put(p + i * AT_BYTES + 4, (uint32_t)v[i].at, 4);
 	}
 	int err = save(path, (int64_t)keep * AT_BYTES, p, n * AT_BYTES);
 	mem_free(p);
@@ -282,8 +282,8 @@ index_file_save_times(const char *path, int64_t keep_below, const struct index_t
 	if (err == ERR_NOTFOUND)
 		err = 0;
 	for (size_t i = 0; i < n; i++) {
-		head_put(p + i * TIME_BYTES, (uint64_t)v[i].time, 8);
-		head_put(p + i * TIME_BYTES + 8, (uint32_t)v[i].offset, 4);
+		be_put(p + i * TIME_BYTES, (uint64_t)v[i].time, 8);
+		be_put(p + i * TIME_BYTES + 8, (uint32_t)v[i].offset, 4);
 	}
 	if (err == 0)
 		err = save(path, keep * TIME_BYTES, p, n * TIME_BYTES);

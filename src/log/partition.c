@@ -405,8 +405,8 @@ append_batch(struct partition *p, const struct append *in, struct append_result 
 		return ERR_AGAIN;
 	int64_t base = p->end.offset, end = base + head_last_delta(in->batch) + 1;
 	uint8_t *at = chunk_add(c, in->batch, (uint32_t)in->n, base, end);
-	head_put(at, (uint64_t)base, 8);
-	head_put(at + 12, (uint32_t)p->epoch, 4);
+	be_put(at, (uint64_t)base, 8);
+	be_put(at + 12, (uint32_t)p->epoch, 4);
 	segment_note(c->segment, at, p->config.index_interval_bytes);
 	sequence_note(p, at);
 	p->end.offset = end;

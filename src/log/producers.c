@@ -272,13 +272,13 @@ static void
 put_entry(uint8_t *p, const struct producer *one, const struct sent *s)
 {
 	memcpy(p, one->key, 8);
-	head_put(p + 8, (uint16_t)one->epoch, 2);
-	head_put(p + 10, (uint32_t)s->last, 4);
-	head_put(p + 14, (uint64_t)(s->end - 1), 8);
-	head_put(p + 22, (uint64_t)(s->end - 1 - s->base), 4);
-	head_put(p + 26, (uint64_t)s->time, 8);
-	head_put(p + 34, UINT32_MAX, 4);	/* no coordinator epoch */
-	head_put(p + 38, UINT64_MAX, 8);	/* no open transaction */
+	be_put(p + 8, (uint16_t)one->epoch, 2);
+	be_put(p + 10, (uint32_t)s->last, 4);
+	be_put(p + 14, (uint64_t)(s->end - 1), 8);
+	be_put(p + 22, (uint64_t)(s->end - 1 - s->base), 4);
+	be_put(p + 26, (uint64_t)s->time, 8);
+	be_put(p + 34, UINT32_MAX, 4);	/* no coordinator epoch */
+	be_put(p + 38, UINT64_MAX, 8);	/* no open transaction */
 }
 
 static void
@@ -348,8 +348,8 @@ producers_save_finish(struct producers_saving *s)
 	if (s->err != 0)
 		return s->err;
 	uint8_t *p = s->out.p;
-	head_put(p + 6, (s->out.n - SNAPSHOT_HEAD) / SNAPSHOT_ENTRY, 4);
-	head_put(p + 2, crc32c(0, p + SNAPSHOT_CRC_FROM, s->out.n - SNAPSHOT_CRC_FROM), 4);
+	be_put(p + 6, (s->out.n - SNAPSHOT_HEAD) / SNAPSHOT_ENTRY, 4);
+	be_put(p + 2, crc32c(0, p + SNAPSHOT_CRC_FROM, s->out.n - SNAPSHOT_CRC_FROM), 4);
 	return 0;
 }
 
@@ -366,22 +366,22 @@ int
 producers_decode(struct producers *ps, const void *data, size_t n, uint64_t now_ns)
 {
 	const uint8_t *p = data;
-	if (n < SNAPSHOT_HEAD || head_be(p, 2) != 1 ||
-	    head_be(p + 2, 4) != crc32c(0, p + SNAPSHOT_CRC_FROM, n - SNAPSHOT_CRC_FROM))
+	if (n < SNAPSHOT_HEAD || be_get(p, 2) != 1 ||
+	    be_get(p + 2, 4) != crc32c(0, p + SNAPSHOT_CRC_FROM, n - SNAPSHOT_CRC_FROM))
 		return ERR_CORRUPT;
-	uint64_t count = head_be(p + 6, 4);
+	uint64_t count = be_get(p + 6, 4);
 	if (count != (n - SNAPSHOT_HEAD) / SNAPSHOT_ENTRY || (n - SNAPSHOT_HEAD) % SNAPSHOT_ENTRY != 0)
 		return ERR_CORRUPT;
 	p += SNAPSHOT_HEAD;
 	for (uint64_t i = 0; i < count; i++, p += SNAPSHOT_ENTRY) {
-		int32_t last = (int32_t)head_be(p + 10, 4), delta = (int32_t)head_be(p + 22, 4);
-		int64_t offset = (int64_t)head_be(p + 14, 8);
+		int32_t last = (int32_t)be_get(p + 10, 4), delta = (int32_t)be_get(p + 22, 4);
+		int64_t offset = (int64_t)be_get(p + 14, 8);
 		/* A producer that only wrote markers has no sequence: nothing to keep. */
 		if (last < 0 || delta < 0 || offset < delta || offset == INT64_MAX)
 			continue;
 		struct sent s = { (int32_t)(((uint32_t)last - (uint32_t)delta) & INT32_MAX), last,
-			offset - delta, offset + 1, (int64_t)head_be(p + 26, 8) };
-		remember(ps, p, (int16_t)head_be(p + 8, 2), &s, now_ns);
+			offset - delta, offset + 1, (int64_t)be_get(p + 26, 8) };
+		remember(ps, p, (int16_t)be_get(p + 8, 2), &s, now_ns);
 	}
 	return 0;
 }

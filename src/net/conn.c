@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/be.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -283,7 +284,7 @@ may_read(const struct conn *c)
 static int32_t
 frame_length(const uint8_t *p)
 {
-	return (int32_t)((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]);
+	return (int32_t)be_get(p, LENGTH_BYTES);
 }
 
 /* Hands over the complete frames among n bytes, as long as it may; the bytes

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -67,29 +67,21 @@ static inline int16_t
 reader_i16(struct reader *r)
 {
 	const uint8_t *p = reader_bytes(r, 2);
-	return p == NULL ? 0 : (int16_t)(p[0] << 8 | p[1]);
+	return p == NULL ? 0 : (int16_t)be_get(p, 2);
 }
 
 static inline int32_t
 reader_i32(struct reader *r)
 {
 	const uint8_t *p = reader_bytes(r, 4);
-	uint32_t v;
-	if (p == NULL)
-		return 0;
-	memcpy(&v, p, sizeof(v));
-	return (int32_t)be32toh(v);
+	return p == NULL ? 0 : (int32_t)be_get(p, 4);
 }
 
 static inline int64_t
 reader_i64(struct reader *r)
 {
 	const uint8_t *p = reader_bytes(r, 8);
-	uint64_t v;
-	if (p == NULL)
-		return 0;
-	memcpy(&v, p, sizeof(v));
-	return (int64_t)be64toh(v);
+	return p == NULL ? 0 : (int64_t)be_get(p, 8);
 }
 
 double reader_f64(struct reader *r);

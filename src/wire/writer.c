@@ -133,9 +133,8 @@ writer_hole(struct writer *w)
 void
 writer_fill(uint8_t *hole, int32_t v)
 {
-	uint32_t be = htobe32((uint32_t)v);
 	if (hole != NULL)
-		memcpy(hole, &be, sizeof(be));
+		be_put(hole, (uint32_t)v, 4);
 }
 
 int

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/be.h"
 #include "base/piece.h"
 #include "base/str.h"
 
@@ -56,28 +56,25 @@ writer_i8(struct writer *w, int8_t v)
 static inline void
 writer_i16(struct writer *w, int16_t v)
 {
-	uint16_t be = htobe16((uint16_t)v);
-	uint8_t *p = writer_room(w, sizeof(be));
+	uint8_t *p = writer_room(w, 2);
 	if (p != NULL)
-		memcpy(p, &be, sizeof(be));
+		be_put(p, (uint16_t)v, 2);
 }
 
 static inline void
 writer_i32(struct writer *w, int32_t v)
 {
-	uint32_t be = htobe32((uint32_t)v);
-	uint8_t *p = writer_room(w, sizeof(be));
+	uint8_t *p = writer_room(w, 4);
 	if (p != NULL)
-		memcpy(p, &be, sizeof(be));
+		be_put(p, (uint32_t)v, 4);
 }
 
 static inline void
 writer_i64(struct writer *w, int64_t v)
 {
-	uint64_t be = htobe64((uint64_t)v);
-	uint8_t *p = writer_room(w, sizeof(be));
+	uint8_t *p = writer_room(w, 8);
 	if (p != NULL)
-		memcpy(p, &be, sizeof(be));
+		be_put(p, (uint64_t)v, 8);
 }
 
 void writer_f64(struct writer *w, double v);

@@ -27,11 +27,11 @@ mend(uint8_t *p, size_t n, unsigned flags)
 	if (n < HEAD_BYTES)
 		return;
 	if (flags & MEND_COUNT)
-		head_put(p + 23, head_be(p + 57, 4) - 1, 4);
+		be_put(p + 23, be_get(p + 57, 4) - 1, 4);
 	if (flags & MEND_SEAL) {
 		memset(p, 0, 8);
-		head_put(p + 8, n - HEAD_PREFIX, 4);
-		head_put(p + 17, crc32c(0, p + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
+		be_put(p + 8, n - HEAD_PREFIX, 4);
+		be_put(p + 17, crc32c(0, p + HEAD_CRC_FROM, n - HEAD_CRC_FROM), 4);
 	}
 }
 
@@ -80,7 +80,7 @@ good(uint8_t *p, size_t n, const struct batch_info *info)
 {
 	struct keymap *keys = keymap_create(1 << 16);
 	int64_t max;
-	head_put(p, 1000, 8);
+	be_put(p, 1000, 8);
 	MUST(keys != NULL);
 	MUST(walk(p, n, keys, &max) == info->count && max == info->max_timestamp);
 	compact(p, keys, info->count);

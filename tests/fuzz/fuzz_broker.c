@@ -191,11 +191,11 @@ hear(struct client *c, int patience_ms)
 	uint8_t head[8];
 	bool fenced = false;
 	while (!fenced && c->fd >= 0 && get(c, head, 4, patience_ms)) {
-		uint32_t n = (uint32_t)head_be(head, 4);
+		uint32_t n = (uint32_t)be_get(head, 4);
 		MUST(n >= 4 && n < 64u << 20);
 		uint8_t *p = mem_alloc(n);
 		if (get(c, p, n, HANG_MS)) {
-			fenced = head_be(p, 4) == FENCE;
+			fenced = be_get(p, 4) == FENCE;
 			if (!fenced)
 				check_answer(c, p, n);
 		}
@@ -257,7 +257,7 @@ static void
 add_be(struct buf *b, uint64_t v, int n)
 {
 	uint8_t raw[8];
-	head_put(raw, v, (size_t)n);
+	be_put(raw, v, (size_t)n);
 	MUST(buf_add(b, raw, (size_t)n) == 0);
 }
 
@@ -282,8 +282,8 @@ produce(struct client *c, struct input *in)
 	MUST(buf_add(&b, batch.p, batch.n) == 0);
 	uint8_t *p = b.p + at;
 	if (batch.n >= HEAD_BYTES && (how & 16) == 0) {
-		head_put(p + 8, batch.n - HEAD_PREFIX, 4);
-		head_put(p + 17, crc32c(0, p + HEAD_CRC_FROM, batch.n - HEAD_CRC_FROM), 4);
+		be_put(p + 8, batch.n - HEAD_PREFIX, 4);
+		be_put(p + 17, crc32c(0, p + HEAD_CRC_FROM, batch.n - HEAD_CRC_FROM), 4);
 	}
 	call(c, wire_api_find(WIRE_KEY_PRODUCE), 3, b.p, b.n, 1000);
 	buf_free(&b);

@@ -41,7 +41,7 @@ mend_batches(uint8_t *p, size_t n)
 {
 	for (size_t at = 0; n - at >= HEAD_BYTES && head_sane(p + at, (int64_t)(n - at));) {
 		size_t size = (size_t)head_size(p + at);
-		head_put(p + at + 17, crc32c(0, p + at + HEAD_CRC_FROM, size - HEAD_CRC_FROM), 4);
+		be_put(p + at + 17, crc32c(0, p + at + HEAD_CRC_FROM, size - HEAD_CRC_FROM), 4);
 		at += size;
 	}
 }
@@ -54,7 +54,7 @@ mend(unsigned kind, struct buf *b)
 	if (kind == KIND_LOG0 || kind == KIND_LOG1 || kind == KIND_SWAP)
 		mend_batches(b->p, b->n);
 	if ((kind == KIND_SNAPSHOT0 || kind == KIND_SNAPSHOT1) && b->n >= 6)
-		head_put(b->p + 2, crc32c(0, b->p + 6, b->n - 6), 4);
+		be_put(b->p + 2, crc32c(0, b->p + 6, b->n - 6), 4);
 }
 
 static void
@@ -68,7 +68,7 @@ unpack(const char *dir, const uint8_t *p, size_t n)
 	}
 	while (n >= 5) {
 		unsigned kind = p[0] % KINDS, flags = p[1];
-		size_t length = (size_t)head_be(p + 2, 3);
+		size_t length = (size_t)be_get(p + 2, 3);
 		p += 5;
 		n -= 5;
 		if (length > n)
@@ -117,11 +117,11 @@ append(struct partition *p, void *arg)
 	uint8_t b[HEAD_BYTES + 20] = { 0 };
 	struct append_result r;
 	struct append in = { b, sizeof(b), -1, NULL };
-	head_put(b + 8, sizeof(b) - HEAD_PREFIX, 4);
+	be_put(b + 8, sizeof(b) - HEAD_PREFIX, 4);
 	b[16] = 2;
-	head_put(b + 43, UINT64_MAX, 8);
-	head_put(b + 53, UINT32_MAX, 4);
-	head_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+	be_put(b + 43, UINT64_MAX, 8);
+	be_put(b + 53, UINT32_MAX, 4);
+	be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
 	if (partition_append(p, &in, &r) == 0)
 		*(int64_t *)arg = r.end;
 	return 0;
