@@ -10,7 +10,7 @@ LONG_PACKAGES="clang libclang-rt-14-dev g++ rapidjson-dev unzip
 	e2fsprogs xfsprogs"
 BENCH_PACKAGES="librdkafka-dev"		# 100-byte messages
 COMPARE_PACKAGES="python3-matplotlib default-jdk-headless maven openssl"
-REGRESS_PACKAGES="valgrind"		# bench/regress
+REGRESS_PACKAGES="valgrind python3-kafka"	# bench/regress
 
 need() { # PACKAGE ...: installs those that are missing, says so, fails with the reason
 	local missing=
