@@ -162,8 +162,8 @@ void
 __wrap_request_wake(struct request *rq)
 {
 	atomic_store(&play.woken, rq);
+	atomic_fetch_add(&play.wakes, 1); /* before: whoever it wakes may count on having been counted */
 	__real_request_wake(rq);
-	atomic_fetch_add(&play.wakes, 1);
 }
 
 /* What those who wait in the user's line will cost, ns. */
