@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -11,7 +12,7 @@
 
 /*
  * One codec for every message: it walks tables that wiregen.py makes from
- * schema/ *.api. Structs are declared in wire/msg.h.
+ * schema/ *.api, one for each version of a struct. Structs are declared in wire/msg.h.
  *
  * Names (topic, group, transactional id, user) meet their tenant here and
  * nowhere else: decoding gives each the tenant of the connection, encoding
@@ -34,14 +35,11 @@ enum wire_sem {
 enum {
 	WIRE_F_ARRAY = 1,	/* ARRAY(kind) */
 	WIRE_F_POINTER = 2,	/* a struct that may be null: struct x * */
-	WIRE_F_LOSSY = 4,	/* dropped in silence where a version lacks it */
-	WIRE_F_SECRET = 8,	/* masked by wire_dump() */
-	WIRE_F_CLASSIC = 16,	/* never compact */
-	WIRE_F_EMPTY = 32,	/* absent is "" or an empty array, not null */
-	WIRE_F_TEXT = 64,	/* by is a string, not a number */
+	WIRE_F_SECRET = 4,	/* masked by wire_dump() */
+	WIRE_F_EMPTY = 8,	/* absent is "" or an empty array, not null */
+	WIRE_F_TEXT = 16,	/* by is a string, not a number */
 };
 
-#define WIRE_NEVER 127		/* a version that no message reaches */
 #define WIRE_NO_TAG (-1)
 
 /* One meaning of a name whose kind depends on a field beside it. */
@@ -66,18 +64,20 @@ struct wire_field {
 	uint16_t off;
 	uint8_t kind, sem, flags;
 	int8_t lo, hi;				/* versions that carry it */
-	int8_t null_lo;				/* may be null from this one */
 	int8_t tag;				/* or WIRE_NO_TAG */
 };
+
+struct wire_plan;				/* what one version carries: wire/table.h */
 
 struct wire_type {
 	const char *name;
 	const struct wire_field *fields;	/* in order on the wire; tagged ones last, by tag */
-	uint16_t n, plain;			/* all; those that are not tagged */
+	uint16_t n;
 	uint32_t size;				/* of the C struct */
 	bool fix;				/* has names that may turn out plain */
 	bool secret;				/* has secrets, itself or in what it holds */
-	const uint8_t *least;			/* [version]: bytes the shortest one takes */
+	const void *absent;			/* a struct of defaults */
+	const struct wire_plan *const *plans;	/* [version] */
 };
 
 struct wire_msg {
@@ -128,10 +128,19 @@ int wire_decode(const struct wire_msg *msg, int version, struct reader *r,
 int wire_encode(const struct wire_msg *msg, int version, struct writer *w,
     uint32_t tenant, const void *in);
 
-/* Fills a message with its defaults, then set only what you know. */
-void wire_defaults(const struct wire_msg *msg, void *ret_msg);
-/* As wire_defaults, for one element: fetch_rsp_partition_type and so on. */
-void wire_defaults_of(const struct wire_type *type, void *ret_item);
+/* Fills an element with its defaults: fetch_rsp_partition_type and so on. */
+static inline void
+wire_defaults_of(const struct wire_type *type, void *ret_item)
+{
+	memcpy(ret_item, type->absent, type->size);
+}
+
+/* The same for a message; then set only what you know. */
+static inline void
+wire_defaults(const struct wire_msg *msg, void *ret_msg)
+{
+	wire_defaults_of(msg->type, ret_msg);
+}
 
 /* A new element with its defaults at the end of an array; its address. type is
  * the struct's name: WIRE_ADD(arena, out->topics, list_offsets_rsp_topic). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Decoding: a walk over a type's rows. All bytes come through the reader, all
+ * Decoding: a walk over the steps of a version. All bytes come through the reader, all
  * memory through arena_try(); a count is believed only as far as the bytes that
  * are left could hold so many of the shortest elements. The first error stays
  * in the reader and empties it, so loops end by themselves at the next look. */
@@ -17,17 +17,17 @@ struct decoder {
 
 static void decode_struct(struct decoder *d, const struct wire_type *type, char *out);
 
-/* The length of a string, bytes, records or array: -1 is null. `wide` lengths
- * take 32 bits where they are not compact. */
+/* The length of a string, bytes, records or array: -1 is null. */
 static int64_t
-decode_length(struct decoder *d, const struct wire_field *f, bool wide)
+decode_length(struct decoder *d, const struct wire_step *s)
 {
 	int64_t n;
-	if (d->flex && (f->flags & WIRE_F_CLASSIC) == 0)
-		n = (int64_t)reader_varint(d->r) - 1;
-	else
-		n = wide ? reader_i32(d->r) : reader_i16(d->r);
-	if (n < -1 || (n == -1 && d->version < f->null_lo))
+	switch (s->len) {
+	case WIRE_LEN_COMPACT:	n = (int64_t)reader_varint(d->r) - 1; break;
+	case WIRE_LEN_32:	n = reader_i32(d->r); break;
+	default:		n = reader_i16(d->r);
+	}
+	if (n < 0 && (n < -1 || !s->null))
 		reader_fail(d->r, ERR_CORRUPT);
 	return d->r->err != 0 ? -1 : n;
 }
@@ -51,36 +51,36 @@ decode_copy(struct decoder *d, int64_t n)
 }
 
 static struct str
-decode_str(struct decoder *d, const struct wire_field *f)
+decode_str(struct decoder *d, const struct wire_step *s)
 {
-	int64_t n = decode_length(d, f, false);
+	int64_t n = decode_length(d, s);
 	const uint8_t *p = decode_copy(d, n);
 	return (struct str){ (const char *)p, p == NULL ? 0 : (size_t)n };
 }
 
 static struct name
-decode_name(struct decoder *d, const struct wire_field *f)
+decode_name(struct decoder *d, const struct wire_step *s)
 {
-	struct str s = decode_str(d, f);
-	if (s.n > 0 && !str_is_utf8(s))
+	struct str text = decode_str(d, s);
+	if (text.n > 0 && !str_is_utf8(text))
 		reader_fail(d->r, ERR_CORRUPT);
-	return NAME(d->tenant, s);
+	return NAME(d->tenant, text);
 }
 
 static struct bytes
-decode_bytes(struct decoder *d, const struct wire_field *f)
+decode_bytes(struct decoder *d, const struct wire_step *s)
 {
-	int64_t n = decode_length(d, f, true);
+	int64_t n = decode_length(d, s);
 	const uint8_t *p = decode_copy(d, n);
 	return (struct bytes){ p, p == NULL ? 0 : (size_t)n };
 }
 
 /* One piece: a view of what the reader reads from. */
 static struct pieces
-decode_records(struct decoder *d, const struct wire_field *f)
+decode_records(struct decoder *d, const struct wire_step *s)
 {
 	struct pieces list = { NULL, 0 };
-	int64_t n = decode_length(d, f, true);
+	int64_t n = decode_length(d, s);
 	const uint8_t *p = n > 0 ? reader_bytes(d->r, (size_t)n) : NULL;
 	if (n < 0)
 		list.n = -1;
@@ -89,67 +89,77 @@ decode_records(struct decoder *d, const struct wire_field *f)
 	return list;
 }
 
-static struct uuid
-decode_uuid(struct decoder *d)
+/* What has no length. */
+static inline void
+decode_fixed(struct reader *r, unsigned kind, void *at)
 {
-	struct uuid u = { { 0 } };
-	const uint8_t *p = reader_bytes(d->r, sizeof(u.b));
-	if (p != NULL)
-		memcpy(u.b, p, sizeof(u.b));
-	return u;
+	const uint8_t *p;
+	switch (kind) {
+	case WIRE_BOOL:	*(bool *)at = reader_i8(r) != 0; break;
+	case WIRE_I8:	*(int8_t *)at = reader_i8(r); break;
+	case WIRE_I16:
+	case WIRE_U16:	*(int16_t *)at = reader_i16(r); break;
+	case WIRE_I32:
+	case WIRE_U32:	*(int32_t *)at = reader_i32(r); break;
+	case WIRE_I64:	*(int64_t *)at = reader_i64(r); break;
+	case WIRE_F64:	*(double *)at = reader_f64(r); break;
+	case WIRE_UUID:
+		p = reader_bytes(r, sizeof(struct uuid));
+		*(struct uuid *)at = (struct uuid){ { 0 } };
+		if (p != NULL)
+			memcpy(at, p, sizeof(struct uuid));
+	}
 }
 
 static void *
-decode_pointer(struct decoder *d, const struct wire_field *f)
+decode_pointer(struct decoder *d, const struct wire_type *type, bool null)
 {
 	int8_t mark = reader_i8(d->r);
-	if (mark == -1 && d->version >= f->null_lo)
+	if (mark == -1 && null)
 		return NULL;
-	void *out = arena_try(d->arena, f->type->size);
+	void *out = arena_try(d->arena, type->size);
 	if (mark != 1 || out == NULL) {
 		reader_fail(d->r, mark != 1 ? ERR_CORRUPT : ERR_LIMIT);
 		return NULL;
 	}
-	decode_struct(d, f->type, out);
+	decode_struct(d, type, out);
 	return out;
 }
 
-/* One value, or one element of an array of them. */
+static void decode_array(struct decoder *d, const struct wire_type *type, const struct wire_step *s,
+    struct wire_array *out);
+
+/* out: the struct, or one element of an array in it. */
 static void
-decode_value(struct decoder *d, const struct wire_field *f, void *at)
+decode_steps(struct decoder *d, const struct wire_type *type, const struct wire_step *s,
+    const struct wire_step *end, char *out)
 {
-	switch (f->kind) {
-	case WIRE_BOOL:	*(bool *)at = reader_i8(d->r) != 0; break;
-	case WIRE_I8:	*(int8_t *)at = reader_i8(d->r); break;
-	case WIRE_I16:
-	case WIRE_U16:	*(int16_t *)at = reader_i16(d->r); break;
-	case WIRE_I32:
-	case WIRE_U32:	*(int32_t *)at = reader_i32(d->r); break;
-	case WIRE_I64:	*(int64_t *)at = reader_i64(d->r); break;
-	case WIRE_F64:	*(double *)at = reader_f64(d->r); break;
-	case WIRE_UUID:	*(struct uuid *)at = decode_uuid(d); break;
-	case WIRE_STR:	*(struct str *)at = decode_str(d, f); break;
-	case WIRE_BYTES: *(struct bytes *)at = decode_bytes(d, f); break;
-	case WIRE_NAME:	*(struct name *)at = decode_name(d, f); break;
-	case WIRE_RECORDS: *(struct pieces *)at = decode_records(d, f); break;
-	default:	decode_struct(d, f->type, at);
+	for (; s < end; s++) {
+		void *at = out + s->off;
+		switch (s->op) {
+		case WIRE_STR:	*(struct str *)at = decode_str(d, s); break;
+		case WIRE_BYTES: *(struct bytes *)at = decode_bytes(d, s); break;
+		case WIRE_NAME:	*(struct name *)at = decode_name(d, s); break;
+		case WIRE_RECORDS: *(struct pieces *)at = decode_records(d, s); break;
+		case WIRE_STRUCT: decode_struct(d, type->fields[s->field].type, at); break;
+		case WIRE_OP_POINTER:
+			*(void **)at = decode_pointer(d, type->fields[s->field].type, s->null);
+			break;
+		case WIRE_OP_ARRAY:
+			decode_array(d, type, s++, at);
+			break;
+		default:
+			decode_fixed(d->r, s->op, at);
+		}
 	}
 }
 
-/* Elements of arrays may not be null: a row for them. */
-static struct wire_field
-element_of(const struct wire_field *f)
-{
-	struct wire_field e = *f;
-	e.null_lo = WIRE_NEVER;
-	return e;
-}
-
 static void
-decode_array(struct decoder *d, const struct wire_field *f, struct wire_array *out)
+decode_array(struct decoder *d, const struct wire_type *type, const struct wire_step *s,
+    struct wire_array *out)
 {
-	size_t size = wire_size(f);
-	int64_t n = decode_length(d, f, true);
+	size_t size = wire_size(&type->fields[s->field]);
+	int64_t n = decode_length(d, s);
 	*out = (struct wire_array){ NULL, n < 0 ? -1 : 0 };
 	if (n <= 0)
 		return;
@@ -157,7 +167,7 @@ decode_array(struct decoder *d, const struct wire_field *f, struct wire_array *o
 		reader_fail(d->r, ERR_LIMIT);
 		return;
 	}
-	if ((uint64_t)n * wire_least(f, d->version, d->flex) > reader_left(d->r)) {
+	if ((uint64_t)n * s[1].least > reader_left(d->r)) {
 		reader_fail(d->r, ERR_SHORT);
 		return;
 	}
@@ -166,36 +176,24 @@ decode_array(struct decoder *d, const struct wire_field *f, struct wire_array *o
 		reader_fail(d->r, ERR_LIMIT);
 		return;
 	}
-	struct wire_field e = element_of(f);
 	for (int64_t i = 0; i < n && d->r->err == 0; i++)
-		decode_value(d, &e, v + (size_t)i * size);
+		decode_steps(d, type, s + 1, s + 2, v + (size_t)i * size);
 	*out = (struct wire_array){ v, (int32_t)n };
 }
 
-static void
-decode_field(struct decoder *d, const struct wire_field *f, char *out)
+static const struct wire_step *
+find_tag(const struct wire_type *type, const struct wire_plan *plan, uint32_t tag)
 {
-	void *at = out + f->off;
-	if (f->flags & WIRE_F_ARRAY)
-		decode_array(d, f, at);
-	else if (f->flags & WIRE_F_POINTER)
-		*(void **)at = decode_pointer(d, f);
-	else
-		decode_value(d, f, at);
-}
-
-static const struct wire_field *
-find_tag(const struct wire_type *type, uint32_t tag, int version)
-{
-	for (const struct wire_field *f = type->fields + type->plain; f < type->fields + type->n; f++)
-		if ((uint32_t)f->tag == tag && version >= f->lo && version <= f->hi)
-			return f;
+	const struct wire_step *s = plan->steps + plan->n, *end = s + plan->n_tagged;
+	for (; s < end; s = wire_step_next(s))
+		if ((uint32_t)type->fields[s->field].tag == tag)
+			return s;
 	return NULL;
 }
 
 /* Tags ascend; what is not known is skipped; what is known fills its size. */
 static void
-decode_tags(struct decoder *d, const struct wire_type *type, char *out)
+decode_tags(struct decoder *d, const struct wire_type *type, const struct wire_plan *plan, char *out)
 {
 	struct reader *whole = d->r;
 	uint32_t n = reader_varint(whole);
@@ -205,14 +203,14 @@ decode_tags(struct decoder *d, const struct wire_type *type, char *out)
 	for (uint32_t i = 0; i < n && whole->err == 0; i++) {
 		uint32_t tag = reader_varint(whole);
 		struct reader one = reader_sub(whole, reader_varint(whole));
-		const struct wire_field *f = find_tag(type, tag, d->version);
+		const struct wire_step *s = find_tag(type, plan, tag);
 		if (tag <= last)
 			reader_fail(whole, ERR_CORRUPT);
 		last = tag;
-		if (f == NULL || whole->err != 0)
+		if (s == NULL || whole->err != 0)
 			continue;
 		d->r = &one;
-		decode_field(d, f, out);
+		decode_steps(d, type, s, wire_step_next(s), out);
 		d->r = whole;
 		if (reader_end(&one) != 0)
 			reader_fail(whole, one.err);
@@ -239,17 +237,12 @@ fix_names(const struct wire_type *type, char *out)
 static void
 decode_struct(struct decoder *d, const struct wire_type *type, char *out)
 {
-	const struct wire_field *f = type->fields, *plain = f + type->plain, *end = f + type->n;
-	for (; f < plain; f++) {
-		if (d->version >= f->lo && d->version <= f->hi)
-			decode_field(d, f, out);
-		else
-			wire_absent(f, d->tenant, out);
-	}
-	for (; f < end; f++)
-		wire_absent(f, d->tenant, out);
+	const struct wire_plan *plan = type->plans[d->version];
+	if (plan->partial)
+		memcpy(out, type->absent, type->size);
+	decode_steps(d, type, plan->steps, plan->steps + plan->n, out);
 	if (d->flex)
-		decode_tags(d, type, out);
+		decode_tags(d, type, plan, out);
 	if (type->fix && d->r->err == 0)
 		fix_names(type, out);
 }

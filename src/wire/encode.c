@@ -17,175 +17,156 @@ static void encode_struct(struct encoder *e, const struct wire_type *type, const
 
 /* n: -1 is null. The counterpart of decode_length(). */
 static void
-encode_length(struct encoder *e, const struct wire_field *f, int64_t n, bool wide)
+encode_length(struct encoder *e, const struct wire_step *s, int64_t n)
 {
-	if (n > (wide || e->flex ? INT32_MAX - 1 : INT16_MAX))
+	if (n > (s->len == WIRE_LEN_16 ? INT16_MAX : INT32_MAX - 1))
 		writer_fail(e->w, ERR_LIMIT);
-	if (e->flex && (f->flags & WIRE_F_CLASSIC) == 0)
-		writer_varint(e->w, (uint32_t)(n + 1));
-	else if (wide)
-		writer_i32(e->w, (int32_t)n);
-	else
-		writer_i16(e->w, (int16_t)n);
+	switch (s->len) {
+	case WIRE_LEN_COMPACT:	writer_varint(e->w, (uint32_t)(n + 1)); break;
+	case WIRE_LEN_32:	writer_i32(e->w, (int32_t)n); break;
+	default:		writer_i16(e->w, (int16_t)n);
+	}
 }
 
 /* A null where none may be is sent as empty. */
 static void
-encode_text(struct encoder *e, const struct wire_field *f, const void *p, size_t n, bool wide)
+encode_text(struct encoder *e, const struct wire_step *s, const void *p, size_t n)
 {
-	bool null = p == NULL && e->version >= f->null_lo;
-	encode_length(e, f, null ? -1 : p == NULL ? 0 : (int64_t)n, wide);
+	encode_length(e, s, p != NULL ? (int64_t)n : s->null ? -1 : 0);
 	if (p != NULL)
 		writer_bytes(e->w, p, n);
 }
 
 static void
-encode_name(struct encoder *e, const struct wire_field *f, const char *parent, const struct name *name)
+encode_name(struct encoder *e, const struct wire_field *f, const struct wire_step *s,
+    const char *parent, const struct name *name)
 {
 	if (name->s.n > 0 && name->tenant != e->tenant && wire_sem_of(f, parent) != WIRE_SEM_PLAIN)
 		writer_fail(e->w, ERR_FOREIGN);
-	encode_text(e, f, name->s.p, name->s.n, false);
+	encode_text(e, s, name->s.p, name->s.n);
 }
 
 static void
-encode_records(struct encoder *e, const struct wire_field *f, const struct pieces *list)
+encode_records(struct encoder *e, const struct wire_step *s, const struct pieces *list)
 {
 	uint64_t n = 0;
 	for (int32_t i = 0; i < list->n; i++)
 		n += list->v[i].n;
-	bool null = list->n < 0 && e->version >= f->null_lo;
-	encode_length(e, f, null ? -1 : n > INT32_MAX ? INT32_MAX : (int64_t)n, true);
+	encode_length(e, s, list->n < 0 && s->null ? -1 : n > INT32_MAX ? INT32_MAX : (int64_t)n);
 	for (int32_t i = 0; i < list->n; i++)
 		writer_piece(e->w, list->v[i].p, list->v[i].n);
 }
 
-/* parent: the struct that holds the field, for names that hang on another. */
 static void
-encode_value(struct encoder *e, const struct wire_field *f, const char *parent, const void *at)
+encode_pointer(struct encoder *e, const struct wire_type *type, bool null, const void *in)
 {
-	const struct str *s = at;
-	const struct bytes *b = at;
-	switch (f->kind) {
-	case WIRE_BOOL:	writer_i8(e->w, *(const bool *)at ? 1 : 0); break;
-	case WIRE_I8:	writer_i8(e->w, *(const int8_t *)at); break;
+	if (in == NULL && !null)
+		writer_fail(e->w, ERR_INVAL);
+	writer_i8(e->w, in == NULL ? -1 : 1);
+	if (in != NULL)
+		encode_struct(e, type, in);
+}
+
+/* What has no length. */
+static inline void
+encode_fixed(struct writer *w, unsigned kind, const void *at)
+{
+	switch (kind) {
+	case WIRE_BOOL:	writer_i8(w, *(const bool *)at ? 1 : 0); break;
+	case WIRE_I8:	writer_i8(w, *(const int8_t *)at); break;
 	case WIRE_I16:
-	case WIRE_U16:	writer_i16(e->w, *(const int16_t *)at); break;
+	case WIRE_U16:	writer_i16(w, *(const int16_t *)at); break;
 	case WIRE_I32:
-	case WIRE_U32:	writer_i32(e->w, *(const int32_t *)at); break;
-	case WIRE_I64:	writer_i64(e->w, *(const int64_t *)at); break;
-	case WIRE_F64:	writer_f64(e->w, *(const double *)at); break;
-	case WIRE_UUID:	writer_bytes(e->w, ((const struct uuid *)at)->b, 16); break;
-	case WIRE_STR:	encode_text(e, f, s->p, s->n, false); break;
-	case WIRE_BYTES: encode_text(e, f, b->p, b->n, true); break;
-	case WIRE_NAME:	encode_name(e, f, parent, at); break;
-	case WIRE_RECORDS: encode_records(e, f, at); break;
-	default:	encode_struct(e, f->type, at);
+	case WIRE_U32:	writer_i32(w, *(const int32_t *)at); break;
+	case WIRE_I64:	writer_i64(w, *(const int64_t *)at); break;
+	case WIRE_F64:	writer_f64(w, *(const double *)at); break;
+	case WIRE_UUID:	writer_bytes(w, ((const struct uuid *)at)->b, sizeof(struct uuid));
+	}
+}
+
+static void encode_array(struct encoder *e, const struct wire_type *type, const struct wire_step *s,
+    const char *parent, const struct wire_array *list);
+
+/* in: the struct, or one element of an array in it; parent: the struct, for names that hang on
+ * another field. */
+static void
+encode_steps(struct encoder *e, const struct wire_type *type, const struct wire_step *s,
+    const struct wire_step *end, const char *parent, const char *in)
+{
+	for (; s < end; s++) {
+		const void *at = in + s->off;
+		const struct str *text = at;
+		const struct bytes *b = at;
+		switch (s->op) {
+		case WIRE_STR:	encode_text(e, s, text->p, text->n); break;
+		case WIRE_BYTES: encode_text(e, s, b->p, b->n); break;
+		case WIRE_NAME:	encode_name(e, &type->fields[s->field], s, parent, at); break;
+		case WIRE_RECORDS: encode_records(e, s, at); break;
+		case WIRE_STRUCT: encode_struct(e, type->fields[s->field].type, at); break;
+		case WIRE_OP_POINTER:
+			encode_pointer(e, type->fields[s->field].type, s->null, *(void *const *)at);
+			break;
+		case WIRE_OP_ARRAY:
+			encode_array(e, type, s++, parent, at);
+			break;
+		default:
+			encode_fixed(e->w, s->op, at);
+		}
 	}
 }
 
 static void
-encode_array(struct encoder *e, const struct wire_field *f, const char *parent,
-    const struct wire_array *list)
+encode_array(struct encoder *e, const struct wire_type *type, const struct wire_step *s,
+    const char *parent, const struct wire_array *list)
 {
-	size_t size = wire_size(f);
-	struct wire_field one = *f;
-	one.null_lo = WIRE_NEVER;
-	if (list->n < 0 && e->version < f->null_lo)
+	size_t size = wire_size(&type->fields[s->field]);
+	if (list->n < 0 && !s->null)
 		writer_fail(e->w, ERR_INVAL);
-	encode_length(e, f, list->n, true);
+	encode_length(e, s, list->n);
 	for (int32_t i = 0; i < list->n && e->w->err == 0; i++)
-		encode_value(e, &one, parent, (const char *)list->v + (size_t)i * size);
+		encode_steps(e, type, s + 1, s + 2, parent, (const char *)list->v + (size_t)i * size);
 }
 
 static void
-encode_pointer(struct encoder *e, const struct wire_field *f, const void *in)
-{
-	if (in == NULL && e->version < f->null_lo)
-		writer_fail(e->w, ERR_INVAL);
-	writer_i8(e->w, in == NULL ? -1 : 1);
-	if (in != NULL)
-		encode_struct(e, f->type, in);
-}
-
-static void
-encode_field(struct encoder *e, const struct wire_field *f, const char *in)
-{
-	const void *at = in + f->off;
-	if (f->flags & WIRE_F_ARRAY)
-		encode_array(e, f, in, at);
-	else if (f->flags & WIRE_F_POINTER)
-		encode_pointer(e, f, *(void *const *)at);
-	else
-		encode_value(e, f, in, at);
-}
-
-static bool
-carried(const struct encoder *e, const struct wire_field *f)
-{
-	return e->version >= f->lo && e->version <= f->hi;
-}
-
-/* What this version cannot say. */
-static void
-encode_lack(struct encoder *e, const struct wire_field *f, const char *in)
-{
-	if ((f->flags & WIRE_F_LOSSY) == 0 && !wire_is_absent(f, in, true))
-		writer_fail(e->w, ERR_INVAL);
-}
-
-static void
-encode_tag(struct encoder *e, const struct wire_field *f, const char *in)
+encode_tag(struct encoder *e, const struct wire_type *type, const struct wire_step *s, const char *in)
 {
 	struct writer *whole = e->w, one;
 	struct pieces list = { NULL, 0 };
 	writer_init(&one, whole->arena);
 	e->w = &one;
-	encode_field(e, f, in);
+	encode_steps(e, type, s, wire_step_next(s), in, in);
 	e->w = whole;
 	if (writer_finish(&one, &list) != 0)
 		writer_fail(whole, one.err);
-	writer_varint(whole, (uint32_t)f->tag);
+	writer_varint(whole, (uint32_t)type->fields[s->field].tag);
 	writer_varint(whole, (uint32_t)one.n);
 	for (int32_t i = 0; i < list.n; i++)
 		writer_bytes(whole, list.v[i].p, list.v[i].n);
 }
 
 static void
-encode_tags(struct encoder *e, const struct wire_type *type, const char *in)
+encode_tags(struct encoder *e, const struct wire_type *type, const struct wire_plan *plan, const char *in)
 {
-	const struct wire_field *first = type->fields + type->plain, *end = type->fields + type->n;
+	const struct wire_step *first = plan->steps + plan->n, *end = first + plan->n_tagged, *s;
 	uint32_t n = 0;
-	if (first == end) {
-		writer_i8(e->w, 0);
-		return;
-	}
-	for (const struct wire_field *f = first; f < end; f++) {
-		if (!carried(e, f))
-			encode_lack(e, f, in);
-		else if (!wire_is_absent(f, in, false))
-			n++;
-	}
+	for (s = first; s < end; s = wire_step_next(s))
+		n += !wire_is_absent(&type->fields[s->field], in, false);
 	writer_varint(e->w, n);
-	for (const struct wire_field *f = first; f < end && n > 0; f++)
-		if (carried(e, f) && !wire_is_absent(f, in, false))
-			encode_tag(e, f, in);
+	for (s = first; s < end && n > 0; s = wire_step_next(s))
+		if (!wire_is_absent(&type->fields[s->field], in, false))
+			encode_tag(e, type, s, in);
 }
 
 static void
 encode_struct(struct encoder *e, const struct wire_type *type, const char *in)
 {
-	const struct wire_field *f = type->fields, *plain = f + type->plain, *end = f + type->n;
-	for (; f < plain; f++) {
-		if (carried(e, f))
-			encode_field(e, f, in);
-		else
-			encode_lack(e, f, in);
-	}
+	const struct wire_plan *plan = type->plans[e->version];
+	for (uint16_t i = 0; i < plan->n_lacks; i++)
+		if (!wire_is_absent(&type->fields[plan->lacks[i]], in, true))
+			writer_fail(e->w, ERR_INVAL); /* it cannot be said */
+	encode_steps(e, type, plan->steps, plan->steps + plan->n, in, in);
 	if (e->flex)
-		encode_tags(e, type, in);
-	else
-		for (; f < end; f++)
-			encode_lack(e, f, in);
+		encode_tags(e, type, plan, in);
 }
 
 int

@@ -198,7 +198,6 @@ class Type:
         self.name, self.fields, self.api = name, fields, api
         tagged = sorted((f for f in fields if f.tag >= 0), key=lambda f: f.tag)
         self.rows = [f for f in fields if f.tag < 0] + tagged
-        self.plain = len(fields) - len(tagged)
 
 
 def types_of(api, block, name):
@@ -249,17 +248,22 @@ class Maker:
             return "WIRE_SEM_" + f.type.upper()
         return "WIRE_SEM_OPAQUE" if f.opaque else "WIRE_SEM_NONE"
 
+    def pointer(self, f):
+        return f.struct() and not f.array and f.null_lo != FOREVER
+
+    def empty(self, f):
+        """Whether absent is "" or no elements, not null."""
+        return f.default != "null" if f.array else f.null_lo == FOREVER
+
     def flags(self, f, fields):
         flags = []
         if f.array:
             flags.append("WIRE_F_ARRAY")
-        elif f.struct() and f.null_lo != FOREVER:
+        elif self.pointer(f):
             flags.append("WIRE_F_POINTER")
-        for what in ("lossy", "secret", "classic"):
-            if getattr(f, what):
-                flags.append("WIRE_F_" + what.upper())
-        nullable = f.null_lo != FOREVER
-        if f.array and f.default != "null" or not f.array and not nullable:
+        if f.secret:
+            flags.append("WIRE_F_SECRET")
+        if self.empty(f):
             flags.append("WIRE_F_EMPTY")
         if f.by and next(g for g in fields if g.name == f.by).type == "str":
             flags.append("WIRE_F_TEXT")
@@ -273,21 +277,99 @@ class Maker:
         value = int(f.default, 0)
         return f"INT64_C({value})" if abs(value) > 0x7fffffff else str(value)
 
-    def least(self, fields, v, flex):
-        """The bytes that the shortest form takes in version v."""
-        n = 1 if flex else 0
-        for f in fields:
-            if f.tag >= 0 or not f.lo <= v <= f.hi:
+    def absent(self, f):
+        """The initializer of a field that is absent."""
+        text = '""' if self.empty(f) else "NULL"
+        kind = self.kind(f)
+        if f.array:
+            return "{ NULL, 0 }" if self.empty(f) else "{ NULL, -1 }"
+        if self.pointer(f):
+            return "NULL"
+        if f.struct():
+            return self.absent_struct(f.fields)
+        if kind in ("WIRE_STR", "WIRE_BYTES"):
+            return f"{{ {'(const uint8_t *)' if kind == 'WIRE_BYTES' else ''}{text}, 0 }}"
+        return {"WIRE_NAME": f"{{ .s = {{ {text}, 0 }} }}", "WIRE_UUID": "{ { 0 } }",
+                "WIRE_RECORDS": "{ NULL, 0 }" if self.empty(f) else "{ NULL, -1 }"}.get(kind) \
+            or self.number(f)
+
+    def absent_struct(self, fields):
+        return "{ " + ", ".join(f".{f.name} = {self.absent(f)}" for f in fields) + " }"
+
+    def least(self, f, v, flex):
+        """The bytes that the shortest form of a value takes in version v."""
+        if f.struct():
+            inner = [g for g in f.fields if g.tag < 0 and g.lo <= v <= g.hi]
+            return flex + sum(self.least_of_field(g, v, flex) for g in inner)
+        if f.type in SCALARS:
+            return SCALARS[f.type][2]
+        if flex and not f.classic:
+            return 1
+        return 4 if f.type in ("records", "bytes") else 2
+
+    def least_of_field(self, f, v, flex):
+        if f.array:
+            return 1 if flex else 4
+        return 1 if self.pointer(f) else self.least(f, v, flex)
+
+    def length(self, f, flex, wide):
+        if not wide and (f.struct() or f.type in SCALARS):
+            return "WIRE_LEN_NONE"
+        if flex and not f.classic:
+            return "WIRE_LEN_COMPACT"
+        return "WIRE_LEN_32" if wide or f.type in ("records", "bytes") else "WIRE_LEN_16"
+
+    def steps(self, t, f, v):
+        """A step, and for an array that of its elements, which may not be null."""
+        flex = v >= t.api.flex
+        row, off, null = t.rows.index(f), f"offsetof(struct {t.name}, {f.name})", v >= f.null_lo
+
+        def step(off, op, length, least, null):
+            return (f"\t{{ {off}, {row}, {op}, {length}, {min(255, max(1, least))}, "
+                    f"{str(null).lower()} }},")
+        least, length = self.least(f, v, flex), self.length(f, flex, False)
+        if f.array:
+            return [step(off, "WIRE_OP_ARRAY", self.length(f, flex, True), 1 if flex else 4, null),
+                    step("0", self.kind(f), length, least, False)]
+        op = "WIRE_OP_POINTER" if self.pointer(f) else self.kind(f)
+        return [step(off, op, length, self.least_of_field(f, v, flex), null)]
+
+    def plan(self, t, v):
+        """What version v carries: steps, tagged steps, rows of what must not be lost, and whether
+        there is more than the steps fill."""
+        steps, tagged, lacks = [], [], []
+        for i, f in enumerate(t.rows):
+            if f.lo <= v <= f.hi and (f.tag < 0 or v >= t.api.flex):
+                (steps if f.tag < 0 else tagged).extend(self.steps(t, f, v))
+            elif not f.lossy:
+                lacks.append(str(i))
+        carried = sum(f.tag < 0 and f.lo <= v <= f.hi for f in t.rows)
+        return steps, tagged, lacks, carried < len(t.rows)
+
+    def plans(self, t):
+        """Equal versions share one."""
+        out, made, names = [], {}, []
+        for v in range(t.api.hi + 1):
+            if v < t.api.lo:
+                names.append("NULL")
                 continue
-            if f.array or f.type in ("records", "bytes"):
-                n += 1 if flex else 4
-            elif f.struct():
-                n += 1 if f.null_lo != FOREVER else self.least(f.fields, v, flex)
-            elif f.type in SCALARS:
-                n += SCALARS[f.type][2]
-            else:
-                n += 1 if flex and not f.classic else 2
-        return n
+            plan = self.plan(t, v)
+            if (key := repr(plan)) not in made:
+                made[key] = name = f"{t.name}_v{v}"
+                out += self.plan_text(name, *plan)
+            names.append("&" + made[key])
+        return out + [f"static const struct wire_plan *const {t.name}_plans[] = {{ {', '.join(names)} }};"]
+
+    def plan_text(self, name, steps, tagged, lacks, partial):
+        out = []
+        if steps or tagged:
+            out += [f"static const struct wire_step {name}_steps[] = {{"] + steps + tagged + ["};"]
+        if lacks:
+            out.append(f"static const uint16_t {name}_lacks[] = {{ {', '.join(lacks)} }};")
+        return out + [f"static const struct wire_plan {name} = {{ "
+                      f"{name + '_steps' if steps or tagged else 'NULL'}, "
+                      f"{name + '_lacks' if lacks else 'NULL'}, {len(steps)}, {len(tagged)}, "
+                      f"{len(lacks)}, {str(partial).lower()} }};"]
 
     def header_struct(self, t):
         out = [f"struct {t.name} {{"]
@@ -314,20 +396,20 @@ class Maker:
             by = f"&{t.name}_fields[{at}]"
         return (f"\t{{ \"{f.name}\", {sub}, {variant}, {by}, {self.number(f)}, "
                 f"offsetof(struct {t.name}, {f.name}), {self.kind(f)}, {self.sem(f)}, "
-                f"{self.flags(f, t.fields)}, {f.lo}, {f.hi}, {f.null_lo}, {f.tag} }},")
+                f"{self.flags(f, t.fields)}, {f.lo}, {f.hi}, {f.tag} }},")
 
     def table(self, t):
         fix = any(f.by and any(k == "plain" for _, k in self.variants[f.type]) for f in t.fields)
         secret = has_secrets(t.fields)
-        least = [min(255, max(1, self.least(t.fields, v, v >= t.api.flex)))
-                 for v in range(t.api.hi + 1)]
         rows = [self.row(t, f) for f in t.rows]
         fields = f"{t.name}_fields" if rows else "NULL"
         out = [f"static const struct wire_field {t.name}_fields[] = {{"] + rows + ["};"] if rows else []
-        out.append(f"static const uint8_t {t.name}_least[] = {{ {', '.join(map(str, least))} }};")
-        size = f"sizeof(struct {t.name})"
+        out.append(f"static const struct {t.name} {t.name}_absent = "
+                   f"{self.absent_struct(t.fields) if rows else '{ 0 }'};")
+        out += self.plans(t)
         out.append(f"const struct wire_type {t.name}_type = {{ \"{t.name}\", {fields}, {len(rows)}, "
-                   f"{t.plain}, {size}, {str(fix).lower()}, {str(secret).lower()}, {t.name}_least }};")
+                   f"sizeof(struct {t.name}), {str(fix).lower()}, {str(secret).lower()}, "
+                   f"&{t.name}_absent, {t.name}_plans }};")
         return out + [""]
 
     def message(self, api, name):
@@ -365,7 +447,7 @@ def header(maker, apis):
 
 
 def source(maker, apis):
-    out = NOTICE + ['#include "wire/msg.h"', ""]
+    out = NOTICE + ['#include "wire/msg.h"', "", '#include "wire/table.h"', ""]
     for name, cases in sorted(maker.variants.items()):
         out += maker.variant(name, cases)
     for api in apis:

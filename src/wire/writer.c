@@ -66,14 +66,10 @@ writer_f64(struct writer *w, double v)
 }
 
 void
-writer_varint(struct writer *w, uint32_t v)
+writer_leb128(struct writer *w, uint32_t v)
 {
 	uint8_t b[5];
 	size_t n = 0;
-	if (v < 0x80) {
-		writer_i8(w, (int8_t)v);
-		return;
-	}
 	while (v >= 0x80) {
 		b[n++] = (uint8_t)(v | 0x80);
 		v >>= 7;

@@ -78,7 +78,18 @@ writer_i64(struct writer *w, int64_t v)
 }
 
 void writer_f64(struct writer *w, double v);
-void writer_varint(struct writer *w, uint32_t v);
+/* For writer_varint(), which has the short ones inline: flexible messages are full of them. */
+void writer_leb128(struct writer *w, uint32_t v);
+
+static inline void
+writer_varint(struct writer *w, uint32_t v)
+{
+	if (v < 0x80)
+		writer_i8(w, (int8_t)v);
+	else
+		writer_leb128(w, v);
+}
+
 /* Copies. */
 void writer_bytes(struct writer *w, const void *p, size_t n);
 /* Points: p must outlive the writer's result. */
