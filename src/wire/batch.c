@@ -96,54 +96,88 @@ check_attributes(const uint8_t *p, const struct batch_rules *rules)
 	return BATCH_FINE;
 }
 
-static bool
-read_headers(struct reader *r, int32_t count)
+/* ---- records ----
+ * Read by a cursor that stays in registers, as there are millions of them a second: each function
+ * gives where it has ended, or NULL where the bytes are no such thing. */
+
+struct varint {
+	const uint8_t *end;
+	uint64_t v;
+};
+
+static __attribute__((noinline)) struct varint
+read_long_varint(const uint8_t *p, const uint8_t *end, unsigned bits)
 {
-	for (int32_t i = 0; i < count && r->err == 0; i++) {
-		int32_t key = reader_zigzag32(r);
-		if (key < 0)
-			return false;
-		reader_skip(r, (size_t)key);
-		int32_t value = reader_zigzag32(r);
-		if (value < -1)
-			return false;
-		reader_skip(r, value < 0 ? 0 : (size_t)value);
-	}
-	return r->err == 0;
+	struct reader r = reader_of(p, (size_t)(end - p));
+	uint64_t v = reader_leb128(&r, bits);
+	return (struct varint){ r.err == 0 ? r.p : NULL, v };
 }
 
-static bool
-read_nullable(struct reader *r, struct str *ret)
+static inline struct varint
+read_varint(const uint8_t *p, const uint8_t *end, unsigned bits)
 {
-	int32_t n = reader_zigzag32(r);
-	if (n < -1 || r->err != 0)
-		return false;
+	if (p < end && p[0] < 0x80)
+		return (struct varint){ p + 1, p[0] };
+	if (end - p >= 2 && p[1] < 0x80)
+		return (struct varint){ p + 2, (p[0] & 0x7fu) | (unsigned)p[1] << 7 };
+	return read_long_varint(p, end, bits);
+}
+
+static inline const uint8_t *
+read_zigzag(const uint8_t *p, const uint8_t *end, unsigned bits, int64_t *ret)
+{
+	struct varint n = read_varint(p, end, bits);
+	*ret = (int64_t)(n.v >> 1 ^ -(n.v & 1));
+	return n.end;
+}
+
+/* Bytes behind their length; a length of -1 is null where that may be. */
+static inline const uint8_t *
+read_text(const uint8_t *p, const uint8_t *end, bool nullable, struct str *ret)
+{
+	int64_t n;
+	p = read_zigzag(p, end, 32, &n);
 	*ret = STR_NULL;
+	if (p == NULL || n > end - p || n < (nullable ? -1 : 0))
+		return NULL;
 	if (n < 0)
-		return true;
-	const uint8_t *p = reader_bytes(r, (size_t)n);
+		return p;
 	*ret = (struct str){ (const char *)p, (size_t)n };
-	return p != NULL;
+	return p + n;
+}
+
+static const uint8_t *
+read_headers(const uint8_t *p, const uint8_t *end, int64_t count)
+{
+	struct str key, value;
+	while (p != NULL && count-- > 0) {
+		p = read_text(p, end, false, &key);
+		p = p == NULL ? NULL : read_text(p, end, true, &value);
+	}
+	return p;
 }
 
 /* One record; its offset and timestamp are deltas here. */
-static bool
-read_record(struct reader *all, struct batch_record *ret)
+static inline const uint8_t *
+read_record(const uint8_t *p, const uint8_t *end, struct batch_record *ret)
 {
-	int32_t size = reader_zigzag32(all);
-	if (all->err != 0 || size < 0 || (size_t)size > reader_left(all))
-		return false;
-	struct reader r = reader_sub(all, (size_t)size);
-	(void)reader_i8(&r); /* attributes: none are defined */
-	ret->timestamp = reader_zigzag64(&r);
-	ret->offset = reader_zigzag32(&r);
-	if (!read_nullable(&r, &ret->key) || !read_nullable(&r, &ret->value))
-		return false;
-	ret->headers = reader_zigzag32(&r);
-	if (r.err != 0 || ret->headers < 0 || (size_t)ret->headers > reader_left(&r) / 2)
-		return false;
-	ret->header_bytes = (struct str){ (const char *)r.p, reader_left(&r) };
-	return read_headers(&r, ret->headers) && reader_left(&r) == 0;
+	int64_t size, headers;
+	p = read_zigzag(p, end, 32, &size);
+	if (p == NULL || size < 1 || size > end - p)
+		return NULL;
+	end = p + size;
+	p++; /* attributes: none are defined */
+	if ((p = read_zigzag(p, end, 64, &ret->timestamp)) == NULL ||
+	    (p = read_zigzag(p, end, 32, &ret->offset)) == NULL ||
+	    (p = read_text(p, end, true, &ret->key)) == NULL ||
+	    (p = read_text(p, end, true, &ret->value)) == NULL ||
+	    (p = read_zigzag(p, end, 32, &headers)) == NULL)
+		return NULL;
+	if (headers < 0 || headers > (end - p) / 2)
+		return NULL;
+	ret->headers = (int32_t)headers;
+	ret->header_bytes = (struct str){ (const char *)p, (size_t)(end - p) };
+	return read_headers(p, end, headers) == end ? end : NULL;
 }
 
 /* A record without a timestamp is never too old or too new, as in Kafka. */
@@ -195,12 +229,12 @@ static enum batch_fault
 walk(const uint8_t *head, const uint8_t *p, size_t n, const struct batch_rules *rules,
     struct batch_info *info)
 {
-	struct reader r = reader_of(p, n);
+	const uint8_t *end = p + n;
 	int64_t base = (int64_t)be_get(head + AT_BASE_TIME, 8), max = INT64_MIN;
 	enum batch_fault all = BATCH_FINE;
 	for (int32_t i = 0; i < info->count; i++) {
 		struct batch_record rec;
-		if (!read_record(&r, &rec))
+		if ((p = read_record(p, end, &rec)) == NULL)
 			return unlist(info, i, BATCH_FAULT_RECORD);
 		if (rec.offset != i)
 			return unlist(info, i, BATCH_FAULT_OFFSETS);
@@ -214,7 +248,7 @@ walk(const uint8_t *head, const uint8_t *p, size_t n, const struct batch_rules *
 			max = rec.timestamp;
 	}
 	info->max_timestamp = max;
-	return reader_left(&r) == 0 ? all : unlist(info, -1, BATCH_FAULT_COUNT);
+	return p == end ? all : unlist(info, -1, BATCH_FAULT_COUNT);
 }
 
 static enum batch_fault
@@ -309,10 +343,10 @@ batch_iter_begin(struct batch_iter *it, const uint8_t *p, size_t n, size_t decom
 bool
 batch_iter_next(struct batch_iter *it, struct batch_record *ret)
 {
-	struct reader r = reader_of(it->p, (size_t)(it->end - it->p));
-	if (it->left <= 0 || !read_record(&r, ret))
+	const uint8_t *behind = it->left <= 0 ? NULL : read_record(it->p, it->end, ret);
+	if (behind == NULL)
 		return false;
-	it->p = r.p;
+	it->p = behind;
 	it->left--;
 	ret->offset += it->base_offset;
 	/* Around the edge, as Java does it: compaction may have moved the base so far. */

@@ -85,7 +85,7 @@ reader_i64(struct reader *r)
 }
 
 double reader_f64(struct reader *r);
-/* For the functions below, which have the short ones inline: records are made of them. */
+/* LEB128 of at most so many bits: what reader_varint(), which has the short ones inline, falls back to. */
 uint64_t reader_leb128(struct reader *r, unsigned bits);
 
 /* Unsigned LEB128 of at most 32 bits; longer or larger is ERR_CORRUPT. */
@@ -104,21 +104,6 @@ reader_varint(struct reader *r)
 		}
 	}
 	return (uint32_t)reader_leb128(r, 32);
-}
-
-/* Zigzag forms, as inside record batches, of 32 and 64 bits. */
-static inline int32_t
-reader_zigzag32(struct reader *r)
-{
-	uint32_t v = reader_varint(r);
-	return (int32_t)(v >> 1 ^ -(v & 1));
-}
-
-static inline int64_t
-reader_zigzag64(struct reader *r)
-{
-	uint64_t v = reader_left(r) > 0 && *r->p < 0x80 ? *r->p++ : reader_leb128(r, 64);
-	return (int64_t)(v >> 1 ^ -(v & 1));
 }
 
 /* A reader of the next n bytes alone; failed where there are fewer. */

@@ -167,6 +167,83 @@ every_field_is_held(void **state)
 	assert_int_equal(broken(61, 1, 0x7f, true), BATCH_FAULT_RECORD);
 }
 
+#define RAW(bytes) raw((bytes), sizeof(bytes) - 1)
+
+/* A batch of one record, whose bytes these are. */
+static enum batch_fault
+raw(const char *bytes, size_t bytes_n)
+{
+	uint8_t *p;
+	struct buf r;
+	struct batch_info info;
+	buf_init(&r, 4096);
+	buf_add(&r, bytes, bytes_n);
+	size_t n = make(&r, 1, 1000, BATCH_NONE, &p);
+	enum batch_fault f = batch_check(p, n, &easy, &info);
+	buf_free(&r);
+	mem_free(p);
+	return f;
+}
+
+static void
+every_byte_of_a_record_is_held(void **state)
+{
+	(void)state;
+	assert_int_equal(RAW("\x10\0\0\0\1\4vv\0"), BATCH_FINE);
+	assert_int_equal(RAW("\x90\0\0\0\0\1\4vv\0"), BATCH_FINE); /* longer than need be, as in Kafka */
+	assert_int_equal(RAW("\x18\0\x80\x80\x80\x80\0\0\1\4vv\0"), BATCH_FINE);
+	assert_int_equal(RAW("\x16\0\0\0\1\4vv\2\0\1\0"), BATCH_FAULT_RECORD); /* a byte behind the header */
+	assert_int_equal(RAW("\x14\0\0\0\1\4vv\2\0\1"), BATCH_FINE);
+	assert_int_equal(RAW("\x14\0\0\0\1\4vv\2\1\1"), BATCH_FAULT_RECORD); /* a header without a key */
+	assert_int_equal(RAW("\x14\0\0\0\1\4vv\2\0\3"), BATCH_FAULT_RECORD); /* a value of -2 bytes */
+	assert_int_equal(RAW("\x14\0\0\0\1\4vv\2\0\2"), BATCH_FAULT_RECORD); /* of one that is not there */
+	assert_int_equal(RAW("\x10\0\0\0\1\4vv\1"), BATCH_FAULT_RECORD); /* -1 headers */
+	assert_int_equal(RAW("\x12\0\0\0\1\4vv\2\1"), BATCH_FAULT_RECORD); /* one in less than its room */
+	assert_int_equal(RAW("\x18\0\0\0\1\4vv\xfe\xff\xff\xff\x0f"), BATCH_FAULT_RECORD);
+	assert_int_equal(RAW("\x10\0\0\0\3\4vv\0"), BATCH_FAULT_RECORD); /* a key of -2 bytes */
+	assert_int_equal(RAW("\x10\0\0\0\1\3vv\0"), BATCH_FAULT_RECORD);
+	assert_int_equal(RAW("\x10\0\0\0\1\6vv\0"), BATCH_FAULT_RECORD); /* the value takes the count */
+	assert_int_equal(RAW("\x10\0\0\0\1\x08vv\0"), BATCH_FAULT_RECORD);
+	assert_int_equal(RAW("\x0e\0\0\0\1\4vv\0"), BATCH_FAULT_RECORD); /* a record that ends early */
+	assert_int_equal(RAW("\x12\0\0\0\1\4vv\0"), BATCH_FAULT_RECORD); /* one that ends behind the batch */
+	assert_int_equal(RAW("\x12\0\0\0\1\4vv\0\0"), BATCH_FAULT_RECORD); /* a byte too many in it */
+	assert_int_equal(RAW("\x10\0\0\0\1\4vv\0\0"), BATCH_FAULT_COUNT); /* behind it */
+	assert_int_equal(RAW("\0\0\0\0\0\0\0\0"), BATCH_FAULT_RECORD);
+	assert_int_equal(RAW("\1\0\0\0\1\4vv\0"), BATCH_FAULT_RECORD);
+	assert_int_equal(RAW("\x80\x80\x80\x80\x80\0\0\0"), BATCH_FAULT_RECORD); /* six bytes of length */
+	assert_int_equal(RAW("\xff\xff\xff\xff\x1f\0\0\0"), BATCH_FAULT_RECORD); /* more than 32 bits */
+	assert_int_equal(RAW("\x80\x80\x80\x80\x80\x80\x80\x80"), BATCH_FAULT_RECORD); /* no end */
+}
+
+static void
+lengths_of_every_size_are_read(void **state)
+{
+	static const int sizes[] = { 0, 1, 63, 64, 8191, 8192, 1048575, 1048576 };
+	enum { N = sizeof(sizes) / sizeof(sizes[0]), TIME = 1000 };
+	struct batch_entry e[N];
+	struct batch_iter it;
+	struct batch_record rec;
+	struct batch_info info;
+	struct buf b;
+	char *text = mem_zalloc(1048577);
+	(void)state;
+	buf_init(&b, 8 << 20);
+	for (int i = 0; i < N; i++)
+		e[i] = (struct batch_entry){ .key = STR_NULL, .value = { text, (size_t)sizes[i] } };
+	assert_ok(batch_build(&b, e, N, TIME));
+	assert_int_equal(batch_check(b.p, b.n, &easy, &info), BATCH_FINE);
+	assert_ok(batch_iter_begin(&it, b.p, b.n, 0));
+	for (int i = 0; i < N; i++) {
+		assert_true(batch_iter_next(&it, &rec));
+		assert_int_equal(rec.value.n, sizes[i]);
+		assert_int_equal(rec.offset, i);
+		assert_int_equal(rec.timestamp, TIME);
+	}
+	batch_iter_end(&it);
+	buf_free(&b);
+	mem_free(text);
+}
+
 static void
 lies_about_the_count(void **state)
 {
@@ -457,7 +534,8 @@ recoded_batches_say_the_same(void **state)
 	}
 }
 
-TEST_MAIN(T(every_codec_is_read), T(every_field_is_held), T(lies_about_the_count),
-    T(rules_of_the_topic), T(all_bad_records_are_listed), T(times_at_the_edges),
+TEST_MAIN(T(every_codec_is_read), T(every_field_is_held), T(every_byte_of_a_record_is_held),
+    T(lengths_of_every_size_are_read), T(lies_about_the_count), T(rules_of_the_topic),
+    T(all_bad_records_are_listed), T(times_at_the_edges),
     T(the_greatest_time_is_mended), T(append_time_is_set), T(bombs_are_bounded), T(codecs_round_trip),
     T(framing_of_java_is_read), T(recoded_batches_say_the_same))

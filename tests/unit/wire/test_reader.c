@@ -65,23 +65,6 @@ varints_end_at_32_bits(void **state)
 }
 
 static void
-zigzag_reaches_both_ends(void **state)
-{
-	(void)state;
-	struct reader r = READER("\x01\xfe\xff\xff\xff\x0f\xff\xff\xff\xff\x0f"
-	    "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01");
-	assert_int_equal(reader_zigzag32(&r), -1);
-	assert_int_equal(reader_zigzag32(&r), INT32_MAX);
-	assert_int_equal(reader_zigzag32(&r), INT32_MIN);
-	assert_int_equal(reader_zigzag64(&r), INT64_MIN);
-	assert_int_equal(reader_zigzag64(&r), INT64_MAX);
-	assert_ok(reader_end(&r));
-	struct reader wide = READER("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02");
-	reader_zigzag64(&wide);
-	assert_int_equal(wide.err, ERR_CORRUPT);
-}
-
-static void
 strings_are_views_and_null_only_where_allowed(void **state)
 {
 	(void)state;
@@ -148,6 +131,5 @@ bytes_left_over_are_an_error(void **state)
 }
 
 TEST_MAIN(T(numbers_are_big_endian), T(the_first_error_stays), T(a_length_is_compared_never_added),
-    T(varints_end_at_32_bits), T(zigzag_reaches_both_ends),
-    T(strings_are_views_and_null_only_where_allowed), T(compact_strings_count_from_one),
+    T(varints_end_at_32_bits),     T(strings_are_views_and_null_only_where_allowed), T(compact_strings_count_from_one),
     T(a_part_is_read_alone), T(bytes_left_over_are_an_error))
