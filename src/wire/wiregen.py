@@ -367,7 +367,7 @@ class Maker:
         if lacks:
             out.append(f"static const uint16_t {name}_lacks[] = {{ {', '.join(lacks)} }};")
         return out + [f"static const struct wire_plan {name} = {{ "
-                      f"{name + '_steps' if steps or tagged else 'NULL'}, "
+                      f"{name + '_steps' if steps or tagged else 'no_steps'}, "
                       f"{name + '_lacks' if lacks else 'NULL'}, {len(steps)}, {len(tagged)}, "
                       f"{len(lacks)}, {str(partial).lower()} }};"]
 
@@ -447,7 +447,9 @@ def header(maker, apis):
 
 
 def source(maker, apis):
-    out = NOTICE + ['#include "wire/msg.h"', "", '#include "wire/table.h"', ""]
+    out = NOTICE + ['#include "wire/msg.h"', "", '#include "wire/table.h"', "",
+                    "/* Where the walk begins that ends at once: NULL + 0 is not defined. */",
+                    "static const struct wire_step no_steps[1];", ""]
     for name, cases in sorted(maker.variants.items()):
         out += maker.variant(name, cases)
     for api in apis:
