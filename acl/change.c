@@ -3,7 +3,8 @@
  * Changes are asked in one order: gone, operator, foreign, administrator of the
  * tenant, owner of the node; what a kind of change does not accept is left out.
  * Rules give none of these rights, so the administrator's is read from the mode
- * of /T; a deny rule can take it away.
+ * of /T; a deny rule can take it away. Seeing the rules of a node is asked here of
+ * its owner only: whoever else sees them has DESCRIBE on /T, which x is not.
  */
 #include "acl/change.h"
 
@@ -186,6 +187,22 @@ acl_may_rule(const struct acl_image *image, const struct acl_who *who, uint32_t 
 	if (ret != NULL)
 		*ret = a;
 	return allow;
+}
+
+bool
+acl_may_see_rules(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
+    const struct acl_binding *filter, const struct acl_node *node, struct acl_answer *ret)
+{
+	struct acl_object object = {
+		.type = (enum acl_type)filter->type, .name = NAME(tenant, filter->name), .node = node,
+	};
+	struct ask q = ask(image, who, &object);
+	q.a.op = ACL_DESCRIBE;
+	if (gates_end(&q))
+		return gate_end(&q, ret);
+	bool one_name = filter->pattern == ACL_LITERAL && filter->name.p != NULL && !str_is(filter->name, "*");
+	bool allow = one_name && owns(&q);
+	return end(&q, allow, allow ? ACL_STEP_OWNER : ACL_STEP_NOTHING, ret);
 }
 
 bool

@@ -30,6 +30,10 @@ bool acl_may_chown(const struct acl_image *image, const struct acl_who *who,
 bool acl_may_rule(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
     const struct acl_binding *rule, const struct acl_node *node, bool *ret_by_owner,
     struct acl_answer *ret);
+/* Seeing rules, for who has no DESCRIBE on /T (acl_check() answers that): the filter, as
+ * of DescribeAcls, is of the literal rules on one node, and he owns it. node: as above. */
+bool acl_may_see_rules(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
+    const struct acl_binding *filter, const struct acl_node *node, struct acl_answer *ret);
 /* Making, changing, locking, deleting, regrouping or re-keying a user record: x
  * on /T; an operator's record, or one about to be one (to_operator): operators
  * only, whatever rights exist on the tenant. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DescribeAcls and CreateAcls. Rules belong to the caller's tenant. A literal
- * rule on a node is its owner's to make; all others take x on the tenant.
+ * rule on a node is its owner's to make and to see; all others take x on the
+ * tenant, or to be seen DESCRIBE.
  */
 #include "api/acls.h"
 
@@ -23,16 +24,21 @@ acls_copy(struct request *rq, const struct acl_binding *b)
 	return c;
 }
 
+/* The node of a group made by use that a literal rule, or a filter of such, is about. */
+static const struct acl_node *
+node_by_use(struct request *rq, const struct acl_binding *b)
+{
+	bool literal = b->type == ACL_GROUP && b->pattern == ACL_LITERAL && b->name.p != NULL;
+	return literal ? group_node(rq, NAME(request_tenant(rq), b->name)) : NULL;
+}
+
 bool
 acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner)
 {
 	struct acl_who w;
 	struct acl_answer a;
-	uint32_t tenant = request_tenant(rq);
-	const struct acl_node *node = b->type == ACL_GROUP && b->pattern == ACL_LITERAL
-	    ? group_node(rq, NAME(tenant, b->name)) : NULL;
 	caller(rq, &w);
-	if (acl_may_rule(image_acl(rq->image), &w, tenant, b, node, ret_by_owner, &a))
+	if (acl_may_rule(image_acl(rq->image), &w, request_tenant(rq), b, node_by_use(rq, b), ret_by_owner, &a))
 		return true;
 	note_denial(rq, &w, &a);
 	return false;
@@ -80,6 +86,18 @@ describe_rule(const struct acl_rule *rule, void *arg)
 	return describe(&rule->b, arg);
 }
 
+/* Who owns what the filter names needs no right on the tenant; for others it is its
+ * DESCRIBE that is missing, and that is logged. */
+static enum kerr
+may_describe(struct request *rq, const struct acl_binding *filter)
+{
+	struct acl_who w;
+	caller(rq, &w);
+	if (acl_may_see_rules(image_acl(rq->image), &w, request_tenant(rq), filter, node_by_use(rq, filter), NULL))
+		return KERR_NONE;
+	return may_cluster(rq);
+}
+
 enum api_turn
 api_describe_acls(struct request *rq, const void *vin, void *vout)
 {
@@ -90,7 +108,7 @@ api_describe_acls(struct request *rq, const void *vin, void *vout)
 	    in->permission_type);
 	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), request_tenant(rq));
 	struct why why;
-	d.out->error_code = (int16_t)may_cluster(rq);
+	d.out->error_code = (int16_t)may_describe(rq, &f);
 	if (d.out->error_code != KERR_NONE || t == NULL)
 		return API_ANSWER;
 	if (acl_filter_check(&f, &why) != 0) {

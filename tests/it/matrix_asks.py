@@ -402,6 +402,25 @@ def _(o, v):
     return ANY_RULE
 
 
+def rules_on(kind, name):
+    return {**ANY_RULE, "resource_type_filter": {"topic": 2, "group": 3}[kind], "resource_name_filter": name,
+            "pattern_type_filter": 3}
+
+
+def only_its_rules(a, o):
+    told = {(r["resource_type"], r["resource_name"], r["pattern_type"]) for r in a["resources"]}
+    return str(a["error_code"]) if told <= {({"topic": 2, "group": 3}[o.type], o.name, 3)} else f"told of {told}"
+
+
+for kind in ("topic", "group"):
+    ask("describe_acls", kind, only_its_rules)(lambda o, v: rules_on(o.type, o.name))
+
+
+@ask("describe_acls", "hers", "error_code")
+def _(o, v):
+    return rules_on("group", "hers")
+
+
 @ask("create_acls", "cluster", "results.0.error_code")
 def _(o, v):
     return {"creations": [{"resource_type": 2, "resource_name": "made", "resource_pattern_type": 4,

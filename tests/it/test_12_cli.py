@@ -7,6 +7,7 @@ import socket
 import threading
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from harness import BUILD, ROOT, SCHLOSSCTL, Broker, run
 
 
@@ -16,7 +17,9 @@ def site():
     b.start()
     b.user("anna")
     b.user("bert")
+    b.user("carl")
     b.ctl("team", "create", "shop")
+    b.user("erna", "--team", "shop")
     b.ctl("team", "add", "shop", "anna")
     b.ctl("topic", "create", "orders", "--owner", "bert")
     yield b
@@ -50,6 +53,40 @@ def test_rules_are_seen_where_modes_are_kept_from_tools():
         assert rules(b, "topics/t") == ["user:anna:r"]
     finally:
         b.remove()
+
+
+@pytest.mark.parametrize("made", ["topic", "group", "group by use"])
+def test_an_owner_sees_and_replaces_the_rules_on_what_is_his(site, made):
+    """Also those that an administrator made; nobody of his team does, and he none with patterns or on any name."""
+    kind, name = made.split()[0], "ernas-" + made.replace(" ", "-")
+    path = f"/main/{kind}s/{name}"
+    if made.endswith("use"):
+        site.ctl("topic", "create", "ernas", "--owner", "erna")
+        c = Consumer({**site.conf("erna"), "group.id": name})
+        c.commit(offsets=[TopicPartition("ernas", 0, 1)], asynchronous=False)
+        c.close()
+    else:
+        site.ctl(kind, "create", name, "--owner", "erna")
+        site.ctl("chgrp", "shop", path)
+        site.ctl("chmod", "0770", path)
+    site.ctl("setfacl", "-m", "user:anna:x", path)
+    site.ctl("setfacl", "-m", "deny:user:carl:r", path, conf="erna")
+    both = ["deny:user:carl:r", "user:anna:x"]
+    shown = site.ctl("getfacl", path, conf="erna").stdout
+    assert sorted(line for line in shown.split("\n") if line and line[0] != "#") == both
+    site.ctl("setfacl", "--set-file", "-", path, conf="erna", stdin=shown)
+    assert sorted(rules(site, path)) == both
+    for who in ("anna", "carl"):		# of the team, with a rule on it; and of none
+        for words in (["getfacl"], ["setfacl", "-b"], ["setfacl", "--set-file", "-"]):
+            p = site.ctl(*words, path, conf=who, check=False, stdin="user:carl:r\n")
+            assert p.returncode == 4 and p.stdout == "" and "CLUSTER_AUTHORIZATION_FAILED" in p.stderr, (who, words)
+    assert sorted(rules(site, path)) == both
+    for pattern in (f"{path}*", f"/main/{kind}s/*", f"/main/{kind}s/orders", "/main"):
+        assert site.ctl("getfacl", pattern, conf="erna", check=False).returncode == 4, pattern
+    site.ctl("setfacl", "--set-file", "-", path, conf="erna", stdin="user:carl:describe\n")
+    assert rules(site, path) == ["user:carl:describe"]
+    site.ctl("setfacl", "-b", path, conf="erna")
+    assert rules(site, path) == []
 
 
 def test_owner_and_team_in_one_word(site):

@@ -372,7 +372,7 @@ def test_who_changes_a_node(site, changing, what):
 
 @pytest.mark.parametrize("what", ["literal", "prefixed", "any"])
 def test_who_changes_rules(site, changing, what):
-    """Literal ones on a node are its owner's to make and to delete; all others the administrator's."""
+    """Literal ones on a node are its owner's to make, to see and to delete; all others the administrator's."""
     on = {"literal": "", "prefixed": " on topic prefixed changing", "any": " on topic literal *"}[what]
     rule = binding(f"allow User:nobody READ{on}", Thing("topic", "changing"))
     names = {"resource_type_filter": 2, "resource_name_filter": rule["resource_name"], "operation": 3,
@@ -383,6 +383,8 @@ def test_who_changes_rules(site, changing, what):
         made = site.connection(user).call("create_acls", 3, creations=[rule])[0]
         assert code(made, "results", 0) == want, user
         site.rules("main", [rule])
+        seen = site.connection(user).call("describe_acls", 3, **names)[0]
+        assert (seen["error_code"], len(seen["resources"])) == (want, int(want == 0)), user
         gone = site.connection(user).call("delete_acls", 3, filters=[names])[0]["filter_results"][0]
         assert (gone["error_code"], len(gone["matching_acls"])) == (want, int(want == 0)), user
         site.do("delete_acls", 3, filters=[names])
@@ -394,6 +396,8 @@ def test_a_filter_of_many_names_is_the_administrators(site, changing):
                  {"resource_name_filter": "changing", "resource_type_filter": 2}):
         gone = site.connection("olga").call("delete_acls", 3, filters=[{**ANY_RULE, **wide}])[0]["filter_results"][0]
         assert (gone["error_code"], gone["matching_acls"]) == (31, []), wide
+        seen = site.connection("olga").call("describe_acls", 3, **{**ANY_RULE, **wide})[0]
+        assert (seen["error_code"], seen["resources"]) == (31, []), wide
 
 
 def test_making_a_topic_by_asking_for_it(site):

@@ -113,6 +113,55 @@ literal_rules_on_a_node_are_its_owners(void **state)
 	assert_false(acl_may_rule(c->image, &anna, 0, &g, &node, &by_owner, NULL));
 }
 
+static bool
+sees_rules(struct castle *c, const char *name, enum acl_type type, enum acl_pattern pattern, struct str on)
+{
+	struct acl_who w = user(c, 0, name);
+	struct acl_binding f = { .type = (int8_t)type, .pattern = (int8_t)pattern, .name = on };
+	return acl_may_see_rules(c->image, &w, 0, &f, NULL, NULL);
+}
+
+/* What administrators see is asked of DESCRIBE on the tenant: x on it lists no rules. */
+static void
+literal_rules_on_a_node_are_seen_by_its_owner(void **state)
+{
+	struct castle *c = *state;
+	struct acl_who anna = user(c, 0, "anna"), acmes = user(c, 3, "anna"), gone = user(c, 0, "anna");
+	struct acl_binding f = { .type = ACL_TOPIC, .pattern = ACL_LITERAL, .name = s("orders") };
+	struct acl_node node = { .owner = s("anna"), .mode = 0 };
+	struct acl_answer a;
+	set_node(c, 0, ACL_TOPIC, "orders", "anna", "billing", 0);	/* even without a bit */
+	set_node(c, 0, ACL_TENANT, "", "boss", "admins", 0110);
+	rule(c, ACL_DENY, "User:anna", ACL_ALL, ACL_TOPIC, ACL_LITERAL, "orders");
+	rule(c, ACL_ALLOW, "User:bert", ACL_ALL, ACL_TOPIC, ACL_LITERAL, "orders");
+	assert_true(sees_rules(c, "anna", ACL_TOPIC, ACL_LITERAL, s("orders")));
+	assert_true(sees_rules(c, "admin", ACL_TOPIC, ACL_LITERAL, s("orders")));
+	assert_false(sees_rules(c, "bert", ACL_TOPIC, ACL_LITERAL, s("orders")));	/* of the team */
+	assert_false(sees_rules(c, "boss", ACL_TOPIC, ACL_LITERAL, s("orders")));
+	assert_false(sees_rules(c, "carl", ACL_TOPIC, ACL_LITERAL, s("orders")));
+	assert_false(sees_rules(c, "ANONYMOUS", ACL_TOPIC, ACL_LITERAL, s("orders")));
+	assert_false(acl_may_see_rules(c->image, &acmes, 0, &f, NULL, NULL));
+	gone.gone = true;
+	assert_false(acl_may_see_rules(c->image, &gone, 0, &f, NULL, NULL));
+	assert_false(sees_rules(c, "anna", ACL_TOPIC, ACL_LITERAL, s("other")));
+	assert_false(sees_rules(c, "anna", ACL_GROUP, ACL_LITERAL, s("orders")));
+	assert_false(sees_rules(c, "anna", ACL_TYPE_ANY, ACL_LITERAL, s("orders")));
+	assert_false(sees_rules(c, "anna", ACL_TOPIC, ACL_PREFIXED, s("orders")));
+	assert_false(sees_rules(c, "anna", ACL_TOPIC, ACL_PATTERN_ANY, s("orders")));
+	assert_false(sees_rules(c, "anna", ACL_TOPIC, ACL_PATTERN_MATCH, s("orders")));
+	assert_false(sees_rules(c, "anna", ACL_TOPIC, ACL_LITERAL, STR_NULL));
+
+	/* A group by use; one that is called "*" does not make all groups its owner's. */
+	f = (struct acl_binding){ .type = ACL_GROUP, .pattern = ACL_LITERAL, .name = s("made-by-use") };
+	assert_true(acl_may_see_rules(c->image, &anna, 0, &f, &node, &a));
+	assert_int_equal(a.step, ACL_STEP_OWNER);
+	f.name = s("*");
+	assert_false(acl_may_see_rules(c->image, &anna, 0, &f, &node, &a));
+	assert_int_equal(a.step, ACL_STEP_NOTHING);
+	f.name = STR_NULL;
+	assert_false(acl_may_see_rules(c->image, &anna, 0, &f, &node, NULL));
+}
+
 static void
 only_operators_touch_an_operators_record(void **state)
 {
@@ -222,6 +271,7 @@ TEST_MAIN(CT(chmod_needs_the_owner_or_x_on_the_tenant),
     CT(x_on_a_node_or_alter_by_a_rule_gives_none_of_these),
     CT(an_owner_gives_the_node_only_to_a_team_he_is_in), CT(chown_needs_x_on_the_tenant),
     CT(modes_of_directories_need_x_on_the_tenant), CT(literal_rules_on_a_node_are_its_owners),
+    CT(literal_rules_on_a_node_are_seen_by_its_owner),
     CT(only_operators_touch_an_operators_record),
     CT(tenants_and_the_installation_are_the_operators),
     CT(a_deny_rule_takes_the_administration_away), CT(why_is_free_about_oneself),
