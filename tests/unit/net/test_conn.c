@@ -277,6 +277,35 @@ places_are_kept_for_operators_addresses(void **state)
 		close(fd[i]);
 }
 
+/* They are eight: who comes from an operator's address after that waits among strangers,
+ * and is counted as one. */
+static void
+kept_places_are_few(void **state)
+{
+	enum { KEPT = 8, MAX = 10 };	/* of listener.c; login.max.connections in echo.h */
+	int operator_ = echo_connect_from(&echo, 2), fd[KEPT + MAX], more;
+	(void)state;
+	say(operator_, "vouch");
+	hear(operator_, "vouch");
+	for (int i = 0; i < KEPT + MAX; i++) {
+		fd[i] = echo_connect_from(&echo, 2);
+		say(fd[i], "x");
+		hear(fd[i], "x");
+	}
+	more = echo_connect_from(&echo, 2);
+	assert_true(is_closed(fd[KEPT]));
+	for (int i = 0; i < KEPT + MAX; i++) {
+		if (i == KEPT)
+			continue;
+		say(fd[i], "x");
+		hear(fd[i], "x");
+	}
+	for (int i = 0; i < KEPT + MAX; i++)
+		close(fd[i]);
+	close(more);
+	close(operator_);
+}
+
 static void
 one_address_has_its_limit(void **state)
 {
@@ -400,7 +429,8 @@ main(void)
 		C(split_at_every_byte), C(ten_thousand_at_once), C(large_frames), C(bad_lengths_close),
 		C(half_a_frame_then_gone), C(replies_keep_their_order), C(muted_reads_nothing),
 		C(drains), C(oldest_without_login_goes), C(one_address_has_its_limit),
-		C(places_are_kept_for_operators_addresses), C(strangers_of_one_address_have_their_limit),
+		C(places_are_kept_for_operators_addresses), C(kept_places_are_few),
+		C(strangers_of_one_address_have_their_limit),
 		C(closed_before_it_is_open), C(its_time_is_counted_once),
 		Q(login_has_a_deadline), Q(answers_never_taken),
 	};
