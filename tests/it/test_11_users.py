@@ -48,12 +48,18 @@ def test_password_options(site):
 
 
 def test_the_locked_stay_out_until_they_are_unlocked(site):
+    """And why says so."""
     site.user("lotte")
+    site.ctl("topic", "create", "lottes", "--owner", "lotte")
     site.ctl("id", conf="lotte")
     site.ctl("user", "lock", "lotte")
     assert site.ctl("id", conf="lotte", check=False).returncode == 3
+    why = site.ctl("why", "lotte", "read", "topics/lottes", check=False)
+    assert why.returncode == 1 and "locked" in why.stdout
     site.ctl("user", "unlock", "lotte")
     assert site.ctl("id", conf="lotte").returncode == 0
+    assert site.ctl("why", "lotte", "read", "topics/lottes").returncode == 0
+    site.ctl("topic", "delete", "lottes")
 
 
 def test_a_user_expires(site):

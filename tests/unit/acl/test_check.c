@@ -585,6 +585,50 @@ a_user_deleted_locked_expired_or_rekeyed_may_nothing(void **state)
 	assert_false(may(c, "admin", ACL_READ, ACL_TOPIC, "orders"));
 }
 
+static struct acl_who
+named(const struct castle *c, uint32_t tenant, const char *name, int64_t now_ms)
+{
+	struct acl_who w;
+	struct addr host = { .family = 4, .b = { 10, 0, 0, 7 } };
+	acl_who_named(c->image, NAME(tenant, s(name)), host, now_ms, &w);
+	return w;
+}
+
+/* Without a login to compare with: whoever could not log in now may nothing, as he would find. */
+static void
+who_is_asked_about_is_as_he_would_log_in(void **state)
+{
+	struct castle *c = *state;
+	struct acl_object o = obj(ACL_TOPIC, 0, "orders");
+	struct acl_user u = { .name = s("anna"), .generation = 2 };
+	struct acl_user admin = { .name = s("admin"), .generation = 1, .is_operator = true };
+	struct acl_answer a;
+	CHANGE(c, 0, acl_tenant_set_user(t, &u));
+	struct acl_who w = named(c, 0, "anna", 1000);
+	assert_true(acl_check(c->image, &w, ACL_READ, &o, &a));
+	u.expires_ms = 1001;
+	CHANGE(c, 0, acl_tenant_set_user(t, &u));
+	assert_false(named(c, 0, "anna", 1000).gone);
+	assert_true(named(c, 0, "anna", 1001).gone);
+	u.expires_ms = 0;
+	u.locked = true;
+	CHANGE(c, 0, acl_tenant_set_user(t, &u));
+	w = named(c, 0, "anna", 1000);
+	assert_false(acl_check(c->image, &w, ACL_READ, &o, &a));
+	assert_int_equal(a.step, ACL_STEP_GONE);
+	assert_true(named(c, 0, "admin", 1000).is_operator);
+	admin.locked = true;
+	CHANGE(c, 0, acl_tenant_set_user(t, &admin));
+	w = named(c, 0, "admin", 1000);
+	assert_false(w.is_operator);
+	assert_false(acl_check(c->image, &w, ACL_READ, &o, &a));
+	add_user(c, 3, "chief", "", true);
+	assert_false(named(c, 3, "chief", 1000).is_operator);
+	assert_false(named(c, 0, "nobody", 1000).gone);		/* rules may name him: he may come */
+	assert_true(named(c, 77, "anna", 1000).gone);
+	assert_true(named(c, 0, "ANONYMOUS", 1000).anonymous);
+}
+
 /* KIP-430 */
 
 static void
@@ -638,6 +682,6 @@ TEST_MAIN(CT(an_operator_is_a_record_of_main_with_the_flag),
     CT(a_user_of_another_tenant_may_nothing), CT(the_answer_is_a_struct_with_the_rule),
     CT(internal_topics_are_read_by_operators_and_written_by_nobody),
     CT(the_installation_is_the_operators),
-    CT(a_user_deleted_locked_expired_or_rekeyed_may_nothing),
+    CT(a_user_deleted_locked_expired_or_rekeyed_may_nothing), CT(who_is_asked_about_is_as_he_would_log_in),
     CT(authorized_operations_are_kafkas_bits),
     CT(an_operation_that_a_type_does_not_have_is_denied_to_everybody))
