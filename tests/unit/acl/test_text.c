@@ -323,6 +323,30 @@ why_says_only_not_visible_of_what_one_may_not_see(void **state)
 	assert_non_null(strstr(out, "has no w"));
 }
 
+/* Both without seeing it: who administers has a right to know, and a yes gives away nothing. */
+static void
+why_says_all_to_administrators_and_of_what_is_allowed(void **state)
+{
+	struct castle *c = *state;
+	char out[512];
+	bool hidden;
+	struct acl_answer a;
+	struct acl_who carl = user(c, 0, "carl"), boss = user(c, 0, "boss");
+	struct acl_object o = obj(ACL_TOPIC, 0, "orders");
+	rule(c, ACL_DENY, "User:*", ACL_DESCRIBE, ACL_TOPIC, ACL_LITERAL, "orders");
+	assert_false(acl_visible(c->image, &boss, &o));
+	acl_check(c->image, &carl, ACL_READ, &o, &a);
+	acl_explain_to(c->image, &boss, &carl, &a, out, sizeof(out), &hidden);
+	assert_false(hidden);
+	assert_non_null(strstr(out, "denied: carl has no r"));
+	rule(c, ACL_ALLOW, "User:carl", ACL_READ, ACL_TOPIC, ACL_LITERAL, "orders");
+	assert_false(acl_visible(c->image, &carl, &o));
+	acl_check(c->image, &carl, ACL_READ, &o, &a);
+	acl_explain_to(c->image, &carl, &carl, &a, out, sizeof(out), &hidden);
+	assert_false(hidden);
+	assert_non_null(strstr(out, "allowed: carl may read"));
+}
+
 static void
 operations_have_kafkas_names_and_short_ones(void **state)
 {
@@ -351,4 +375,5 @@ TEST_MAIN(T(paths_are_parsed_and_written), T(odd_paths_are_refused),
     T(every_name_comes_back_from_its_path), T(modes_are_octal_letters_or_clauses),
     T(rules_are_lines_that_come_back), T(a_bad_line_makes_no_rule), T(a_rule_stands_on_a_path),
     CT(an_answer_is_a_sentence), CT(why_says_only_not_visible_of_what_one_may_not_see),
+    CT(why_says_all_to_administrators_and_of_what_is_allowed),
     T(operations_have_kafkas_names_and_short_ones))
