@@ -150,24 +150,39 @@ def test_only_operators_touch_an_operators_record(site):
     assert me["operator"] and "chiefs" in me["teams"]
 
 
-@pytest.mark.parametrize("change", ["delete", "lock", "key", "expire"])
-def test_a_user_who_is_gone_loses_his_connections(site, change):
+def seconds_until_cut(site, change):
+    """From the answer to the change until a connection that asks nothing is cut; one that asks is refused at once."""
     site.users("main", ["brief"])
-    at = site.connection("brief")
-    assert at.call("metadata", 9, topics=[])[0] is not None
-    changes = {"delete": {"action": 2}, "lock": {"action": 1, "locked": 1}, "key": {"action": 1, "keys": site.keys},
-               "expire": {"action": 1, "expires_ms": 1}}
-    started = time.monotonic()
-    site.do("user_alter", 0, changes=[{"user": "brief", **changes[change]}])
+    ask = ASKS["list_offsets", "topic"]
+    idle, busy = Connection(site, "brief"), Connection(site, "brief")
+    for at in (idle, busy):
+        assert ask.judge(at.call("list_offsets", 5, **ask.request(site.open, 5))[0], site.open) == "0"
+    idle.client.sock.settimeout(5)
+    site.do("user_alter", 0, changes=[{"user": "brief", **change}])
+    changed = time.monotonic()
+    answer = busy.call("list_offsets", 5, **ask.request(site.open, 5))[0]
+    assert answer is None or ask.judge(answer, site.open) == "29"
     try:
-        at.client.sock.settimeout(30)
-        assert at.client.sock.recv(1) == b""
+        assert idle.client.sock.recv(1) == b""
     except OSError:
         pass
-    assert time.monotonic() - started < 10		# a second on a machine that does nothing else
-    at.close()
-    if change != "delete":
+    seconds = time.monotonic() - changed
+    for at in (idle, busy):
+        at.close()
+    if change["action"] != 2:
         site.do("user_alter", 0, changes=[{"user": "brief", "action": 2}])
+    return seconds
+
+
+@pytest.mark.parametrize("change", ["delete", "lock", "key", "expire"])
+def test_a_user_who_is_gone_loses_his_connections(site, change):
+    """Within a second. A machine that is busy may be late once; the broker would be every time."""
+    changes = {"delete": {"action": 2}, "lock": {"action": 1, "locked": 1}, "key": {"action": 1, "keys": site.keys},
+               "expire": {"action": 1, "expires_ms": 1}}
+    took = [seconds_until_cut(site, changes[change])]
+    while took[-1] >= 1 and len(took) < 5:
+        took.append(seconds_until_cut(site, changes[change]))
+    assert took[-1] < 1, took
 
 
 # Tenants.
