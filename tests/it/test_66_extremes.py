@@ -90,8 +90,9 @@ class Sweep:
                 continue
             uuid = self.topic()
             topic = "topic" in what or what in ("id", "old", "configs", "replica", "list")
-            o = types.SimpleNamespace(name="swept" if topic else "victim", id=uuid, path="/main/topics/swept",
-                                      tenant="main", key="victim", open=types.SimpleNamespace(name="swept", id=uuid))
+            o = types.SimpleNamespace(type="topic" if topic else "group", name="swept" if topic else "victim",
+                                      id=uuid, path="/main/topics/swept", tenant="main", key="victim",
+                                      open=types.SimpleNamespace(name="swept", id=uuid))
             for version in sorted({self.site.schema[name].lo, self.site.schema[name].hi}):
                 request = one.request(o, version)
                 try:
