@@ -78,4 +78,5 @@ struct broker_core {
 	bool (*option)(const struct broker_core *core, size_t i, struct arena *arena,
 	    struct core_option *ret);
 	_Atomic uint64_t producer_ids;	/* what is left of a block (init_producer_id.c) */
+	_Atomic size_t fetch_nodes;	/* partitions that fetch sessions keep (fetch_session.c) */
 };

@@ -7,6 +7,9 @@
  * until one has more or max_wait is over, and then begins a new pass. Every
  * pass asks the permissions of its own moment.
  *
+ * With a session (fetch_session.h) the partitions are those that are due when the request comes or
+ * become so while it waits, and only what is new is answered.
+ *
  * Quotas: of many that wait or read at the same time, each could still find its bucket
  * full. So what is to be read from the disk is promised before, and who finds the bucket
  * empty when he wakes waits on, and is answered with nothing where max_wait is over.
@@ -15,6 +18,7 @@
  * found goes out whatever its size (KIP-74), so that no consumer is stuck.
  */
 #include "api/authorize.h"
+#include "api/fetch_session.h"
 #include "api/request.h"
 #include "api/session.h"
 #include "api/topics.h"
@@ -24,26 +28,40 @@
 
 #define BATCH_USUAL	(64u << 10)	/* bytes; of a batch that comes whatever its size */
 
-/* One partition of the request, in the order asked. */
+/* A partition to look at. */
 struct place {
+	struct list hook;		/* of the request's, in the order of the answer */
 	struct log_waiter waiter;
 	struct request *rq;
 	struct log_read_job cold;
-	const struct fetch_req_topic *topic;
+	struct name topic;
+	const struct uuid *id;
 	const struct fetch_req_partition *in;
-	struct partition *p;		/* of the last pass; the arena holds it */
+	struct fetch_node *node;	/* of the session; NULL: there is none */
+
+	/* Of the last pass. */
+	struct partition *p;		/* the arena holds it */
+	struct fetch_ends ends;
+	bool failed;			/* an error to report, or where logs part */
+	bool has_bytes;
 	bool queued, reading, has_cold;
 };
 
 struct fetch {
-	struct place *places;
-	int32_t n;
+	struct list places;
+	struct fetch_session *session;	/* or NULL */
+	bool tells_all;			/* not only what is new */
 	_Atomic int reads;		/* cold reads under way, and one while they start */
 	uint64_t deadline;
-	size_t left;			/* of max_bytes, in this pass */
-	size_t bytes;			/* found in this pass */
+
+	/* Of this pass. */
+	const struct place *found;	/* whose topic is the next two */
+	const struct image_topic *topic;
+	enum kerr topic_err;
+	size_t left;			/* of max_bytes */
+	size_t bytes;			/* found */
 	bool failed;			/* an error to report: do not wait */
-	bool cold;			/* reads were started in this pass */
+	bool cold;			/* reads were started */
 	size_t cold_max;		/* bytes that they may bring */
 };
 
@@ -106,8 +124,8 @@ drop_cold(void *arg)
 	struct request *rq = arg;
 	struct fetch *s = rq->state;
 	double bytes = 0;
-	for (int32_t i = 0; i < s->n; i++) {
-		struct log_buf *buf = s->places[i].cold.buf;
+	LIST_FOREACH(hook, &s->places) {
+		struct log_buf *buf = CONTAINER_OF(hook, struct place, hook)->cold.buf;
 		bytes += buf == NULL ? 0 : log_buf_bytes(buf).n;
 		log_buf_put(buf);
 	}
@@ -162,65 +180,94 @@ diverges(const struct place *pl, struct fetch_rsp_partition *a)
 	return true;
 }
 
-static void
-answer_place(struct request *rq, struct fetch *s, struct place *pl,
-    const struct image_topic *topic, enum kerr err, struct fetch_rsp_partition *a)
+static bool
+same_topic(struct name topic, const struct uuid *id, const struct place *pl)
+{
+	return name_eq(topic, pl->topic) && uuid_eq(id, pl->id);
+}
+
+/* Asked once for the partitions of a topic that stand together. */
+static const struct image_topic *
+topic_of(struct request *rq, struct fetch *s, const struct place *pl, enum kerr *ret_err)
+{
+	if (s->found == NULL || !same_topic(s->found->topic, s->found->id, pl)) {
+		bool by_id = request_flag(rq, FLAG_fetch_by_topic_id);
+		s->topic_err = KERR_NONE;
+		s->topic = find_topic(rq, pl->topic, by_id ? pl->id : NULL, &s->topic_err);
+		s->found = pl;
+	}
+	*ret_err = s->topic_err;
+	return s->topic;
+}
+
+/* KERR_NONE, also where logs part; the bytes that were found are in a->records. */
+static enum kerr
+look_at(struct request *rq, struct fetch *s, struct place *pl, struct fetch_rsp_partition *a)
 {
 	struct log_read got = { 0 };
-	a->partition_index = pl->in->partition;
-	a->high_watermark = -1;
-	a->records.n = 0; /* empty, not null: some clients cannot read null */
+	enum kerr err;
+	const struct image_topic *topic = topic_of(rq, s, pl, &err);
 	pl->p = topic == NULL ? NULL : find_partition(rq, topic, pl->in->partition,
 	    pl->in->current_leader_epoch, &err);
-	if (pl->p == NULL) {
-		a->error_code = err;
-		s->failed = true;
-		return;
-	}
-	if (diverges(pl, a)) {
-		s->failed = true;
-		return;
-	}
+	pl->failed = true;
+	if (pl->p == NULL)
+		return err;
+	if (diverges(pl, a))
+		return (enum kerr)a->error_code;
 	int rc = read_place(rq, s, pl, &got);
-	a->error_code = kerr_of_read(rc);
-	a->high_watermark = got.ends.high_watermark;
-	a->last_stable_offset = got.ends.high_watermark;
+	a->high_watermark = a->last_stable_offset = got.ends.high_watermark;
 	a->log_start_offset = got.ends.log_start;
-	if (rc != 0) {
-		s->failed = true;
-		return;
-	}
+	if (rc != 0)
+		return kerr_of_read(rc);
 	if (got.pieces.n > 0)
 		a->records = got.pieces;
+	pl->has_bytes = got.bytes > 0;
 	s->bytes += got.bytes;
 	s->left -= got.bytes < s->left ? got.bytes : s->left;
+	pl->failed = false;
+	return KERR_NONE;
+}
+
+static struct fetch_rsp_partition *
+add_answer(struct request *rq, struct fetch_rsp *out, const struct place *pl)
+{
+	struct fetch_rsp_topic *t = out->responses.n > 0 ? &out->responses.v[out->responses.n - 1] : NULL;
+	if (t == NULL || !same_topic(t->topic, &t->topic_id, pl)) {
+		t = WIRE_ADD(rq->arena, out->responses, fetch_rsp_topic);
+		t->topic = pl->topic;
+		t->topic_id = *pl->id;
+	}
+	return ARRAY_ADD(rq->arena, t->partitions);
 }
 
 static void
-answer_topic(struct request *rq, struct fetch *s, const struct fetch_req_topic *t,
-    struct place *places, struct fetch_rsp *out)
+answer_place(struct request *rq, struct fetch *s, struct place *pl, struct fetch_rsp *out)
 {
-	bool by_id = request_flag(rq, FLAG_fetch_by_topic_id);
-	enum kerr err;
-	const struct image_topic *topic = find_topic(rq, t->topic, by_id ? &t->topic_id : NULL, &err);
-	struct fetch_rsp_topic *rt = WIRE_ADD(rq->arena, out->responses, fetch_rsp_topic);
-	rt->topic = t->topic;
-	rt->topic_id = t->topic_id;
-	ARRAY_SIZE(rq->arena, rt->partitions, t->partitions.n < 0 ? 0 : t->partitions.n);
-	for (int32_t i = 0; i < rt->partitions.n; i++) {
-		wire_defaults_of(&fetch_rsp_partition_type, &rt->partitions.v[i]);
-		answer_place(rq, s, &places[i], topic, err, &rt->partitions.v[i]);
-	}
+	struct fetch_rsp_partition a;
+	wire_defaults_of(&fetch_rsp_partition_type, &a);
+	a.partition_index = pl->in->partition;
+	a.high_watermark = -1;
+	a.records.n = 0; /* empty, not null: some clients cannot read null */
+	pl->has_bytes = false;
+	a.error_code = (int16_t)look_at(rq, s, pl, &a);
+	s->failed = s->failed || pl->failed;
+	pl->ends = pl->failed ? (struct fetch_ends){ -1, -1 } /* its end is news */
+	    : (struct fetch_ends){ a.high_watermark, a.log_start_offset };
+	if (s->tells_all || pl->failed || pl->has_bytes || fetch_node_is_news(pl->node, &pl->ends))
+		*add_answer(rq, out, pl) = a;
 }
 
 static void
 unqueue(struct request *rq)
 {
 	struct fetch *s = rq->state;
-	for (int32_t i = 0; i < s->n; i++) {
-		if (s->places[i].queued)
-			partition_wait_cancel(s->places[i].p, &s->places[i].waiter);
-		s->places[i].queued = false;
+	if (s->session != NULL)
+		fetch_session_park(s->session, NULL);
+	LIST_FOREACH(hook, &s->places) {
+		struct place *pl = CONTAINER_OF(hook, struct place, hook);
+		if (pl->queued)
+			partition_wait_cancel(pl->p, &pl->waiter);
+		pl->queued = false;
 	}
 }
 
@@ -228,9 +275,10 @@ static enum api_turn
 reads_done(struct request *rq)
 {
 	struct fetch *s = rq->state;
-	for (int32_t i = 0; i < s->n; i++) {
-		s->places[i].has_cold = s->places[i].reading;
-		s->places[i].reading = false;
+	LIST_FOREACH(hook, &s->places) {
+		struct place *pl = CONTAINER_OF(hook, struct place, hook);
+		pl->has_cold = pl->reading;
+		pl->reading = false;
 	}
 	return pass(rq);
 }
@@ -247,8 +295,8 @@ static enum api_turn
 wait_for_data(struct request *rq, struct fetch *s, uint32_t missing)
 {
 	quota_release(&rq->held); /* too little to be answered: nobody pays for it yet */
-	for (int32_t i = 0; i < s->n; i++) {
-		struct place *pl = &s->places[i];
+	LIST_FOREACH(hook, &s->places) {
+		struct place *pl = CONTAINER_OF(hook, struct place, hook);
 		struct log_ends ends;
 		partition_ends(pl->p, &ends);
 		list_init(&pl->waiter.hook);
@@ -260,9 +308,56 @@ wait_for_data(struct request *rq, struct fetch *s, uint32_t missing)
 		if (!pl->queued)
 			request_wake(rq); /* it came just now */
 	}
+	if (s->session != NULL)
+		fetch_session_park(s->session, rq);
 	enum api_turn turn = request_park(rq, woken, unqueue, s->deadline, false);
 	rq->for_others = true;
 	return turn;
+}
+
+/* looked: the answer is that of a pass. Partitions with bytes go behind those without, which have
+ * waited for longer when there is not room for all. */
+static enum api_turn
+answer(struct request *rq, struct fetch *s, bool looked)
+{
+	struct fetch_rsp *out = rq->out;
+	if (s->session == NULL)
+		return API_ANSWER;
+	for (int with_bytes = 0; with_bytes <= 1; with_bytes++) {
+		LIST_FOREACH(hook, &s->places) {
+			struct place *pl = CONTAINER_OF(hook, struct place, hook);
+			bool still = !looked || pl->failed || pl->has_bytes;
+			if (pl->has_bytes == with_bytes)
+				fetch_session_keep(s->session, pl->node, looked ? &pl->ends : NULL, still ? NULL : pl->p);
+		}
+	}
+	out->session_id = fetch_session_id(s->session);
+	if (!looked && fetch_session_is_new(s->session)) { /* it would have to answer all */
+		fetch_session_destroy(&rq->session->fetches);
+		out->session_id = 0;
+	}
+	return API_ANSWER;
+}
+
+static void
+add_place(struct request *rq, struct fetch *s, struct name topic, const struct uuid *id,
+    const struct fetch_req_partition *in, struct fetch_node *node)
+{
+	struct place *pl = arena_zalloc(rq->arena, sizeof(*pl));
+	pl->rq = rq;
+	pl->topic = topic;
+	pl->id = id;
+	pl->in = in;
+	pl->node = node;
+	list_add(&s->places, &pl->hook);
+}
+
+static void
+add_due(struct request *rq, struct fetch *s)
+{
+	struct fetch_node *node;
+	while (s->session != NULL && (node = fetch_session_next(s->session, rq->image)) != NULL)
+		add_place(rq, s, node->topic, &node->id, &node->in, node);
 }
 
 /* Where its bucket has nothing (any more) it waits until there is something again. */
@@ -277,11 +372,13 @@ begin(struct request *rq)
 		quota_client(quota, rq->header.client_id);
 		owed = quota_delay(quota, QUOTA_FETCH, now);
 	}
-	if (owed == 0)
+	if (owed == 0) {
+		add_due(rq, s);
 		return pass(rq);
+	}
 	out->responses.n = 0;
 	if (now >= s->deadline || rq->session->stopping)
-		return API_ANSWER;
+		return answer(rq, s, false);
 	enum api_turn turn = request_park(rq, woken, unqueue,
 	    now + owed < s->deadline ? now + owed : s->deadline, false);
 	rq->for_others = true;
@@ -319,7 +416,6 @@ pass(struct request *rq)
 	const struct fetch_req *in = rq->in;
 	struct fetch_rsp *out = rq->out;
 	struct fetch *s = rq->state;
-	struct place *at = s->places;
 	size_t min = in->min_bytes < 0 ? 0 : (size_t)in->min_bytes;
 
 	out->responses.n = 0;
@@ -327,19 +423,26 @@ pass(struct request *rq)
 	s->left = most_at_once(rq, in);
 	s->bytes = s->cold_max = 0;
 	s->failed = s->cold = false;
+	s->found = NULL;
 	atomic_store(&s->reads, 1);
-	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics) {
-		answer_topic(rq, s, t, at, out);
-		at += t->partitions.n < 0 ? 0 : t->partitions.n;
-	}
+	LIST_FOREACH(hook, &s->places)
+		answer_place(rq, s, CONTAINER_OF(hook, struct place, hook), out);
 	if (s->cold && atomic_fetch_sub(&s->reads, 1) > 1)
 		return wait_for_reads(rq, s);
 	if (s->cold)
 		return reads_done(rq);
-	if (s->failed || s->bytes >= min || s->n == 0 || request_now(rq) >= s->deadline ||
-	    rq->session->stopping)
-		return API_ANSWER;
+	bool empty = s->session == NULL && list_empty(&s->places);
+	if (s->failed || s->bytes >= min || empty || request_now(rq) >= s->deadline || rq->session->stopping)
+		return answer(rq, s, true);
 	return wait_for_data(rq, s, (uint32_t)(min - s->bytes));
+}
+
+static void
+add_asked(struct request *rq, struct fetch *s, const struct fetch_req *in)
+{
+	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics)
+		ARRAY_FOREACH(const struct fetch_req_partition, p, t->partitions)
+			add_place(rq, s, t->topic, &t->topic_id, p, NULL);
 }
 
 /* Only brokers replicate, and they do not come through this listener. */
@@ -366,25 +469,18 @@ api_fetch(struct request *rq, const void *vin, void *vout)
 {
 	const struct fetch_req *in = vin;
 	struct fetch *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
-	struct place *at;
 
+	list_init(&s->places);
 	if ((in->replica_id >= 0 || in->replica_state.replica_id >= 0) && may_cluster(rq) != KERR_NONE)
 		return refuse_replica(rq, in, vout);
-	if (in->session_epoch > 0) { /* of a session that nobody was given here */
-		((struct fetch_rsp *)vout)->error_code = KERR_FETCH_SESSION_ID_NOT_FOUND;
+	enum kerr err = fetch_session_begin(rq, in, &s->session);
+	if (err != KERR_NONE) {
+		((struct fetch_rsp *)vout)->error_code = (int16_t)err;
 		return API_ANSWER;
 	}
-	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics)
-		s->n += t->partitions.n < 0 ? 0 : t->partitions.n;
-	at = s->places = arena_zalloc(rq->arena, (size_t)s->n * sizeof(*s->places));
-	ARRAY_FOREACH(const struct fetch_req_topic, t, in->topics) {
-		ARRAY_FOREACH(const struct fetch_req_partition, p, t->partitions) {
-			at->rq = rq;
-			at->topic = t;
-			at->in = p;
-			at++;
-		}
-	}
+	s->tells_all = s->session == NULL || fetch_session_is_new(s->session);
+	if (s->session == NULL)
+		add_asked(rq, s, in);
 	arena_link(rq->arena, drop_cold, rq);
 	uint64_t wait = in->max_wait_ms < 0 ? 0 : (uint64_t)in->max_wait_ms * NS_PER_MS;
 	s->deadline = request_now(rq) + wait;

@@ -6,6 +6,7 @@ libapi_a_SOURCES = \
 	src/api/authorize.c src/api/authorize.h \
 	src/api/batches.c src/api/batches.h src/api/core.h \
 	src/api/dispatch.c src/api/dispatch.h src/api/fetch.c \
+	src/api/fetch_session.c src/api/fetch_session.h \
 	src/api/find_coordinator.c src/api/group_admin.c src/api/group_members.c \
 	src/api/group_offsets.c src/api/groups.c src/api/groups.h src/api/groups_impl.h \
 	src/api/groups_load.c src/api/groups_wait.c src/api/groups_work.c \

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/dispatch.h"
+#include "api/fetch_session.h"
 #include "api/login.h"
 #include "base/be.h"
 #include "base/clock.h"
@@ -195,6 +196,7 @@ session_closed(struct conn *conn, void *arg)
 			rq->abandon(rq);
 		request_end(rq);
 	}
+	fetch_session_destroy(&s->fetches);
 	quota_close(&s->quota);
 	mem_free(s);
 }

@@ -36,6 +36,7 @@ struct session {
 	uint64_t login_until;		/* monotonic ns; a session past it must renew; 0: never */
 	char software[96];		/* "name version" of the client, as it says */
 	struct list requests;		/* all that are not finished */
+	struct fetch_session *fetches;	/* what it reads (KIP-227); NULL: none was begun */
 	unsigned login_requests;	/* before READY: bounded */
 	bool moves_records;		/* see session_moves_records() */
 	bool closing;
