@@ -6,7 +6,6 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -51,7 +50,6 @@ stream_open(struct stream *s, const struct props *props, int epoll, int number)
 	if (s->tls != NULL)
 		SSL_set_mode(s->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 		    SSL_MODE_RELEASE_BUFFERS);
-	(void)fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
 	watch(s, epoll, EPOLL_CTL_ADD, false);
 }
 
@@ -59,7 +57,6 @@ void
 stream_close(struct stream *s)
 {
 	buf_free(&s->in);
-	(void)fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
 	conn_close(&s->conn);
 }
 

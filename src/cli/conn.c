@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Blocking sockets with time limits of the kernel's. The steps of opening are
- * TCP, TLS with the name checked, ApiVersions, login; the first failure ends it
- * with a reason, and the next bootstrap server is tried only where there was no
- * TCP connection. */
+ * The steps of opening are TCP, TLS with the name checked, ApiVersions, login;
+ * the first failure ends it with a reason, and the next bootstrap server is
+ * tried only where there was no TCP connection. The socket does not block: what
+ * waits, waits in poll(2) until the deadline of its step, which TLS cannot
+ * prolong by asking the socket again. */
 #include "cli/conn.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,23 +22,38 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/login.h"
 #include "wire/header.h"
 
-#define SECONDS_CONNECT 10
 #define PATIENCE_MS 3000	/* with a broker that was started a moment ago: it refuses until it is ready */
 #define AGAIN_MS 50
-#define SECONDS_ANSWER 60
 #define ANSWER_MAX (64 * 1024 * 1024)
 #define APIS_MAX 256
 #define CLIENT_ID "schlossctl"
+
+enum step { STEP_TCP, STEP_TLS, STEP_VERSIONS, STEP_LOGIN, STEP_CALL };
+
+static const struct {
+	int seconds;
+	const char *what, *perhaps;	/* of a message; what: NULL is the request's name */
+} steps[] = {
+	[STEP_TCP] = { 10, "the TCP connection", "the host is down, or a firewall drops what is sent there" },
+	[STEP_TLS] = { 10, "the TLS handshake", "the broker hangs, or something else listens there" },
+	[STEP_VERSIONS] = { 10, "ApiVersions", "the broker hangs, or something else listens there" },
+	[STEP_LOGIN] = { 20, "the login", "the broker hangs" }, /* it answers a failure up to ten seconds late */
+	[STEP_CALL] = { 60, NULL, "the broker hangs" },
+};
 
 struct conn {
 	int fd;
 	SSL_CTX *ctx;
 	SSL *ssl;
+	enum step step;
+	uint64_t deadline;		/* of the step, as clock_mono_ns() */
 	char host[256];
+	char server[264];		/* with the port: for messages */
 	int32_t correlation;
 	int16_t highest[APIS_MAX];	/* what the broker has of Kafka's; -1: none */
 	const struct props *props;
@@ -112,40 +128,98 @@ tls_failed(struct conn *conn, const char *what, struct why *why)
 	return why_set(why, ERR_IO, "%s: %s: %s", conn->host, what, text);
 }
 
+static void
+begin(struct conn *conn, enum step step)
+{
+	conn->step = step;
+	conn->deadline = clock_mono_ns() + (uint64_t)steps[step].seconds * NS_PER_SEC;
+}
+
+static int
+timed_out(const struct conn *conn, const char *what, struct why *why)
+{
+	return why_set(why, ERR_TIMEOUT, "no answer to %s from %s within %d s: perhaps %s",
+	    steps[conn->step].what != NULL ? steps[conn->step].what : what, conn->server, steps[conn->step].seconds,
+	    steps[conn->step].perhaps);
+}
+
+/* Until the socket is ready: 0, or ERR_TIMEOUT. */
+static int
+wait_for(const struct conn *conn, short events)
+{
+	for (;;) {
+		struct pollfd p = { .fd = conn->fd, .events = events };
+		uint64_t now = clock_mono_ns();
+		if (now >= conn->deadline)
+			return ERR_TIMEOUT;
+		int rc = poll(&p, 1, (int)((conn->deadline - now) / NS_PER_MS) + 1);
+		if (rc > 0)
+			return 0;
+		if (rc < 0 && errno != EINTR)
+			return ERR_IO;
+	}
+}
+
+/* After a call of OpenSSL's that did not do its work: 0 where it is to be made again. */
+static int
+wait_for_tls(const struct conn *conn, int rc)
+{
+	switch (SSL_get_error(conn->ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		return wait_for(conn, POLLIN);
+	case SSL_ERROR_WANT_WRITE:
+		return wait_for(conn, POLLOUT);
+	default:
+		return ERR_CLOSED;
+	}
+}
+
+static int
+wait_for_plain(const struct conn *conn, ssize_t rc, short events)
+{
+	return rc < 0 && (errno == EAGAIN || errno == EINTR) ? wait_for(conn, events) : ERR_CLOSED;
+}
+
+/* A long answer may take its time, silence may not; before the login nothing is long. */
+static void
+went_on(struct conn *conn)
+{
+	if (conn->step == STEP_CALL)
+		begin(conn, STEP_CALL);
+}
+
 static int
 read_some(struct conn *conn, void *p, size_t n)
 {
-	for (size_t done = 0; done < n;) {
-		ssize_t got;
-		if (conn->ssl != NULL)
-			got = SSL_read(conn->ssl, (char *)p + done, (int)(n - done));
-		else
-			got = recv(conn->fd, (char *)p + done, n - done, 0);
-		if (got < 0 && conn->ssl == NULL && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_TIMEOUT : ERR_CLOSED;
-		done += (size_t)got;
+	int err = 0;
+	for (size_t done = 0; err == 0 && done < n;) {
+		ERR_clear_error();
+		ssize_t got = conn->ssl != NULL ? SSL_read(conn->ssl, (char *)p + done, (int)(n - done)) :
+		    recv(conn->fd, (char *)p + done, n - done, 0);
+		if (got > 0) {
+			done += (size_t)got;
+			went_on(conn);
+		} else
+			err = conn->ssl != NULL ? wait_for_tls(conn, (int)got) : wait_for_plain(conn, got, POLLIN);
 	}
-	return 0;
+	return err;
 }
 
 static int
 write_all(struct conn *conn, const void *p, size_t n)
 {
-	for (size_t done = 0; done < n;) {
-		ssize_t put;
-		if (conn->ssl != NULL)
-			put = SSL_write(conn->ssl, (const char *)p + done, (int)(n - done));
-		else
-			put = send(conn->fd, (const char *)p + done, n - done, MSG_NOSIGNAL);
-		if (put < 0 && conn->ssl == NULL && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return ERR_CLOSED;
-		done += (size_t)put;
+	int err = 0;
+	for (size_t done = 0; err == 0 && done < n;) {
+		ERR_clear_error();
+		ssize_t put = conn->ssl != NULL ? SSL_write(conn->ssl, (const char *)p + done, (int)(n - done)) :
+		    send(conn->fd, (const char *)p + done, n - done, MSG_NOSIGNAL);
+		if (put > 0) {
+			done += (size_t)put;
+			went_on(conn);
+		} else
+			err = conn->ssl != NULL ? wait_for_tls(conn, (int)put) : wait_for_plain(conn, put, POLLOUT);
 	}
-	return 0;
+	return err;
 }
 
 static int
@@ -207,9 +281,12 @@ conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void 
 	if (version < api->lo)
 		return why_set(why, ERR_UNSUPPORTED, "%s does not know %s: is it a broker of another kind or age?",
 		    conn->host, api->name);
+	went_on(conn);
 	int err = send_request(conn, arena, api, version, in);
 	if (err == 0)
 		err = read_answer(conn, arena, api, version, ret);
+	if (err == ERR_TIMEOUT)
+		return timed_out(conn, api->name, why);
 	if (err == ERR_CLOSED && !conn->props->sasl)
 		return why_set(why, err, "%s closed the connection at %s: perhaps it wants a login "
 		    "(security.protocol=SASL_SSL)", conn->host, api->name);
@@ -316,35 +393,51 @@ start_tls(struct conn *conn, struct why *why)
 	if (err != 0)
 		return err;
 	conn->ssl = SSL_new(conn->ctx);
-	if (conn->ssl == NULL || !expect_host(conn) || SSL_set_fd(conn->ssl, conn->fd) != 1 ||
-	    SSL_connect(conn->ssl) != 1)
+	if (conn->ssl == NULL || !expect_host(conn) || SSL_set_fd(conn->ssl, conn->fd) != 1)
 		return tls_failed(conn, "TLS", why);
-	return 0;
+	SSL_set_mode(conn->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+	begin(conn, STEP_TLS);
+	while (err == 0) {
+		ERR_clear_error();
+		int rc = SSL_connect(conn->ssl);
+		if (rc == 1)
+			return 0;
+		err = wait_for_tls(conn, rc);
+	}
+	return err == ERR_TIMEOUT ? timed_out(conn, NULL, why) : tls_failed(conn, "TLS", why);
 }
 
-static void
-set_limits(int fd, long seconds)
+/* 0, or what errno says. */
+static int
+connect_one(struct conn *conn, const struct addrinfo *a)
 {
-	struct timeval limit = { .tv_sec = seconds };
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	int failed = 0;
+	socklen_t n = sizeof(failed);
+	conn->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+	if (conn->fd < 0)
+		return errno;
+	begin(conn, STEP_TCP);
+	if (connect(conn->fd, a->ai_addr, a->ai_addrlen) != 0)
+		failed = errno;
+	if (failed == EINPROGRESS) {
+		failed = ETIMEDOUT;
+		if (wait_for(conn, POLLOUT) == 0)
+			getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &failed, &n);
+	}
+	if (failed != 0) {
+		close(conn->fd);
+		conn->fd = -1;
+	}
+	return failed;
 }
 
 static int
-connect_any(const struct addrinfo *list)
+connect_any(struct conn *conn, const struct addrinfo *list)
 {
-	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-		int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-		if (fd < 0)
-			continue;
-		set_limits(fd, SECONDS_CONNECT); /* counts for connect(2) too */
-		if (connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
-			set_limits(fd, SECONDS_ANSWER);
-			return fd;
-		}
-		close(fd);
-	}
-	return -1;
+	int failed = EADDRNOTAVAIL;
+	for (const struct addrinfo *a = list; a != NULL && conn->fd < 0; a = a->ai_next)
+		failed = connect_one(conn, a);
+	return failed;
 }
 
 /* Splits "HOST:PORT" or "[ADDRESS]:PORT". */
@@ -363,16 +456,18 @@ connect_to(struct conn *conn, struct str server, struct why *why)
 		    conn->props->file, STR_ARG(server));
 	snprintf(conn->host, sizeof(conn->host), "%.*s", STR_ARG(host));
 	snprintf(port, sizeof(port), "%.*s", (int)tail, colon + 1);
+	snprintf(conn->server, sizeof(conn->server), "%.*s", STR_ARG(server));
 	int rc = getaddrinfo(conn->host, port, &hints, &list);
 	if (rc != 0)
 		return why_set(why, ERR_NOTFOUND, "%s: bootstrap.servers: %s: %s", conn->props->file, conn->host,
 		    gai_strerror(rc));
-	conn->fd = connect_any(list);
-	int failed = errno;
+	int failed = connect_any(conn, list);
 	freeaddrinfo(list);
-	if (conn->fd < 0)
-		return why_set(why, failed == ECONNREFUSED ? ERR_BUSY : ERR_CLOSED, "no connection to %.*s: %s; is the broker running there?",
-		    STR_ARG(server), strerror(failed));
+	if (failed == ETIMEDOUT)
+		return timed_out(conn, NULL, why);
+	if (failed != 0)
+		return why_set(why, failed == ECONNREFUSED ? ERR_BUSY : ERR_CLOSED, "no connection to %s: %s; is the broker running there?",
+		    conn->server, strerror(failed));
 	return 0;
 }
 
@@ -400,10 +495,15 @@ open_steps(struct conn *conn, struct why *why)
 	}
 	if (err == 0 && conn->props->tls)
 		err = start_tls(conn, why);
-	if (err == 0)
-		err = ask_versions(conn, why);
-	if (err == 0 && conn->props->sasl)
+	if (err != 0)
+		return err;
+	begin(conn, STEP_VERSIONS);
+	err = ask_versions(conn, why);
+	if (err == 0 && conn->props->sasl) {
+		begin(conn, STEP_LOGIN);
 		err = login_run(conn, conn->props, why);
+	}
+	begin(conn, STEP_CALL);
 	return err;
 }
 
@@ -433,6 +533,7 @@ conn_close(struct conn **pconn)
 		return;
 	if (conn->ssl != NULL)
 		SSL_shutdown(conn->ssl);
+	ERR_clear_error(); /* of the next connection's reasons the first is told */
 	SSL_free(conn->ssl);
 	SSL_CTX_free(conn->ctx);
 	if (conn->fd >= 0)

@@ -7,8 +7,9 @@
 #include "wire/msg.h"
 
 /*
- * A connection of a client: TCP, TLS, frames, one request at a time. Blocking,
- * with time limits. Every failure has a reason for a human.
+ * A connection of a client: TCP, TLS, frames, one request at a time. Every call
+ * waits for its end: 10 s for TCP, for TLS and for ApiVersions, 20 s for the login,
+ * 60 s of silence at a request. Every failure has a reason for a human.
  */
 struct conn;
 
@@ -30,8 +31,8 @@ int conn_call(struct conn *conn, struct arena *arena, int key, const void *in, v
 int conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,
     struct why *why);
 
-/* The socket and the TLS on it (an SSL *; NULL without), for bench/, which goes on
- * by itself after the login. Owned by the connection. */
+/* The socket, which does not block, and the TLS on it (an SSL *; NULL without), for
+ * bench/, which goes on by itself after the login. Owned by the connection. */
 int conn_fd(const struct conn *conn);
 void *conn_tls(const struct conn *conn);
 

@@ -6,12 +6,14 @@
  * writes that wait until it is gone, $SHIM_DIR/unread for reads that do. $SHIM_DIR/syncs, where it is, gets the path of each file that
  * is synced. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong,
  * $SHIM_DIR/passed those by which the clock that never goes back is ahead (where SHIM_PASSED is set:
- * that clock is asked all the time).
+ * that clock is asked all the time). Where $SHIM_DIR/hurry has something in it, who would wait in poll(2) for
+ * more than half a minute waits for a second, and that clock is ahead by the rest.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +160,19 @@ pwritev64(int fd, const struct iovec *v, int n, off64_t at)
 	return fails(fd) ? -1 : NEXT(pwritev64)(fd, v, n, at);
 }
 
+static int hurried;		/* seconds */
+
+int
+poll(struct pollfd *v, nfds_t n, int ms)
+{
+	char text[32];
+	if (ms <= 30000 || note("hurry", text, sizeof(text)) == 0)
+		return NEXT(poll)(v, n, ms);
+	int rc = NEXT(poll)(v, n, 1000);
+	hurried += rc == 0 ? ms / 1000 : 0;
+	return rc;
+}
+
 int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
@@ -167,6 +182,8 @@ clock_gettime(clockid_t id, struct timespec *ts)
 		ts->tv_sec += atol(text);
 	if (rc == 0 && id == CLOCK_BOOTTIME && getenv("SHIM_PASSED") != NULL && note("passed", text, sizeof(text)) > 0)
 		ts->tv_sec += atol(text);
+	if (rc == 0 && id == CLOCK_BOOTTIME)
+		ts->tv_sec += hurried;
 	return (int)rc;
 }
 
