@@ -110,22 +110,65 @@ advice_for(long verify)
 	}
 }
 
+/* What the broker's alert says against our certificate: a reason, or 0 where it says nothing. Under
+ * TLS 1.3 it comes when we believe that the handshake is over. */
+static int
+certificate_refused(const struct conn *conn, struct why *why)
+{
+	static const struct { int alert; const char *text; } rows[] = {
+		{ SSL_AD_UNKNOWN_CA, "its authority is none of those in the listener's ssl.truststore.location" },
+		{ SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the broker's clock" },
+		{ SSL_AD_CERTIFICATE_REVOKED, "it was revoked" },
+		{ SSL_AD_UNSUPPORTED_CERTIFICATE, "it is none for a client (extendedKeyUsage lacks clientAuth)" },
+		{ SSL_AD_BAD_CERTIFICATE, "it is damaged, too weak, or not valid yet by the broker's clock" },
+		{ SSL_AD_CERTIFICATE_UNKNOWN, "the broker's log says why" },
+	};
+	const struct props *p = conn->props;
+	unsigned long code = ERR_peek_error();
+	int alert = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET : -1;
+	bool unsaid = alert == SSL_AD_HANDSHAKE_FAILURE && p->cert == NULL; /* TLS 1.2 has no alert for it */
+	if (alert == SSL_AD_CERTIFICATE_REQUIRED || unsaid)
+		return why_set(why, ERR_DENIED, "%s: %s%s wants a client certificate: ssl.certificate.location and "
+		    "ssl.key.location there name it", p->file, unsaid ? "perhaps " : "", conn->server);
+	for (size_t i = 0; p->cert != NULL && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].alert == alert)
+			return why_set(why, ERR_DENIED, "%s: %s refused the certificate of ssl.certificate.location=%s: %s",
+			    p->file, conn->server, p->cert, rows[i].text);
+	return 0;
+}
+
+/* The connection ended where an answer was expected; what: to which request. */
+static int
+closed(const struct conn *conn, const char *what, struct why *why)
+{
+	const struct props *p = conn->props;
+	int err = certificate_refused(conn, why);
+	if (err != 0)
+		return err;
+	if (!p->sasl && p->tls && p->cert != NULL)
+		return why_set(why, ERR_CLOSED, "%s closed the connection at %s: perhaps no user may log in by this "
+		    "certificate (schlossctl user create NAME --mechanism TLS; the broker's log says who it takes it for), "
+		    "or it wants a login (security.protocol=SASL_SSL)", conn->host, what);
+	return why_set(why, ERR_CLOSED, "%s closed the connection at %s%s", conn->host, what,
+	    p->sasl ? "" : ": perhaps it wants a login (security.protocol=SASL_SSL)");
+}
+
 static int
 tls_failed(struct conn *conn, const char *what, struct why *why)
 {
-	char text[200] = "the connection was closed";
 	long verify = conn->ssl != NULL ? SSL_get_verify_result(conn->ssl) : X509_V_OK;
-	unsigned long code = ERR_get_error();
+	unsigned long code = ERR_peek_error();
+	const char *text = ERR_reason_error_string(code);
 	if (verify != X509_V_OK)
 		return why_set(why, ERR_DENIED, "%s: the certificate of %s is not trusted: %s; %s", conn->props->file,
 		    conn->host, X509_verify_cert_error_string(verify), advice_for(verify));
-	if (code != 0)
-		ERR_error_string_n(code, text, sizeof(text));
-	ERR_clear_error();
+	int err = certificate_refused(conn, why);
+	if (err != 0)
+		return err;
 	if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER || ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST)
 		return why_set(why, ERR_IO, "%s: what listens at that port of %s does not speak TLS: another program, or "
 		    "a listener without it (security.protocol=SASL_PLAINTEXT)", conn->props->file, conn->host);
-	return why_set(why, ERR_IO, "%s: %s: %s", conn->host, what, text);
+	return why_set(why, ERR_IO, "%s: %s: %s", conn->host, what, text != NULL ? text : "the connection was closed");
 }
 
 static void
@@ -287,11 +330,8 @@ conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void 
 		err = read_answer(conn, arena, api, version, ret);
 	if (err == ERR_TIMEOUT)
 		return timed_out(conn, api->name, why);
-	if (err == ERR_CLOSED && !conn->props->sasl)
-		return why_set(why, err, "%s closed the connection at %s: perhaps it wants a login "
-		    "(security.protocol=SASL_SSL)", conn->host, api->name);
 	if (err == ERR_CLOSED)
-		return why_set(why, err, "%s closed the connection at %s", conn->host, api->name);
+		return closed(conn, api->name, why);
 	if (err != 0)
 		return why_set(why, err, "%s: %s: %s", conn->host, api->name, err_text(err));
 	return 0;

@@ -129,3 +129,85 @@ def test_an_answer_that_does_not_come_after_the_login(site, shim, tmp_path):
         said, took = asked(conf, env=preloaded(shim, tmp_path))
     assert said == f"schlossctl: no answer to Metadata from 127.0.0.1:{port} within 60 s: perhaps the broker hangs\n"
     assert took < 50
+
+
+# ---- certificates and keys that are not taken ----
+
+EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+
+def openssl(*words):
+    run("openssl", *words)
+
+
+class Certificates:
+    """A listener that wants client certificates, and authorities to make them."""
+
+    def __init__(self, versions):
+        self.b = b = Broker(f"ssl.enabled.protocols: {versions}")
+        self.port = free_port()
+        b.add_listener("certificates", f"address: 127.0.0.1:{self.port}\nprotocol: SSL\n"
+                       'ssl.principal.mapping.rules: "RULE:^CN=([a-z]+),O=Works$/$1/"')
+        b.start()
+        b.ctl("user", "create", "anna", "--mechanism", "TLS")
+        self.stranger = b.tmp / "stranger"
+        self.stranger.mkdir()
+        openssl("req", "-x509", *EC, "-keyout", self.stranger / "ca.key", "-out", self.stranger / "ca.pem",
+                "-subj", "/CN=Stranger", "-days", "2")
+        self.made = 0
+
+    def client(self, subject="/O=Works/CN=anna", days="2", usage="clientAuth", authority=None):
+        """Key and certificate in one directory."""
+        self.made += 1
+        path = self.b.tmp / f"client{self.made}"
+        path.mkdir()
+        authority = authority or self.b.dir / "tls"
+        openssl("req", *EC, "-keyout", path / "key.pem", "-out", path / "csr.pem", "-subj", subject)
+        (path / "ext").write_text(f"extendedKeyUsage={usage}\n")
+        openssl("x509", "-req", "-in", path / "csr.pem", "-CA", authority / "ca.pem", "-CAkey", authority / "ca.key",
+                "-CAcreateserial", "-days", days, "-extfile", path / "ext", "-out", path / "cert.pem")
+        return path
+
+    def ask(self, client, key=None, stdin=None, **more):
+        """id by this certificate; the client file it stands in is self.conf."""
+        shown = {"ssl_certificate_location": client / "cert.pem", "ssl_key_location": key or client / "key.pem"} if client else {}
+        self.conf = client_file(self.b, "client", bootstrap_servers=f"127.0.0.1:{self.port}", security_protocol="SSL",
+                                **shown, **more)
+        return run(SCHLOSSCTL, "-F", self.conf, "id", check=False, stdin=stdin)
+
+
+@pytest.fixture(scope="module", params=["TLSv1.2", "TLSv1.3"])
+def certificates(request):
+    c = Certificates(request.param)
+    c.version = request.param
+    yield c
+    c.b.remove()
+
+
+@pytest.mark.parametrize("more, said", [
+    ({"authority": "stranger"}, "its authority is none of those in the listener's ssl.truststore.location"),
+    ({"days": "-1"}, "it has expired by the broker's clock"),
+    ({"usage": "serverAuth"}, "it is none for a client (extendedKeyUsage lacks clientAuth)"),
+])
+def test_a_certificate_that_is_refused(certificates, more, said):
+    """The reason is the broker's, and no login is talked of."""
+    c = certificates
+    client = c.client(**{**more, **({"authority": c.stranger} if "authority" in more else {})})
+    p = c.ask(client)
+    assert (p.returncode, p.stderr) == (3, f"schlossctl: {c.conf}: 127.0.0.1:{c.port} refused the certificate of "
+                                        f"ssl.certificate.location={client}/cert.pem: {said}\n")
+
+
+def test_no_certificate_where_one_is_wanted(certificates):
+    c = certificates
+    p = c.ask(None)
+    perhaps = "perhaps " if c.version == "TLSv1.2" else ""
+    assert (p.returncode, p.stderr) == (3, f"schlossctl: {c.conf}: {perhaps}127.0.0.1:{c.port} wants a client certificate: "
+                                        "ssl.certificate.location and ssl.key.location there name it\n")
+
+
+def test_a_certificate_of_nobody(certificates):
+    """The broker closes without a word, as after every login that fails."""
+    p = certificates.ask(certificates.client(subject="/O=Works/CN=paul"))
+    assert p.returncode == 3 and "perhaps no user may log in by this certificate" in p.stderr, p.stderr
+    assert "anna" in certificates.ask(certificates.client()).stdout
