@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -50,6 +51,7 @@ struct conn {
 	int fd;
 	SSL_CTX *ctx;
 	SSL *ssl;
+	bool encrypted;			/* the private key: its password was asked for */
 	enum step step;
 	uint64_t deadline;		/* of the step, as clock_mono_ns() */
 	char host[256];
@@ -378,6 +380,22 @@ ask_versions(struct conn *conn, struct why *why)
 	return err;
 }
 
+/* OpenSSL's own would ask at a terminal that nobody looks at, and wait. */
+static int
+key_password(char *ret, int size, int writing, void *arg)
+{
+	struct conn *conn = arg;
+	const char *password = conn->props->key_password;
+	size_t n = password != NULL ? strlen(password) : 0;
+	conn->encrypted = true;
+	if (password == NULL)
+		return isatty(STDIN_FILENO) ? PEM_def_callback(ret, size, writing, NULL) : -1;
+	if (n > (size_t)size)
+		return -1;
+	memcpy(ret, password, n);
+	return (int)n;
+}
+
 static int
 cannot_load(struct conn *conn, const char *option, const char *file, struct why *why)
 {
@@ -385,6 +403,10 @@ cannot_load(struct conn *conn, const char *option, const char *file, struct why 
 	if (access(file, R_OK) != 0)
 		reason = strerror(errno);
 	ERR_clear_error();
+	if (conn->encrypted)
+		return why_set(why, ERR_DENIED, conn->props->key_password == NULL ?
+		    "%s: %s=%s: the key is encrypted: ssl.key.password there opens it" :
+		    "%s: %s=%s: ssl.key.password there does not open the key", conn->props->file, option, file);
 	return why_set(why, ERR_IO, "%s: %s=%s: %s", conn->props->file, option, file,
 	    reason != NULL ? reason : "this is no PEM file");
 }
@@ -397,8 +419,8 @@ load_certificates(struct conn *conn, struct why *why)
 		return cannot_load(conn, "ssl.ca.location", p->ca, why);
 	if (p->ca == NULL)
 		SSL_CTX_set_default_verify_paths(conn->ctx);
-	if (p->key_password != NULL)
-		SSL_CTX_set_default_passwd_cb_userdata(conn->ctx, (void *)(uintptr_t)p->key_password);
+	SSL_CTX_set_default_passwd_cb(conn->ctx, key_password);
+	SSL_CTX_set_default_passwd_cb_userdata(conn->ctx, conn);
 	if (p->cert != NULL && SSL_CTX_use_certificate_chain_file(conn->ctx, p->cert) != 1)
 		return cannot_load(conn, "ssl.certificate.location", p->cert, why);
 	const char *key = p->key != NULL ? p->key : p->cert; /* one file may have both */

@@ -2,6 +2,9 @@
 """schlossctl before anybody answers it: brokers that hang, certificates and keys that are not taken."""
 import concurrent.futures
 import contextlib
+import os
+import pty
+import re
 import socket
 import ssl
 import struct
@@ -211,3 +214,48 @@ def test_a_certificate_of_nobody(certificates):
     p = certificates.ask(certificates.client(subject="/O=Works/CN=paul"))
     assert p.returncode == 3 and "perhaps no user may log in by this certificate" in p.stderr, p.stderr
     assert "anna" in certificates.ask(certificates.client()).stdout
+
+
+def encrypted(client, form):
+    """The key of that client behind the password "secret", in a form that OpenSSL writes."""
+    path = client / f"{form}.pem"
+    run("openssl", form, "-in", client / "key.pem", "-out", path, *{
+        "pkcs8": ("-topk8", "-passout", "pass:secret"), "ec": ("-aes128", "-passout", "pass:secret")}[form])
+    return path
+
+
+def at_a_terminal(conf, typed):
+    """id, for somebody who sits there and types a line when he is asked: the exit status, and all that he saw."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(SCHLOSSCTL, [str(SCHLOSSCTL), "-F", str(conf), "id"])
+    seen = b""
+    with contextlib.suppress(OSError), open(fd, "r+b", buffering=0) as terminal:
+        while more := os.read(fd, 4096):
+            seen += more
+            if typed and b"phrase:" in seen:
+                terminal.write(typed + b"\n")
+                typed = None
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.decode()
+
+
+@pytest.mark.parametrize("form", ["pkcs8", "ec"])
+def test_a_key_that_is_encrypted(certificates, form):
+    """Its password stands in the client file, or is typed where somebody can; nobody is asked in vain."""
+    c = certificates
+    client = c.client()
+    key = encrypted(client, form)
+    assert "anna" in c.ask(client, key, ssl_key_password="secret").stdout
+    p = c.ask(client, key, ssl_key_password="wrong")
+    assert (p.returncode, p.stderr) == (3, f"schlossctl: {c.conf}: ssl.key.location={key}: ssl.key.password there does not open the key\n")
+    p = c.ask(client, key, stdin="")
+    assert (p.returncode, p.stderr) == (3, f"schlossctl: {c.conf}: ssl.key.location={key}: the key is encrypted: "
+                                        "ssl.key.password there opens it\n")
+    status, seen = at_a_terminal(c.conf, b"secret")
+    assert status == 0 and re.search("(?m)^anna ", seen), seen
+    status, seen = at_a_terminal(c.conf, b"guess")
+    assert status == 3 and "the key is encrypted" in seen, seen
+    _, seen = at_a_terminal(client_file(c.b, "wrong", bootstrap_servers=f"127.0.0.1:{c.port}", security_protocol="SSL",
+                                        ssl_certificate_location=client / "cert.pem", ssl_key_location=key,
+                                        ssl_key_password="wrong"), None)
+    assert "does not open the key" in seen and "phrase" not in seen
