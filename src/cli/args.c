@@ -36,6 +36,16 @@ matches(const char *word, const char *names, const char **ret_value)
 	return false;
 }
 
+static void
+took(struct args *args, const char *names)
+{
+	for (int i = 0; i < args->taken_n; i++)
+		if (args->taken[i] == names)
+			return;
+	if (args->taken_n < ARGS_TAKEN_MAX)
+		args->taken[args->taken_n++] = names;
+}
+
 bool
 args_option(struct args *args, const char *names, const char **ret)
 {
@@ -47,6 +57,7 @@ args_option(struct args *args, const char *names, const char **ret)
 			return false; /* stays, and is blamed at the end */
 		*ret = value != NULL ? value : args->v[i + 1];
 		drop(args, i, value != NULL ? 1 : 2);
+		took(args, names);
 		return true;
 	}
 	return false;
@@ -59,6 +70,7 @@ args_flag(struct args *args, const char *names)
 		const char *value;
 		if (matches(args->v[i], names, &value) && value == NULL) {
 			drop(args, i, 1);
+			took(args, names);
 			return true;
 		}
 	}
@@ -73,8 +85,21 @@ usage(const struct args *args)
 }
 
 int
+args_again(const struct args *args)
+{
+	const char *value;
+	for (int i = 0; i < args->n && strcmp(args->v[i], "--") != 0; i++)
+		for (int k = 0; k < args->taken_n; k++)
+			if (matches(args->v[i], args->taken[k], &value))
+				return cli_complain(CLI_USAGE, "%.*s stands twice", (int)strcspn(args->v[i], "="), args->v[i]);
+	return 0;
+}
+
+int
 args_end(struct args *args, int min, int max)
 {
+	if (args_again(args) != 0)
+		return usage(args);
 	for (int i = 0; i < args->n; i++) {
 		if (strcmp(args->v[i], "--") == 0) {
 			drop(args, i, 1);

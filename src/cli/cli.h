@@ -32,10 +32,13 @@ struct cli {
 
 /* The words behind noun and verb. Options are taken out wherever they stand;
  * "--" ends them. */
+#define ARGS_TAKEN_MAX 16
 struct args {
 	char **v;
 	int n;
 	const char *usage;		/* of the verb, for messages */
+	const char *taken[ARGS_TAKEN_MAX];	/* the names of options that stood there */
+	int taken_n;
 };
 
 struct verb {
@@ -54,6 +57,8 @@ extern const struct verb topic_verbs[], group_verbs[], user_verbs[], team_verbs[
  * A value that is missing is said at args_end(). names: "--owner" or "-p|--partitions". */
 bool args_option(struct args *args, const char *names, const char **ret);
 bool args_flag(struct args *args, const char *names);
+/* Whether an option that was taken stands there once more: CLI_USAGE after saying so, or 0. */
+int args_again(const struct args *args);
 /* After all options: that what is left are min to max plain words. 0, or
  * CLI_USAGE after saying what is wrong. */
 int args_end(struct args *args, int min, int max);

@@ -146,6 +146,8 @@ global_options(struct cli *cli, struct args *args)
 	last = args->n > 0 ? args->v[args->n - 1] : "";
 	if (strcmp(last, "-F") == 0 || strcmp(last, "--tenant") == 0 || strcmp(last, "-o") == 0)
 		return cli_complain(CLI_USAGE, "%s: its value is missing", last);
+	if (args_again(args) != 0)
+		return CLI_USAGE;
 	if (form == NULL || strcmp(form, "table") == 0)
 		cli->print.form = PRINT_TABLE;
 	else if (strcmp(form, "json") == 0)
@@ -192,7 +194,7 @@ int
 main(int argc, char **argv)
 {
 	struct cli cli = { .arena = arena_create(SIZE_MAX), .print = { .out = stdout } };
-	struct args args = { argv + 1, argc - 1, "" };
+	struct args args = { .v = argv + 1, .n = argc - 1, .usage = "" };
 	signal(SIGPIPE, SIG_IGN);
 	cli.print.arena = cli.arena;
 	int status;

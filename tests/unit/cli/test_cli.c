@@ -120,7 +120,7 @@ static void
 options(void **state)
 {
 	const char *v[] = { "a", "-p", "3", "--owner=anna", "b", "--force", "--", "-x" };
-	struct args args = { (char **)v, 8, "test" };
+	struct args args = { .v = (char **)v, .n = 8, .usage = "test" };
 	const char *text = NULL;
 	(void)state;
 	assert_true(args_option(&args, "-p|--partitions", &text));
@@ -143,12 +143,12 @@ wrong_options(void **state)
 	const char *text = NULL;
 	int64_t n = 7;
 	(void)state;
-	struct args args = { (char **)missing, 2, "test" };
+	struct args args = { .v = (char **)missing, .n = 2, .usage = "test" };
 	assert_false(args_option(&args, "--owner", &text));
 	assert_int_equal(args_end(&args, 1, 1), CLI_USAGE);
-	args = (struct args){ (char **)unknown, 2, "test" };
+	args = (struct args){ .v = (char **)unknown, .n = 2, .usage = "test" };
 	assert_int_equal(args_end(&args, 1, 1), CLI_USAGE);
-	args = (struct args){ (char **)many, 2, "test" };
+	args = (struct args){ .v = (char **)many, .n = 2, .usage = "test" };
 	assert_int_equal(args_end(&args, 1, 1), CLI_USAGE);
 	assert_int_equal(args_end(&args, 3, 3), CLI_USAGE);
 	assert_ok(args_end(&args, 2, 2));
@@ -157,6 +157,28 @@ wrong_options(void **state)
 	assert_int_equal(n, 7);
 	assert_ok(args_number("-p", "9", 1, 9, &n));
 	assert_int_equal(n, 9);
+}
+
+static void
+options_twice(void **state)
+{
+	const char *twice[] = { "--owner", "anna", "a", "--owner=bert" }, *behind[] = { "--force", "--", "--force" };
+	const char *list[] = { "-c", "x=1", "-c", "y=2" };
+	const char *text = NULL;
+	(void)state;
+	struct args args = { .v = (char **)twice, .n = 4, .usage = "test" };
+	assert_ok(args_again(&args));
+	assert_true(args_option(&args, "-o|--owner", &text));
+	assert_int_equal(args_again(&args), CLI_USAGE);
+	assert_int_equal(args_end(&args, 2, 2), CLI_USAGE);
+	args = (struct args){ .v = (char **)behind, .n = 3, .usage = "test" };
+	assert_true(args_flag(&args, "--force"));
+	assert_ok(args_again(&args));
+	assert_ok(args_end(&args, 1, 1));
+	args = (struct args){ .v = (char **)list, .n = 4, .usage = "test" };
+	while (args_option(&args, "-c|--config", &text))
+		assert_ok(strcmp(text, args.n == 2 ? "x=1" : "y=2"));
+	assert_ok(args_end(&args, 0, 0));
 }
 
 static const struct print_column columns[] = {
@@ -216,4 +238,5 @@ printing(void **state)
 	free(text);
 }
 
-TEST_MAIN(T(scram_vector), T(scram_refusals), T(client_files), T(options), T(wrong_options), T(printing))
+TEST_MAIN(T(scram_vector), T(scram_refusals), T(client_files), T(options), T(wrong_options), T(options_twice),
+    T(printing))
