@@ -139,11 +139,12 @@ help(struct cli *cli, char **argv, int argc)
 static int
 global_options(struct cli *cli, struct args *args)
 {
-	const char *form = NULL, *last;
+	const char *form = NULL, *last = "";
 	args_option(args, "-F", &cli->file);
 	args_option(args, "--tenant", &cli->tenant);
 	args_option(args, "-o|--output", &form);
-	last = args->n > 0 ? args->v[args->n - 1] : "";
+	for (int i = 0; i < args->n && strcmp(args->v[i], "--") != 0; i++)
+		last = args->v[i];
 	if (strcmp(last, "-F") == 0 || strcmp(last, "--tenant") == 0 || strcmp(last, "-o") == 0)
 		return cli_complain(CLI_USAGE, "%s: its value is missing", last);
 	if (args_again(args) != 0)

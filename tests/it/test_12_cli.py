@@ -156,6 +156,7 @@ def test_quotas_of_addresses(site):
     (["topic", "create", "x", "--owner", "anna", "--owner=bert"], 2, "schlossctl: --owner stands twice\nusage: "),
     (["topic", "create", "x", "-p", "1", "--partitions", "2"], 2, "schlossctl: --partitions stands twice\nusage: "),
     (["chmod", "--force", "0777", "topics/orders", "--force"], 2, "schlossctl: --force stands twice\nusage: "),
+    (["id", "anna", "--", "--tenant", "--tenant"], 2, "is one word too many"),
     (["topic", "list", "--tenant", "main", "--tenant", "other"], 2, "schlossctl: --tenant stands twice\n"),
     (["-o", "json", "-o", "table", "topic", "list"], 2, "schlossctl: -o stands twice\n"),
     (["quota", "show", "topics/orders"], 2, "quotas are on"),
