@@ -17,6 +17,7 @@
 #include "cli/tree.h"
 
 #define RULES_MAX (1024 * 1024)
+#define NEAR_MAX 8	/* that are shown beside a rule that is not there */
 
 /* Rules on one path. */
 struct rules {
@@ -91,8 +92,9 @@ ask_node(struct cli *cli, const struct rules *r, struct tree_list_rsp_node *ret,
 	return status;
 }
 
+/* quiet: a refusal is not said. */
 static int
-ask_rules(struct cli *cli, struct rules *r)
+ask_rules(struct cli *cli, struct rules *r, bool quiet)
 {
 	struct describe_acls_req in;
 	struct describe_acls_rsp out;
@@ -106,6 +108,8 @@ ask_rules(struct cli *cli, struct rules *r)
 	int status = cli_open_in(cli, r->path.tenant);
 	if (status == 0)
 		status = cli_call(cli, WIRE_KEY_DESCRIBE_ACLS, &in, &out);
+	if (status == 0 && quiet && out.error_code != 0)
+		return CLI_REFUSED;
 	if (status == 0)
 		status = cli_answer(cli, cli_escape(cli, r->text), out.error_code, out.error_message);
 	for (int32_t i = 0; status == 0 && i < out.resources.n; i++) {
@@ -190,7 +194,7 @@ run_getfacl(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = ask_node(cli, &r, &node, &found);
 	if (status == 0)
-		status = ask_rules(cli, &r);
+		status = ask_rules(cli, &r, false);
 	if (status != 0)
 		return status;
 	if (cli->print.form == PRINT_JSON) {
@@ -246,8 +250,58 @@ add_rules(struct cli *cli, const struct rules *r)
 	return status;
 }
 
+/* Whether the line of the i-th rule has the principal of a missing one, or else one's operation. */
+static bool
+is_near(const struct rules *now, int32_t i, const struct rules *missing, bool by_who)
+{
+	for (int32_t k = 0; k < now->list.n; k++) {
+		const struct acl_binding *b = &now->list.v[k];
+		for (int32_t m = 0; one_line(&now->list.v[i], b) && m < missing->list.n; m++)
+			if (by_who ? str_eq(b->principal, missing->list.v[m].principal) : b->op == missing->list.v[m].op)
+				return true;
+	}
+	return false;
+}
+
+/* Those that may have been meant: of the same user or team first, then for the same operation. */
+static void
+show_near(struct cli *cli, const struct rules *missing)
+{
+	struct rules now = { .cli = cli, .text = missing->text, .path = missing->path, .on = missing->on };
+	struct str s = STR_NULL;
+	int shown = 0;
+	if (ask_rules(cli, &now, true) != 0)
+		return;
+	for (int pass = 0; pass < 2; pass++)
+		for (int32_t i = 0; i < now.list.n; i++) {
+			struct str text = rule_text(cli, &now, i);
+			bool who = is_near(&now, i, missing, true);
+			if (text.p == NULL || (pass == 0 ? !who : who || !is_near(&now, i, missing, false)) || shown++ >= NEAR_MAX)
+				continue;
+			s = arena_printf(cli->arena, "%.*s%s%.*s", STR_ARG(s), s.n > 0 ? ", " : "", STR_ARG(text));
+		}
+	if (s.n > 0)
+		fprintf(stderr, "  there is %.*s%s\n", STR_ARG(s), shown > NEAR_MAX ? ", and more" : "");
+	else if (now.list.n > 0)
+		fprintf(stderr, "  schlossctl getfacl shows those that there are\n");
+	else
+		fprintf(stderr, "  it has no rules\n");
+}
+
+static void
+say_missing(struct cli *cli, const struct rules *missing)
+{
+	for (int32_t i = 0; i < missing->list.n; i++) {
+		struct str text = rule_text(cli, missing, i);
+		if (text.p != NULL)
+			cli_complain(CLI_REFUSED, "%s: there is no rule %.*s", cli_escape(cli, missing->text), STR_ARG(text));
+	}
+	show_near(cli, missing);
+}
+
+/* ret_missing: those among the first `named` that were not there. */
 static int
-remove_rules(struct cli *cli, const struct rules *r)
+remove_rules(struct cli *cli, const struct rules *r, int32_t named, struct rules *ret_missing)
 {
 	struct delete_acls_req in;
 	struct delete_acls_rsp out;
@@ -266,9 +320,15 @@ remove_rules(struct cli *cli, const struct rules *r)
 		f->permission_type = b->permission;
 	}
 	int status = cli_call(cli, WIRE_KEY_DELETE_ACLS, &in, &out);
-	for (int32_t i = 0; status == 0 && i < out.filter_results.n; i++)
-		status = cli_answer(cli, cli_escape(cli, r->text), out.filter_results.v[i].error_code,
-		    out.filter_results.v[i].error_message);
+	if (status != 0)
+		return status;
+	for (int32_t i = 0; i < out.filter_results.n; i++) {
+		const struct delete_acls_rsp_filter_result *f = &out.filter_results.v[i];
+		if (f->error_code != 0 && status == 0)
+			status = cli_answer(cli, cli_escape(cli, r->text), f->error_code, f->error_message);
+		else if (f->error_code == 0 && i < named && f->matching_acls.n == 0)
+			keep(&r->list.v[i], ret_missing);
+	}
 	return status;
 }
 
@@ -335,18 +395,20 @@ parse_words(struct rules *r, const char *const *v, int32_t n)
 }
 
 /* Adds before it removes, so that nobody loses a right in between; but a deny
- * rule that is to go, goes after what is to come. */
+ * rule that is to go, goes after what is to come. ret_missed: some that were to
+ * go were not there, which was said; all else is done. */
 static int
-apply(struct cli *cli, const struct setfacl *s, const struct rules *on)
+apply(struct cli *cli, const struct setfacl *s, const struct rules *on, bool *ret_missed)
 {
-	struct rules add = *on, gone = *on, now = *on;
+	struct rules add = *on, gone = *on, now = *on, missing = *on;
 	int status = parse_words(&add, s->add.v, s->add.n);
 	if (status == 0 && s->file != NULL)
 		status = parse_file(&add, s->file);
 	if (status == 0)
 		status = parse_words(&gone, s->remove.v, s->remove.n);
+	int32_t named = gone.list.n;
 	if (status == 0 && (s->clear || s->file != NULL)) {
-		status = ask_rules(cli, &now);
+		status = ask_rules(cli, &now, false);
 		for (int32_t i = 0; status == 0 && i < now.list.n; i++)
 			if (!has(&add, &now.list.v[i]))
 				keep(&now.list.v[i], &gone);
@@ -355,14 +417,19 @@ apply(struct cli *cli, const struct setfacl *s, const struct rules *on)
 		status = cli_open_in(cli, on->path.tenant);
 	if (status == 0)
 		status = add_rules(cli, &add);
-	return status != 0 ? status : remove_rules(cli, &gone);
+	if (status == 0)
+		status = remove_rules(cli, &gone, named, &missing);
+	if (missing.list.n > 0) {
+		say_missing(cli, &missing);
+		*ret_missed = true;
+	}
+	return status;
 }
 
 static int
-run_setfacl(struct cli *cli, struct args *args)
+read_setfacl(struct cli *cli, struct args *args, struct setfacl *ret)
 {
 	struct setfacl s = { .file = NULL };
-	struct rules on;
 	const char *rule;
 	while (args_option(args, "-m|--modify", &rule))
 		*ARRAY_ADD(cli->arena, s.add) = rule;
@@ -376,12 +443,23 @@ run_setfacl(struct cli *cli, struct args *args)
 		    "--set-file FILE replaces all; a rule is [deny:]user:NAME:OPS[@HOST] or team:NAME:OPS");
 	if (status == 0 && s.file != NULL && args->n > 1)
 		status = cli_complain(CLI_USAGE, "--set-file is for one path");
+	*ret = s;
+	return status;
+}
+
+static int
+run_setfacl(struct cli *cli, struct args *args)
+{
+	struct setfacl s;
+	struct rules on;
+	bool missed = false;
+	int status = read_setfacl(cli, args, &s);
 	for (int i = 0; status == 0 && i < args->n; i++) {
 		status = rules_on(cli, args->v[i], &on);
 		if (status == 0)
-			status = apply(cli, &s, &on);
+			status = apply(cli, &s, &on, &missed);
 	}
-	return status;
+	return status == 0 && missed ? CLI_REFUSED : status;
 }
 
 const struct verb facl_verbs[] = {

@@ -202,7 +202,7 @@ def test_the_next_step_is_said(site, words, status, said):
 def test_rules_are_not_lost_by_a_file_that_is_none(site):
     """A getfacl that fails in front of the pipe leaves nothing in it."""
     site.ctl("topic", "create", "ruled")
-    site.ctl("setfacl", "-m", "user:bert:r", "-m", "deny:user:anna:w,user:anna:r", "-x", "user:carl:r", "topics/ruled")
+    site.ctl("setfacl", "-m", "user:bert:r", "-m", "deny:user:anna:w,user:anna:r", "topics/ruled")
     all_of_them = ["deny:user:anna:w", "user:anna:r", "user:bert:r"]
     assert sorted(rules(site, "topics/ruled")) == all_of_them
     for file, said in (("-", "nothing was changed"), (site.dir, "Is a directory"), (site.dir / "none", "No such file")):
@@ -211,6 +211,38 @@ def test_rules_are_not_lost_by_a_file_that_is_none(site):
         assert sorted(rules(site, "topics/ruled")) == all_of_them
     site.ctl("setfacl", "--set-file", "-", "topics/ruled", stdin="# none\n")
     assert rules(site, "topics/ruled") == []
+
+
+def test_a_rule_that_is_not_there_cannot_be_removed(site):
+    """All else is done, on that path and on the next; the message names those that may have been meant."""
+    for path in ("topics/one", "topics/two", "topics/none"):
+        site.ctl("topic", "create", path[7:])
+    site.ctl("setfacl", "-m", "user:bert:rw,deny:user:anna:w,team:shop:read", "-m", "user:anna:alter", "topics/one", "topics/two")
+    p = site.ctl("setfacl", "-m", "user:bert:describe", "-x", "user:anna:rw,team:shop:read", "-x", "user:anna:alter",
+                 "topics/one", "topics/two", check=False)
+    assert (p.returncode, p.stdout) == (4, "")
+    assert p.stderr == "".join(f"schlossctl: /main/{path}: there is no rule user:anna:rw\n"
+                               "  there is deny:user:anna:w, user:bert:read+write+describe\n" for path in ("topics/one", "topics/two"))
+    for path in ("topics/one", "topics/two"):
+        assert sorted(rules(site, path)) == ["deny:user:anna:w", "user:bert:read+write+describe"]
+    p = site.ctl("setfacl", "-x", "user:bert:rx", "topics/one", check=False)  # r is there, x is not
+    assert p.returncode == 4 and p.stderr == ("schlossctl: /main/topics/one: there is no rule user:bert:x\n"
+                                              "  there is user:bert:write+describe\n")
+    assert sorted(rules(site, "topics/one")) == ["deny:user:anna:w", "user:bert:write+describe"]
+    p = site.ctl("setfacl", "-x", "team:shop:create", "topics/one", check=False)
+    assert p.returncode == 4 and p.stderr.endswith("\n  schlossctl getfacl shows those that there are\n")
+    p = site.ctl("setfacl", "-x", "user:bert:r@10.0.0.0/8", "topics/none", check=False)
+    assert p.returncode == 4 and p.stderr == ("schlossctl: /main/topics/none: there is no rule user:bert:r@10.0.0.0/8\n"
+                                              "  it has no rules\n")
+    site.ctl("setfacl", "-m", ",".join(f"user:u{i}:r" for i in range(20)), "topics/none")
+    p = site.ctl("setfacl", "-x", "user:bert:r", "topics/none", check=False)
+    assert p.returncode == 4 and p.stderr.count("user:u") == 8 and p.stderr.endswith(", and more\n")
+    site.ctl("setfacl", "-b", "-x", "user:bert:w", "-x", "user:bert:w", "topics/one")
+    assert rules(site, "topics/one") == []
+    site.ctl("chown", "anna", "topics/one")
+    p = site.ctl("setfacl", "-m", "user:bert:r", "-x", "user:bert:w", "/main/topics/one", check=False, conf="anna")
+    assert p.returncode == 4 and p.stderr == "schlossctl: /main/topics/one: there is no rule user:bert:w\n"
+    assert rules(site, "topics/one") == ["user:bert:r"]
 
 
 def test_no_client_file_is_lost(site):
