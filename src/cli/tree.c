@@ -20,6 +20,34 @@ text_of(struct cli *cli, const struct buf *b)
 	return arena_str(cli->arena, buf_str(b)).p;
 }
 
+/* What is looked for in the tree and is not there: where it is. */
+static const char *
+elsewhere(const char *text)
+{
+	static const struct { const char *one, *many, *where; } rows[] = {
+		{ "user", "users", "schlossctl user list shows the users; users/NAME, and 'users/*', are paths for quotas" },
+		{ "team", "teams", "schlossctl team list shows the teams" },
+		{ "tenant", "tenants", "schlossctl tenant list shows the tenants" },
+		{ "quota", "quotas", "schlossctl quota show shows the quotas" },
+		{ "rule", "rules", "schlossctl getfacl PATH shows the rules on a path" },
+		{ "acl", "acls", "schlossctl getfacl PATH shows the rules on a path" },
+		{ "topic", "topic", "schlossctl topic list shows the topics, and their directory is topics" },
+		{ "group", "group", "schlossctl group list shows the groups, and their directory is groups" },
+	};
+	struct str rest = str_from(text), part;
+	int parts = 1;
+	if (text[0] == '/')
+		rest = (struct str){ text + 1, rest.n - 1 };
+	if (rest.n > 0 && rest.p[rest.n - 1] == '/')
+		rest.n--;
+	while (str_cut(&rest, '/', &part))
+		parts++;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (parts == (text[0] == '/' ? 2 : 1) && (str_is(part, rows[i].one) || str_is(part, rows[i].many)))
+			return rows[i].where;
+	return NULL;
+}
+
 int
 tree_path(struct cli *cli, const char *text, struct str *ret)
 {
@@ -37,6 +65,8 @@ tree_path(struct cli *cli, const char *text, struct str *ret)
 		*ret = whole;
 		return 0;
 	}
+	if (elsewhere(text) != NULL)
+		return cli_complain(CLI_USAGE, "%s is no path: %s", shown, elsewhere(text));
 	if (strchr(text, '/') == NULL)
 		return cli_complain(CLI_USAGE, "%s is no path: a topic's is topics/%s, a group's groups/%s", shown,
 		    shown, shown);
