@@ -40,7 +40,7 @@ group_list(struct cli *cli, struct args *args)
 		struct str *cell = print_row(&t);
 		cell[0] = out.groups.v[i].group_id.s;
 		cell[1] = out.groups.v[i].group_state;
-		cell[2] = out.groups.v[i].protocol_type;
+		cell[2] = print_name(out.groups.v[i].protocol_type);
 		cell[3] = out.groups.v[i].group_type;
 	}
 	print_table(&cli->print, &t);
@@ -145,8 +145,8 @@ show_group(struct cli *cli, const struct describe_groups_rsp_group *g)
 	struct str *cell = print_row(&t);
 	cell[0] = g->group_id.s;
 	cell[1] = g->group_state;
-	cell[2] = g->protocol_type;
-	cell[3] = g->protocol_data;
+	cell[2] = print_name(g->protocol_type);
+	cell[3] = print_name(g->protocol_data);
 	cell[4] = print_number(&cli->print, g->members.n);
 	print_table(&cli->print, &t);
 	print_table_init(&t, &cli->print, "members", member_columns, 4);

@@ -39,6 +39,12 @@ print_bool(bool v)
 	return v ? STR("true") : STR("false");
 }
 
+struct str
+print_name(struct str s)
+{
+	return s.n > 0 ? s : STR_NULL;
+}
+
 /* As one visible token; "-" for null and nothing. */
 static const char *
 shown(struct print *p, struct str s)

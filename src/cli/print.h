@@ -64,6 +64,8 @@ struct str *print_row(struct print_table *t);
 /* A number as a cell. */
 struct str print_number(struct print *p, long long v);
 struct str print_bool(bool v);
+/* A name that the broker leaves empty where there is none, as a cell: null then. */
+struct str print_name(struct str s);
 
 /* Several parts in one answer. */
 void print_open(struct print *p);

@@ -207,8 +207,8 @@ ls_row(struct cli *cli, struct print_table *t, const struct tree_list_rsp_node *
 	char mode[ACL_MODE_TEXT];
 	struct str *cell = print_row(t);
 	cell[0] = arena_str(cli->arena, str_from(acl_mode_format((unsigned)node->mode & 0777, mode)));
-	cell[1] = node->owner;
-	cell[2] = node->team;
+	cell[1] = print_name(node->owner);
+	cell[2] = print_name(node->team);
 	cell[3] = node->by_use ? STR("by-use") : STR_NULL;
 	if (node->create_mode >= 0)
 		cell[3] = arena_printf(cli->arena, "create:%04o", (unsigned)node->create_mode & 0777);

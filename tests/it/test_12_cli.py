@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import threading
+import time
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -339,6 +340,52 @@ def test_every_listing_as_json(site):
     whole = json.loads(site.ctl("-o", "json", "topic", "describe", "keys").stdout)
     assert {k: " ".join(v[0]) for k, v in whole.items()} == {
         "partitions": "partition leader epoch first_offset next_offset state", "settings": "setting value source"}
+
+
+def test_who_is_nobody_is_null(site):
+    """Not a user or a team without a name."""
+    site.ctl("chmod", "0777", "topics")
+    site.ctl("topic", "create", "nobodys", conf="bert")
+    site.ctl("chmod", "0770", "topics")
+    nodes = {n["path"]: n for n in json.loads(site.ctl("-o", "json", "ls", "-R").stdout)}
+    assert nodes["/main/topics/nobodys"]["owner"] == "bert" and nodes["/main/topics/nobodys"]["team"] is None
+    internal = nodes["/main/topics/__consumer_offsets"]
+    assert internal["owner"] is internal["team"] is None
+    assert not [n for n in nodes.values() if "" in n.values()]
+    site.ctl("topic", "delete", "nobodys")
+
+
+def test_groups_as_json(site):
+    """Whole, of one with a member and of one that has but an offset: scripts rest on the keys and on what is a number."""
+    site.ctl("topic", "create", "read", "-p", "2")
+    site.kcat("-P", "-t", "read", "-p", "0", stdin="a\nb\nc\n")
+    reader = Consumer({**site.conf(), "group.id": "readers", "client.id": "me", "group.instance.id": "first",
+                       "auto.offset.reset": "earliest", "enable.auto.commit": False})
+    reader.subscribe(["read"])
+    end = time.monotonic() + 30
+    while reader.poll(0.5) is None and time.monotonic() < end:
+        pass
+    reader.commit(offsets=[TopicPartition("read", 0, 2)], asynchronous=False)
+    other = Consumer({**site.conf(), "group.id": "byhand"})
+    other.commit(offsets=[TopicPartition("read", 1, 0)], asynchronous=False)
+
+    def said(*words):
+        return json.loads(site.ctl("-o", "json", *words).stdout)
+    assert sorted(said("group", "list"), key=lambda g: g["name"]) == [
+        {"name": "byhand", "state": "Empty", "protocol": None, "type": "classic"},
+        {"name": "readers", "state": "Stable", "protocol": "consumer", "type": "classic"}]
+    whole = said("group", "describe", "readers")
+    member = whole["members"][0].pop("member")
+    assert member.startswith("first-") and whole == {
+        "group": [{"name": "readers", "state": "Stable", "protocol": "consumer", "assignor": "range", "members": 1}],
+        "members": [{"instance": "first", "client_id": "me", "host": "/127.0.0.1"}],
+        "offsets": [{"topic": "read", "partition": 0, "committed": 2, "next_offset": 3, "lag": 1}]}
+    assert said("group", "describe", "byhand") == {
+        "group": [{"name": "byhand", "state": "Empty", "protocol": None, "assignor": None, "members": 0}], "members": [],
+        "offsets": [{"topic": "read", "partition": 1, "committed": 0, "next_offset": 0, "lag": 0}]}
+    reader.close()
+    other.close()
+    site.ctl("topic", "delete", "read")
 
 
 def test_a_user_who_is_none_is_told_of(site):
