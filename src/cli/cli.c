@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acl/text.h"
 #include "wire/kerr.h"
 
 int
@@ -30,9 +31,9 @@ cli_escape(struct cli *cli, struct str s)
 	return str_escape(s, arena_alloc(cli->arena, size), size);
 }
 
-/* A list of the broker's that we may not have warns of nothing. */
-void
-cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user)
+/* Whether the tenant has that user: 1, 0, or -1 where we may not know. */
+static int
+has_user(struct cli *cli, struct str tenant, struct str user)
 {
 	struct user_list_req in;
 	struct user_list_rsp out;
@@ -40,9 +41,36 @@ cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user)
 	in.tenant = tenant;
 	in.users.n = 0;
 	*ARRAY_ADD(cli->arena, in.users) = user;
-	if (cli_call(cli, WIRE_KEY_USER_LIST, &in, &out) == 0 && out.error_code == 0 && out.users.n == 0)
+	return cli_call(cli, WIRE_KEY_USER_LIST, &in, &out) != 0 || out.error_code != 0 ? -1 : out.users.n > 0;
+}
+
+void
+cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user)
+{
+	if (has_user(cli, tenant, user) == 0)
 		cli_complain(CLI_OK, "warning: there is no user %s; it counts from when there is one",
 		    cli_escape(cli, user));
+}
+
+bool
+cli_is_login(struct cli *cli, struct str tenant, struct str user, struct str *ret_name,
+    struct str *ret_tenant)
+{
+	struct acl_path path;
+	struct why why;
+	const char *at = user.n > 0 ? memrchr(user.p, '@', user.n) : NULL;
+	if (at == NULL || at == user.p)
+		return false;
+	struct str behind = { at + 1, (size_t)(user.p + user.n - at - 1) };
+	if (acl_path_parse(cli->arena, arena_printf(cli->arena, "/%.*s", STR_ARG(behind)), &path, &why) != 0 ||
+	    path.type != ACL_TENANT || !str_eq(path.tenant, behind))
+		return false;
+	int there = has_user(cli, tenant, user);
+	if (there > 0 || (there < 0 && (cli->props.user == NULL || !str_is(user, cli->props.user))))
+		return false;
+	*ret_name = (struct str){ user.p, (size_t)(at - user.p) };
+	*ret_tenant = behind;
+	return true;
 }
 
 struct name

@@ -94,6 +94,10 @@ int cli_team_exists(struct cli *cli, struct str team);
 /* Rules and quotas may name somebody who is not there yet, and a name that was mistyped
  * is nobody: says so. tenant: as in our own requests. */
 void cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user);
+/* Whether user is not a name in that tenant but a login name, NAME@TENANT (who may not see the
+ * tenant's users knows his own), and its parts: commands take the name alone. */
+bool cli_is_login(struct cli *cli, struct str tenant, struct str user, struct str *ret_name,
+    struct str *ret_tenant);
 
 /* A string of the broker or the user as one visible token. */
 const char *cli_escape(struct cli *cli, struct str s);

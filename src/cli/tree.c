@@ -11,6 +11,7 @@
 #include "acl/acl.h"
 #include "acl/text.h"
 #include "base/buf.h"
+#include "wire/kerr.h"
 
 #define PAGE 1000
 
@@ -298,6 +299,16 @@ join_words(struct cli *cli, const struct str *v, int32_t n)
 	return s;
 }
 
+/* Whose tenant stands behind his name, as where he logs in, is not found: of him it is asked so. */
+static void
+hint_of_id(struct cli *cli, const struct id_req *in)
+{
+	struct str name, tenant;
+	if (cli_is_login(cli, in->tenant, in->user, &name, &tenant))
+		fprintf(stderr, "  is it %s of the tenant %.*s? schlossctl --tenant %.*s id %s\n", cli_escape(cli, name),
+		    STR_ARG(tenant), STR_ARG(tenant), cli_escape(cli, name));
+}
+
 static int
 run_id(struct cli *cli, struct args *args)
 {
@@ -320,6 +331,8 @@ run_id(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = cli_answer(cli, args->n == 1 ? cli_escape(cli, in.user) : "id", out.error_code,
 		    out.error_message);
+	if (status == CLI_REFUSED)
+		hint_of_id(cli, &in);
 	if (status != 0)
 		return status;
 	print_table_init(&t, &cli->print, "users", columns, 7);
@@ -333,6 +346,26 @@ run_id(struct cli *cli, struct args *args)
 	cell[6] = out.host;
 	print_table(&cli->print, &t);
 	return 0;
+}
+
+/* As above; the tenant of a user is the path's. */
+static void
+hint_of_why(struct cli *cli, const struct why_req *in, const char *operation)
+{
+	struct acl_path path;
+	struct why why;
+	struct str name, tenant;
+	struct buf there;
+	if (acl_path_parse(cli->arena, in->path, &path, &why) != 0 ||
+	    !cli_is_login(cli, path.tenant, in->user, &name, &tenant))
+		return;
+	buf_init(&there, 65536);
+	if (acl_path_format(&there, path.type, tenant, path.name) == 0) {
+		(void)fflush(stdout);
+		fprintf(stderr, "  is it %s of the tenant %.*s? schlossctl why %s %s %s\n", cli_escape(cli, name),
+		    STR_ARG(tenant), cli_escape(cli, name), operation, text_of(cli, &there));
+	}
+	buf_free(&there);
 }
 
 static void
@@ -379,12 +412,16 @@ run_why(struct cli *cli, struct args *args)
 		status = cli_call(cli, WIRE_KEY_WHY, &in, &out);
 	if (status == 0)
 		status = cli_answer(cli, "why", out.error_code, out.error_message);
+	if (status == CLI_REFUSED && out.error_code == KERR_CLUSTER_AUTHORIZATION_FAILED)
+		hint_of_why(cli, &in, args->v[1]);
 	if (status != 0)
 		return status;
 	if (cli->print.form == PRINT_JSON)
 		why_json(cli, &out);
 	else
 		printf("%s\n", cli_escape(cli, out.sentence));
+	if (!out.allowed)
+		hint_of_why(cli, &in, args->v[1]);
 	return out.allowed ? CLI_OK : CLI_NO;
 }
 

@@ -394,6 +394,34 @@ def test_a_user_who_is_none_is_told_of(site):
     assert "record" not in site.ctl("why", "anna", "read", "topics/orders", check=False).stdout
 
 
+def test_a_user_with_the_tenant_behind_his_name(site):
+    """So he logs in, and so he is not called here: how is said, and nothing where the name is somebody's or no tenant's."""
+    site.ctl("tenant", "create", "away", "--admin", "wanda", "--conf", site.dir / "wanda.conf")
+    site.ctl("user", "create", "mail@away", "--password-file", "-", stdin="x\n")
+
+    def why(user, path, conf="admin", status=1, form="table"):
+        p = site.ctl("-o", form, "why", user, "write", path, conf=conf, check=False)
+        assert p.returncode == status, p.stderr
+        assert status == 4 or (p.stdout.startswith("denied: ") if form == "table" else json.loads(p.stdout))
+        return p.stderr
+    hint = "  is it wanda of the tenant away? schlossctl why wanda write /away/topics/orders\n"
+    assert why("wanda@away", "topics/orders") == why("wanda@away", "/away/topics/orders") == hint
+    assert why("wanda@away", "topics/orders", conf="wanda") == why("wanda@away", "topics/orders", form="json") == hint
+    assert "INVALID_REQUEST" in why("wanda@away", "/main", status=4) and hint not in why("wanda@away", "/main", status=4)
+    assert why("anna@main", "topics/orders") == "  is it anna of the tenant main? schlossctl why anna write /main/topics/orders\n"
+    site.ctl("user", "create", "paul", "--conf", site.dir / "paul@away.conf", conf="wanda")
+    assert why("paul@away", "topics/orders", conf="paul@away", status=4).endswith(  # he may not see who there is
+        "\n  is it paul of the tenant away? schlossctl why paul write /away/topics/orders\n")
+    assert "is it" not in why("wanda@away", "topics/orders", conf="paul@away", status=4)
+    for user in ("mail@away", "dora@example.org", "@away", "anna@", "anna"):
+        assert why(user, "topics/orders") == "", user
+    p = site.ctl("id", "wanda@away", check=False)
+    assert p.returncode == 4 and p.stderr.endswith("\n  is it wanda of the tenant away? schlossctl --tenant away id wanda\n")
+    assert "wanda" in site.ctl("--tenant", "away", "id", "wanda").stdout
+    site.ctl("user", "delete", "mail@away")
+    site.ctl("tenant", "delete", "away")
+
+
 @pytest.mark.parametrize("words, there, absent", [
     (["--help"], ["topic  create", "A first quarter"], []),
     (["help"], ["topic  create", "A first quarter"], []),
