@@ -288,7 +288,7 @@ quota_show(struct cli *cli, struct args *args)
 const struct verb quota_verbs[] = {
 	{ "quota", "set", quota_set,
 	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' | / [--client-id ID | --ip ADDRESS|'*'] QUOTA=VALUE ...",
-	    "set quotas: producer_byte_rate, consumer_byte_rate, request_percentage, "
+	    "set quotas: producer_byte_rate, consumer_byte_rate, request_percentage, controller_mutation_rate, "
 	    "on / connection_creation_rate of an address; QUOTA= removes one" },
 	{ "quota", "show", quota_show,
 	    "[/TENANT | /TENANT/users/USER | '/TENANT/users/*' | /] [--client-id ID | --ip ADDRESS|'*']",

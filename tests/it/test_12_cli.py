@@ -437,6 +437,15 @@ def test_help_is_asked_for_in_any_way(words, there, absent):
     assert all(t in p.stdout for t in there) and not any(a in p.stdout for a in absent) and p.stderr == ""
 
 
+def test_every_quota_is_named_where_one_is_set():
+    """In its help and in its manual; quota.def is what the broker has."""
+    names = re.findall(r'(?m)^X\(\w+,\s*"(\w+)"', (ROOT / "src/tenant/quota.def").read_text())
+    assert len(names) >= 5
+    manual = (ROOT / "man/schlossctl.1").read_text().split(".Sh QUOTAS")[1].split(".Sh")[0]
+    for text in (run(SCHLOSSCTL, "quota", "set", "--help").stdout, run(SCHLOSSCTL, "help").stdout, manual):
+        assert [n for n in names if n not in text] == []
+
+
 @pytest.mark.parametrize("words, offered", [
     (["schlossctl", ""], "chgrp chmod chown getfacl group help id ls quota setfacl team tenant topic user why"),
     (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
