@@ -10,6 +10,7 @@ import time
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from harness import BUILD, ROOT, SCHLOSSCTL, Broker, run
+from manual import examples
 
 
 @pytest.fixture(scope="module")
@@ -538,8 +539,7 @@ def test_a_port_where_nobody_speaks_tls(site):
 
 def test_the_manuals_examples_can_be_pasted_in_order():
     """All of schlossctl(1), on a broker where nothing is yet; why says no by its status."""
-    page = (ROOT / "man/schlossctl.1").read_text().split(".Sh EXAMPLES")[1].split(".Sh SEE ALSO")[0]
-    lines = [line for block in re.findall(r"(?ms)^\.Bd -literal.*?\n(.*?)^\.Ed", page) for line in block.splitlines()]
+    lines = [line for block in examples("schlossctl.1", "EXAMPLES") for line in block]
     assert len(lines) > 20
     b = Broker()
     try:

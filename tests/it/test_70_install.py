@@ -6,8 +6,9 @@ import re
 import shutil
 
 import pytest
-from harness import BUILD, ROOT, Failed
+from harness import BUILD, Failed
 from machine import HOME, Machine
+from manual import examples
 
 SECTIONS = ("INSTALL", "BACKUP AND RESTORE", "UPGRADE", "LOST PASSWORD", "CERTIFICATES", "MOVING")
 # What has been done already by whoever runs this; and where the rest differs from the page.
@@ -17,22 +18,7 @@ CONF = f"{HOME}/.config/schloss/admin.conf"
 
 
 def commands(section):
-    """The literal blocks of a section, each a list of lines as a reader sees them."""
-    page = (ROOT / "man/schlossd.8").read_text()
-    text = re.search(rf"(?ms)^\.Sh {section}\n(.*?)(?=^\.Sh )", page).group(1)
-    blocks, block = [], None
-    for line in text.split("\n"):
-        plain = line.replace("\\(dq", '"').replace("\\&", "").replace("\\-", "-").replace("\\e", "\\")
-        if line.startswith(".Bd -literal"):
-            block = []
-        elif line == ".Ed":
-            blocks.append(block)
-            block = None
-        elif block is not None:
-            block.append(plain)
-        elif line.startswith(".Dl "):
-            blocks.append([plain[4:]])
-    return blocks
+    return examples("schlossd.8", section)
 
 
 class Site(Machine):
