@@ -73,6 +73,7 @@ def hanging(answers=0, broker=None, tls=None):
             over.wait()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # a large request does not fit into it
         t = threading.Thread(target=serve, args=(server,))
         t.start()
         try:
@@ -97,10 +98,10 @@ def full():
         yield s.getsockname()[1]
 
 
-def asked(conf, env=None):
+def asked(conf, *words, env=None):
     """What schlossctl says, and after how long."""
     begin = time.monotonic()
-    p = run(SCHLOSSCTL, "-F", conf, "topic", "list", check=False, timeout=120, env=env)
+    p = run(SCHLOSSCTL, "-F", conf, *(words or ("topic", "list")), check=False, timeout=120, env=env)
     assert (p.returncode, p.stdout) == (3, ""), p.stderr
     return p.stderr, time.monotonic() - begin
 
@@ -124,13 +125,17 @@ def test_a_broker_that_hangs_is_given_up_with_the_step_that_it_hangs_at(site):
                 assert took >= seconds
 
 
-def test_an_answer_that_does_not_come_after_the_login(site, shim, tmp_path):
+@pytest.mark.parametrize("answers, what, words", [
+    (4, "Metadata", ("topic", "list")),
+    (5, "CreateAcls", ("setfacl", *(w for k in range(3) for w in ("-m", ",".join(f"user:{k}{i}:r" for i in range(9000)))), "/main/topics/t")),
+], ids=["an answer", "a request that is not taken"])
+def test_silence_after_the_login(site, shim, tmp_path, answers, what, words):
     """The clock is the test's: nobody waits for a minute here."""
     (tmp_path / "hurry").write_text("1")
-    with hanging(4, site.plain) as port:
+    with hanging(answers, site.plain) as port:
         conf = client_file(site, "late", bootstrap_servers=f"127.0.0.1:{port}", security_protocol="SASL_PLAINTEXT")
-        said, took = asked(conf, env=preloaded(shim, tmp_path))
-    assert said == f"schlossctl: no answer to Metadata from 127.0.0.1:{port} within 60 s: perhaps the broker hangs\n"
+        said, took = asked(conf, *words, env=preloaded(shim, tmp_path))
+    assert said == f"schlossctl: no answer to {what} from 127.0.0.1:{port} within 60 s: perhaps the broker hangs\n"
     assert took < 50
 
 
