@@ -15,7 +15,7 @@ enum {
 	CLI_NO = 1,		/* why: denied */
 	CLI_USAGE = 2,
 	CLI_UNREACHED = 3,	/* no connection, no login, no client file */
-	CLI_REFUSED = 4,	/* the broker answered with an error */
+	CLI_REFUSED = 4,	/* the broker answered with an error, or what was named is not there */
 };
 
 /* One call of schlossctl. Everything lives in the arena until the end. */

@@ -24,7 +24,7 @@ static const char intro[] =
 static const char outro[] =
     "\n-F names the client file (default: $SCHLOSSCTL_CONF, ~/.config/schloss/admin.conf).\n"
     "Exit: 0 done or allowed, 1 denied (why), 2 wrong call, 3 no connection or login,\n"
-    "4 refused by the broker. See schlossctl(1); schlossctl help NOUN [VERB] shows usages.\n\n"
+    "4 refused by the broker, or not there. See schlossctl(1); schlossctl help NOUN [VERB] shows usages.\n\n"
     "A first quarter of an hour:\n"
     "  schlossctl user create anna --conf anna.conf\n"
     "  schlossctl topic create orders -p 3 --owner anna\n"
