@@ -11,50 +11,10 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/principal.h"
 
 #define NAME_MAX_BYTES 1024
-#define USER_MAX_BYTES 200
 #define TEAM_MAX_BYTES 63
-
-static bool
-has_byte(struct str s, const char *bytes)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (strchr(bytes, s.p[i]) != NULL || (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
-
-/* C1 controls, U+0080 to U+009F. */
-static bool
-has_c1(struct str s)
-{
-	for (size_t i = 0; i + 1 < s.n; i++)
-		if ((unsigned char)s.p[i] == 0xc2 && (unsigned char)s.p[i + 1] < 0xa0)
-			return true;
-	return false;
-}
-
-int
-acl_user_name_check(struct str name, struct why *why)
-{
-	if (name.n == 0)
-		return why_set(why, ERR_INVAL, "a user's name is empty");
-	if (name.n > USER_MAX_BYTES)
-		return why_set(why, ERR_INVAL, "a user's name has %zu bytes, at most %d are allowed",
-		    name.n, USER_MAX_BYTES);
-	if (!str_is_utf8(name))
-		return why_set(why, ERR_INVAL, "a user's name is not UTF-8");
-	if (name.p[0] == ' ' || name.p[name.n - 1] == ' ')
-		return why_set(why, ERR_INVAL, "a user's name begins or ends with a space");
-	if (str_is(name, "*") || str_is(name, "ANONYMOUS"))
-		return why_set(why, ERR_INVAL, "no user can be called %.*s: rules mean "
-		    "something else by it", STR_ARG(name));
-	if (has_byte(name, "/,:\"\\") || has_c1(name))
-		return why_set(why, ERR_INVAL,
-		    "a user's name must not have control characters or any of / , : \" \\");
-	return 0;
-}
 
 int
 acl_team_name_check(struct str name, struct why *why)
@@ -89,7 +49,7 @@ check_principal(struct str p, int8_t permission, struct why *why)
 	if (str_is(rest, "ANONYMOUS"))
 		return why_set(why, ERR_INVAL, "User:ANONYMOUS has the class other and nothing "
 		    "else: give the bit to other with chmod");
-	return acl_user_name_check(rest, why);
+	return user_name_check(rest, why);
 }
 
 static int

@@ -83,6 +83,5 @@ bool acl_filter_match(const struct acl_binding *filter, const struct acl_binding
 /* Names one binding in full: nothing null, no ANY, no MATCH. */
 bool acl_filter_exact(const struct acl_binding *filter);
 
-/* Forms of names (model section 1); ERR_INVAL with a reason. */
-int acl_user_name_check(struct str name, struct why *why);
+/* The form of a team's name (model section 1); ERR_INVAL with a reason. */
 int acl_team_name_check(struct str name, struct why *why);

@@ -27,7 +27,7 @@ find_record(struct claim *c, const struct sasl_listener *listener,
 {
 	bool mapped = c->mech == MECH_GSSAPI || c->mech == MECH_TLS;
 
-	doom(c, !user_name_valid(user), "not a valid user name");
+	doom(c, user_name_check(user, NULL) != 0, "not a valid user name");
 	size_t n = user.n < sizeof(c->text) ? user.n : sizeof(c->text);
 	if (n > 0)
 		memcpy(c->text, user.p, n);

@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names are checked by an allow rule over bytes; user names are well-formed UTF-8
- * first, so that C1 controls are the two bytes C2 80..9F and nothing else. */
+/* Names are checked by an allow rule over bytes. */
 #include "security/names.h"
 
 #include <string.h>
-
-static bool
-user_byte_ok(uint8_t c)
-{
-	return c >= 0x20 && c != 0x7f && strchr("/,:\"\\", c) == NULL;
-}
-
-bool
-user_name_valid(struct str s)
-{
-	if (s.n == 0 || s.n > USER_NAME_MAX || !str_is_utf8(s))
-		return false;
-	if (s.p[0] == ' ' || s.p[s.n - 1] == ' ' || str_is(s, "*") || str_is(s, "ANONYMOUS"))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = (uint8_t)s.p[i];
-		if (!user_byte_ok(c))
-			return false;
-		if (c == 0xc2 && (uint8_t)s.p[i + 1] < 0xa0)
-			return false;
-	}
-	return true;
-}
 
 bool
 tenant_name_valid(struct str s)

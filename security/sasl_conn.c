@@ -18,7 +18,7 @@ canon_ok(const struct sasl_login *l, struct str name)
 {
 	if (l->mech != MECH_GSSAPI)
 		return str_eq(name, (struct str){ l->login, l->login_n }) &&
-		    user_name_valid(l->claim.user.s);
+		    user_name_check(l->claim.user.s, NULL) == 0;
 	if (name.n == 0 || name.n > PRINCIPAL_MAX || !str_is_utf8(name))
 		return false;
 	for (size_t i = 0; i < name.n; i++)

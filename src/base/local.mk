@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
-	src/base/addr.c src/base/addr.h src/base/principal.h \
+	src/base/addr.c src/base/addr.h src/base/principal.c src/base/principal.h \
 	src/base/arena.c src/base/arena.h src/base/array.h src/base/be.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.c src/base/clock.h \

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/addr.h"
+#include "base/err.h"
 #include "base/str.h"
 
 /*
@@ -20,3 +21,10 @@ struct principal {
 	uint64_t user_generation;	/* of the record that logged in; 0 where there is none */
 	struct addr host;		/* the TCP peer, IPv4-mapped addresses unmapped */
 };
+
+#define USER_NAME_MAX 200
+
+/* Whether a user may be called so (model section 1): UTF-8, 1..200 bytes, no control characters
+ * (C0, DEL, C1), no space at either end, none of / , : " \. Also neither "*" nor "ANONYMOUS",
+ * which mean all users and nobody in rules. ERR_INVAL with a reason; why may be NULL. */
+int user_name_check(struct str name, struct why *why);

@@ -18,10 +18,10 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/principal.h"
 #include "broker/client_file.h"
 #include "broker/pki.h"
 #include "broker/rules.h"
-#include "security/names.h"
 
 /* A directory that is made under another name first. */
 struct place {
@@ -101,7 +101,7 @@ step_addresses(struct work *w)
 		return why_set(w->why, ERR_INVAL, "clients cannot connect to %s: add --advertise HOST:PORT "
 		    "with the name or address by which they reach this machine",
 		    in->advertise != NULL ? in->advertise : in->listen);
-	if (!user_name_valid(str_from(in->admin)))
+	if (user_name_check(str_from(in->admin), NULL) != 0)
 		return why_set(w->why, ERR_INVAL, "--admin: \"%s\" cannot be the name of a user", in->admin);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/principal.h"
 #include "meta/meta_sqlite.h"
 #include "meta/plan.h"
 #include "meta/record.h"
@@ -119,7 +120,7 @@ create_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 		why_set(&x->why, 0, "user '%.*s' exists already", STR_ARG(x->user.s));
 		return CHANGE_DUPLICATE;
 	}
-	if (acl_user_name_check(x->user.s, &x->why) != 0 ||
+	if (user_name_check(x->user.s, &x->why) != 0 ||
 	    (x->team.n > 0 && acl_team_name_check(x->team, &x->why) != 0))
 		return CHANGE_BAD_REQUEST;
 	if (x->is_operator && x->user.tenant != 0) {
@@ -153,7 +154,7 @@ set_keys(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 {
 	if (!exists && !x->make)
 		return no_user(x);
-	if (!exists && acl_user_name_check(x->user.s, &x->why) != 0)
+	if (!exists && user_name_check(x->user.s, &x->why) != 0)
 		return CHANGE_BAD_CREDENTIAL;
 	for (int h = 0; h < SCRAM_HASHES; h++) {
 		if (!x->has_key[h])

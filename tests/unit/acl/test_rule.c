@@ -83,25 +83,6 @@ hosts_have_one_form(void **state)
 }
 
 static void
-names_of_users(void **state)
-{
-	(void)state;
-	static const char *const good[] = { "a", "anna", "anna@REALM", "J\xc3\xb6rg K.", "a b", "a%b" };
-	static const char *const bad[] = { "", " a", "a ", "a/b", "a,b", "a:b", "a\"b", "a\\b", "a\nb",
-		"a\x7f", "a\xc2\x85", "\xff", "*", "ANONYMOUS" };
-	char name[202];
-	struct why why;
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_ok(acl_user_name_check(s(good[i]), &why));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(acl_user_name_check(s(bad[i]), &why), ERR_INVAL);
-	assert_int_equal(acl_user_name_check((struct str){ "a\0b", 3 }, &why), ERR_INVAL);
-	memset(name, 'a', 201);
-	assert_ok(acl_user_name_check((struct str){ name, 200 }, &why));
-	assert_int_equal(acl_user_name_check((struct str){ name, 201 }, &why), ERR_INVAL);
-}
-
-static void
 names_of_teams(void **state)
 {
 	(void)state;
@@ -204,5 +185,5 @@ an_exact_filter_leaves_nothing_open(void **state)
 }
 
 TEST_MAIN(T(a_rule_is_refused_with_a_precise_reason), T(a_deny_rule_may_name_anonymous),
-    T(hosts_have_one_form), T(names_of_users), T(names_of_teams), T(filters_match_as_kafkas),
+    T(hosts_have_one_form), T(names_of_teams), T(filters_match_as_kafkas),
     T(unknown_codes_in_a_filter_are_refused), T(an_exact_filter_leaves_nothing_open))
