@@ -230,7 +230,7 @@ static enum kerr
 make_stored(struct shard *s, struct name group, const struct group_join *join,
     const struct group_owner *maker, struct coord_time t, struct entry **ret)
 {
-	if (!shard_has_room(s, group, maker, group_join_bytes(join) + join->protocol_type.n))
+	if (!shard_has_room(s, group, maker, group_join_bytes(NULL, join)))
 		return KERR_GROUP_MAX_SIZE_REACHED;
 	struct entry *e = shard_make(s, group, maker, t);
 	enum kerr err = group_may_join(e->group, join);

@@ -72,6 +72,7 @@ group_create(struct name name, const struct group_settings *settings,
 	g->by_id = map_create();
 	g->by_instance = map_create();
 	g->pending = map_create();
+	g->supported = map_create();
 	g->rebalance.fire = rebalance_due;
 	list_init(&g->members);
 	return g;
@@ -113,6 +114,7 @@ group_destroy(struct group **group)
 		member_free(CONTAINER_OF(hook, struct member, hook));
 	timer_cancel(g->timers, &g->rebalance);
 	share_count(g->share, &g->counted, 0);
+	group_protocols_free(g);
 	map_destroy(&g->by_id);
 	map_destroy(&g->by_instance);
 	map_destroy(&g->pending);
@@ -190,10 +192,12 @@ length(const char *s)
 }
 
 size_t
-group_join_bytes(const struct group_join *j)
+group_join_bytes(const struct group *g, const struct group_join *j)
 {
+	bool first = g == NULL || g->members_n == 0;
 	return GROUP_MEMBER_BYTES + j->instance_id.n + j->client_id.n + j->client_host.n +
-	    protocols_bytes(j->protocols.v, j->protocols.n);
+	    protocols_bytes(j->protocols.v, j->protocols.n) + group_protocols_new_bytes(g, j) +
+	    (first ? j->protocol_type.n : 0);
 }
 
 void
@@ -233,9 +237,11 @@ protocols_dup(const struct group_join *join)
 void
 member_take_join(struct member *m, const struct group_join *join)
 {
+	group_protocols_drop(m->group, m);
 	mem_free(m->protocols);
 	m->protocols = protocols_dup(join);
 	m->protocols_n = join->protocols.n;
+	group_protocols_add(m->group, m);
 	m->session_ms = join->session_ms;
 	m->rebalance_ms = join->rebalance_ms < 0 ? join->session_ms : join->rebalance_ms;
 	m->can_skip_assignment = join->can_skip_assignment;
@@ -305,6 +311,7 @@ group_remove_member(struct group *g, struct member *m, enum kerr err)
 	map_del(g->by_id, NAME(0, str_from(m->id)));
 	if (m->instance_id != NULL)
 		map_del(g->by_instance, NAME(0, str_from(m->instance_id)));
+	group_protocols_drop(g, m);
 	list_del(&m->hook);
 	g->members_n--;
 	if (member_is_leader(g, m)) {

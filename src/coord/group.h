@@ -37,6 +37,7 @@ const char *group_state_name(enum group_state state);
 #define GROUP_BYTES	1536u
 #define GROUP_MEMBER_BYTES 768u
 #define GROUP_PENDING_BYTES 512u
+#define GROUP_PROTOCOL_BYTES 160u
 
 /* What a member or a protocol may be called: these are kept as C strings, and two
  * names that differ only behind a zero byte must not become one. */
@@ -134,6 +135,14 @@ struct member {
 	size_t counted;				/* bytes, on the group's share */
 };
 
+/* One protocol's name, and how many members know it: at least one. */
+struct group_support {
+	int members;
+	uint64_t round;				/* of counting, that met it last */
+	size_t counted;
+	char name[];
+};
+
 struct group {
 	struct name name;			/* owned */
 	enum group_state state;
@@ -143,6 +152,8 @@ struct group {
 	struct list members;
 	struct map *by_id, *by_instance, *pending;	/* pending: ids given out, not yet used */
 	int members_n;
+	struct map *supported;			/* struct group_support by protocol */
+	uint64_t support_round;
 	struct timer rebalance;			/* ends the join or the sync phase */
 	uint64_t delay_ns, delay_left_ns;	/* of the first rebalance */
 	bool in_delay, joined_in_delay;
@@ -168,8 +179,8 @@ void group_at(struct group *group, uint64_t now, int64_t wall_ms);
 void group_join(struct group *group, const struct group_join *join, void *cookie);
 /* Whether what the member says of itself is fit for the group: what else group_join() refuses. */
 enum kerr group_may_join(const struct group *group, const struct group_join *join);
-/* The bytes of a member that says this, to begin with; of the first, the protocol's type beside. */
-size_t group_join_bytes(const struct group_join *join);
+/* What a member that says this takes to begin with, in a group that is there or a new one (NULL). */
+size_t group_join_bytes(const struct group *group, const struct group_join *join);
 /* SyncGroup. The answer comes through synced(), now or later. */
 void group_sync(struct group *group, const struct group_sync *sync, void *cookie);
 enum kerr group_heartbeat(struct group *group, const struct group_caller *caller);

@@ -27,6 +27,17 @@ void group_remove_member(struct group *g, struct member *m, enum kerr err);
 /* Gives a static member a new id: the old one's parked requests are fenced. */
 void member_rename(struct member *m, char *id);
 
+/* What a member knows begins, or ceases, to count. */
+void group_protocols_add(struct group *g, const struct member *m);
+void group_protocols_drop(struct group *g, const struct member *m);
+void group_protocols_free(struct group *g);
+/* What the names take that nobody in the group (NULL: a new one) said yet; one that is named
+ * twice is counted twice. */
+size_t group_protocols_new_bytes(const struct group *g, const struct group_join *join);
+bool group_all_know(const struct group *g, struct str protocol);
+/* Each member votes for the first of its protocols that all know. Null: there is none. */
+struct str group_elect_protocol(const struct group *g);
+
 /* A member id that was given out and not used: counts as awaited until then. */
 void group_add_pending(struct group *g, char *id, int32_t session_ms);
 bool group_take_pending(struct group *g, struct str id);

@@ -27,23 +27,6 @@ refuse(struct group *g, void *cookie, enum kerr err, struct str member_id)
 	    .member_id = member_id.p == NULL ? STR("") : member_id });
 }
 
-/* How many members know the protocol. */
-static int
-supporters(const struct group *g, struct str protocol)
-{
-	int n = 0;
-	LIST_FOREACH(hook, &g->members) {
-		const struct member *m = CONTAINER_OF(hook, struct member, hook);
-		for (int i = 0; i < m->protocols_n; i++) {
-			if (str_eq(m->protocols[i].name, protocol)) {
-				n++;
-				break;
-			}
-		}
-	}
-	return n;
-}
-
 /* What a member says of itself is kept while it stays, written with every generation, and
  * compared with what all others say. */
 static bool
@@ -74,7 +57,7 @@ protocols_fit(const struct group *g, const struct group_join *j)
 	if (g->protocol_type == NULL || !str_is(j->protocol_type, g->protocol_type))
 		return false;
 	ARRAY_FOREACH(const struct group_protocol, p, j->protocols)
-		if (supporters(g, p->name) == g->members_n)
+		if (group_all_know(g, p->name))
 			return true;
 	return false;
 }
@@ -181,38 +164,6 @@ group_rebalance(struct group *g)
 		prepare(g);
 }
 
-/* Which of the candidates the member would like best: -1, none. */
-static int
-vote(const struct member *m, const struct str *candidates, int n)
-{
-	for (int k = 0; k < m->protocols_n; k++)
-		for (int i = 0; i < n; i++)
-			if (str_eq(m->protocols[k].name, candidates[i]))
-				return i;
-	return -1;
-}
-
-/* Each member votes for the first of its protocols that all know. */
-static struct str
-elect_protocol(const struct group *g)
-{
-	const struct member *first = CONTAINER_OF(g->members.next, struct member, hook);
-	struct str candidates[GROUP_PROTOCOLS_MAX];
-	int votes[GROUP_PROTOCOLS_MAX] = { 0 }, n = 0, best = 0;
-	for (int i = 0; i < first->protocols_n && n < GROUP_PROTOCOLS_MAX; i++)
-		if (supporters(g, first->protocols[i].name) == g->members_n)
-			candidates[n++] = first->protocols[i].name;
-	LIST_FOREACH(hook, &g->members) {
-		int i = vote(CONTAINER_OF(hook, struct member, hook), candidates, n);
-		if (i >= 0)
-			votes[i]++;
-	}
-	for (int i = 1; i < n; i++)
-		if (votes[i] > votes[best])
-			best = i;
-	return n == 0 ? STR_NULL : candidates[best];
-}
-
 /* Every member with its metadata, for the leader; free with mem_free(). */
 static struct group_member_view *
 member_views(const struct group *g)
@@ -268,7 +219,7 @@ elect_leader(struct group *g)
 static void
 begin_generation(struct group *g)
 {
-	struct str protocol = elect_protocol(g);
+	struct str protocol = group_elect_protocol(g);
 	mem_free(g->protocol);
 	g->protocol = str_dup(protocol);
 	group_count(g);
@@ -385,7 +336,7 @@ replace_static(struct group *g, struct member *m, const struct group_join *j, vo
 	char *old_leader = mem_strdup(g->leader);
 	member_rename(m, make_id(j->instance_id));
 	member_take_join(m, j);
-	if (g->state != GROUP_STABLE || !same || !str_eq(elect_protocol(g), str_from(g->protocol))) {
+	if (g->state != GROUP_STABLE || !same || !str_eq(group_elect_protocol(g), str_from(g->protocol))) {
 		park_join(g, m, cookie);
 		group_rebalance(g);
 	} else if (g->ops->store(g->ctx, g) != 0) {
@@ -439,9 +390,7 @@ has_room(const struct group *g, const struct group_join *j)
 	const struct member *m = group_member_by_id(g, j->member_id);
 	if (m == NULL && j->instance_id.n > 0)
 		m = map_get(g->by_instance, NAME(0, j->instance_id));
-	size_t need = group_join_bytes(j), has = m == NULL ? 0 : m->counted - m->assignment_n;
-	if (g->members_n == 0)
-		need += j->protocol_type.n;
+	size_t need = group_join_bytes(g, j), has = m == NULL ? 0 : m->counted - m->assignment_n;
 	return share_fits(g->share, SHARE_GROWS, need > has ? need - has : 0);
 }
 
