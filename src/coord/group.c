@@ -145,6 +145,15 @@ member_joining(const struct member *m)
 	return m->join_cookie != NULL;
 }
 
+void *
+member_swap_join(struct member *m, void *cookie)
+{
+	void *old = m->join_cookie;
+	m->group->joining_n += (cookie != NULL) - (old != NULL);
+	m->join_cookie = cookie;
+	return old;
+}
+
 bool
 member_is_leader(const struct group *g, const struct member *m)
 {
@@ -286,8 +295,7 @@ group_add_member(struct group *g, const struct group_join *join, char *id)
 void
 member_fail_join(struct member *m, enum kerr err)
 {
-	void *cookie = m->join_cookie;
-	m->join_cookie = NULL;
+	void *cookie = member_swap_join(m, NULL);
 	if (cookie != NULL)
 		m->group->ops->joined(m->group->ctx, cookie, &(struct group_joined){ .err = err,
 		    .generation = -1, .protocol_type = STR_NULL, .protocol = STR_NULL,
@@ -402,7 +410,7 @@ group_abandon(struct group *g, void *cookie)
 	LIST_FOREACH(hook, &g->members) {
 		struct member *m = CONTAINER_OF(hook, struct member, hook);
 		if (m->join_cookie == cookie)
-			m->join_cookie = NULL;
+			member_swap_join(m, NULL);
 		else if (m->sync_cookie == cookie)
 			m->sync_cookie = NULL;
 		else

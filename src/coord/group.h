@@ -151,7 +151,7 @@ struct group {
 	char *protocol_type, *protocol, *leader;
 	struct list members;
 	struct map *by_id, *by_instance, *pending;	/* pending: ids given out, not yet used */
-	int members_n;
+	int members_n, joining_n;		/* of the members, those whose JoinGroup is parked */
 	struct map *supported;			/* struct group_support by protocol */
 	uint64_t support_round;
 	struct timer rebalance;			/* ends the join or the sync phase */

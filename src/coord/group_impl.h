@@ -10,6 +10,8 @@
 void group_move(struct group *g, enum group_state to);
 
 bool member_joining(const struct member *m);	/* its JoinGroup is parked */
+/* Parks one, or none any more (NULL); gives back what was parked. */
+void *member_swap_join(struct member *m, void *cookie);
 bool member_is_leader(const struct group *g, const struct member *m);
 /* Begins the session anew from now. */
 void member_touch(struct member *m);

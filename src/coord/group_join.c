@@ -116,10 +116,7 @@ rebalance_timeout(const struct group *g)
 static bool
 all_joined(const struct group *g)
 {
-	LIST_FOREACH(hook, &g->members)
-		if (!member_joining(CONTAINER_OF(hook, struct member, hook)))
-			return false;
-	return map_count(g->pending) == 0;
+	return g->joining_n == g->members_n && map_count(g->pending) == 0;
 }
 
 void
@@ -189,8 +186,7 @@ group_answer_join(struct group *g, struct member *m, bool with_members)
 		a.members.v = views;
 		a.members.n = g->members_n;
 	}
-	void *cookie = m->join_cookie;
-	m->join_cookie = NULL;
+	void *cookie = member_swap_join(m, NULL);
 	m->is_new = false;
 	member_touch(m);
 	g->ops->joined(g->ctx, cookie, &a);
@@ -268,7 +264,7 @@ static void
 park_join(struct group *g, struct member *m, void *cookie)
 {
 	member_fail_join(m, KERR_UNKNOWN_MEMBER_ID); /* an older try of the same member */
-	m->join_cookie = cookie;
+	member_swap_join(m, cookie);
 	if (m->is_new)
 		member_arm(m, (uint64_t)g->settings->new_member_timeout_ms * NS_PER_MS);
 	else
@@ -379,7 +375,7 @@ join_known(struct group *g, struct member *m, const struct group_join *j, void *
 		return;
 	}
 	/* The answer was lost: give it again. */
-	m->join_cookie = cookie;
+	member_swap_join(m, cookie);
 	group_answer_join(g, m, leader && g->state == GROUP_COMPLETING);
 }
 
