@@ -25,8 +25,11 @@ ckpt_add(struct buf *out, const struct ckpt_row *r)
 {
 	char topic[UUID_TEXT];
 	buf_printf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
-	    " %" PRIu32 " %" PRId32 " %" PRId64 "\n", r->label, uuid_format(&r->topic, topic), r->log_start,
+	    " %" PRIu32 " %" PRId32 " %" PRId64, r->label, uuid_format(&r->topic, topic), r->log_start,
 	    r->base, r->at, r->offset, r->producers, r->epoch, r->clean);
+	if (r->promised > 0 || r->voided > 0)
+		buf_printf(out, " %" PRId64 " %" PRId64, r->promised, r->voided);
+	buf_add_str(out, STR("\n"));
 }
 
 void
@@ -46,6 +49,19 @@ field(struct str *line, int64_t min, int64_t max, int64_t *ret)
 	return str_to_i64(part, min, max, ret) == 0 ? 0 : ERR_CORRUPT;
 }
 
+/* Files of older brokers do not have the first of these; logs that were always whole none of the
+ * others. */
+static int
+parse_rest(struct str line, struct ckpt_row *r)
+{
+	if (line.p != NULL && field(&line, 0, INT64_MAX, &r->clean) != 0)
+		return ERR_CORRUPT;
+	if (line.p != NULL && (field(&line, 0, INT64_MAX, &r->promised) != 0 ||
+	    field(&line, 0, INT64_MAX, &r->voided) != 0 || line.p != NULL))
+		return ERR_CORRUPT;
+	return 0;
+}
+
 static int
 parse_row(struct str line, struct ckpt_row *r)
 {
@@ -63,12 +79,9 @@ parse_row(struct str line, struct ckpt_row *r)
 	    field(&line, 0, UINT32_MAX, &producers) != 0 ||
 	    field(&line, -1, INT32_MAX, &epoch) != 0)
 		return ERR_CORRUPT;
-	/* Files of older brokers do not have the last one. */
-	if (line.p != NULL && (field(&line, 0, INT64_MAX, &r->clean) != 0 || line.p != NULL))
-		return ERR_CORRUPT;
 	r->producers = (uint32_t)producers;
 	r->epoch = (int32_t)epoch;
-	return 0;
+	return parse_rest(line, r);
 }
 
 static int

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/uuid.h"
 
-/* DIR/checkpoint: one row a partition. Of these only log_start cannot be rebuilt
- * from the log; the rest is how much of it need not be read again. */
+/* DIR/checkpoint: one row a partition. Of these log_start and the last two cannot be
+ * rebuilt from the log; the rest is how much of it need not be read again. */
 #define CKPT_LABEL 256
 
 struct ckpt_row {
@@ -19,6 +19,8 @@ struct ckpt_row {
 	uint32_t producers;		/* in the snapshot that belongs to it; 0: there is none */
 	int32_t epoch;			/* the newest before it; -1: none */
 	int64_t clean;			/* compaction has seen everything below it */
+	int64_t promised;		/* of a log that lacks some of it: so far it was durable; else 0 */
+	int64_t voided;			/* what groups of the journal below it have of it counts no more */
 };
 
 struct ckpt {

@@ -67,7 +67,9 @@ struct partition {
 	enum log_mode mode;
 	int32_t epoch;			/* for appends */
 	uint32_t generation;		/* of truncations */
-	int64_t promised;		/* of a damaged one: so far it was durable; else 0 */
+	int64_t promised;		/* of a damaged one: so far it was durable; else 0. Where that is
+					 * behind its end the checkpoint says so, too */
+	int64_t voided;			/* groups of the journal below it count no more */
 	int64_t log_start;
 	int64_t clean_offset;		/* compaction has seen everything below it */
 	int64_t bad_offset;		/* what it cannot read begins there; -1: nothing */
@@ -245,6 +247,8 @@ int partition_load(struct partition *p, const struct ckpt_row *row, enum load_ho
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
 void partition_settle(struct partition *p);
+/* So far it was durable, and it ends before that: it is damaged. */
+void partition_lacks(struct partition *p, int64_t promised);
 
 /* swap.c: completes exchanges of files that a crash interrupted. */
 int partition_finish_swaps(struct partition *p);

@@ -56,12 +56,13 @@ struct journal {
 	struct list free;
 	unsigned files, slots;
 	uint64_t next_file;
+	uint64_t next_group;		/* written by the thread only */
 	struct journal_stats stats;
 
 	/* The thread's own. */
 	struct file *current;
 	int fd;
-	uint64_t at, next_group;
+	uint64_t at;
 	struct group group;
 };
 
@@ -223,8 +224,8 @@ group_write(struct journal *j, const struct group_entry *e, size_t n, size_t byt
 	if (err != 0)
 		return broken(j, err);	/* it may be there or not; no group may follow it */
 	j->at += whole;
-	j->next_group++;
 	lock_take(&j->lock);
+	j->next_group++;
 	j->stats.commits++;
 	j->stats.entries += n;
 	j->stats.bytes += whole;
@@ -349,6 +350,16 @@ journal_trim(struct journal *j, uint64_t mark)
 		list_add(&j->free, h);
 	}
 	lock_drop(&j->lock);
+}
+
+uint64_t
+journal_next_group(struct journal *j)
+{
+	lock_take(&j->lock);
+	/* One whose write failed may be there. */
+	uint64_t next = j->next_group + (journal_error(j) != 0);
+	lock_drop(&j->lock);
+	return next;
 }
 
 bool

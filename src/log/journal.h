@@ -51,6 +51,9 @@ bool journal_pressing(struct journal *j);
 /* Prewrites a spare file if there is none. Blocks; not the journal's thread. */
 void journal_prepare(struct journal *j);
 
+/* Above the numbers of all groups that were written, whole or not. */
+uint64_t journal_next_group(struct journal *j);
+
 struct journal_stats {
 	uint64_t commits, entries, bytes;
 	unsigned files, free;
@@ -62,6 +65,7 @@ struct journal_entry {
 	struct uuid topic;
 	int32_t partition;
 	uint32_t generation;
+	uint64_t group;
 	const uint8_t *batch;
 	uint32_t n;
 };

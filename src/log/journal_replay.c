@@ -155,6 +155,7 @@ group_apply(const struct reader *r, const struct journal_group_head *h,
 	size_t pos = r->at + sizeof(*h);
 	for (uint32_t i = 0; i < h->count; i++) {
 		entry_read(r->p, r->at + h->bytes, &pos, &crc, &e);
+		e.group = h->group;
 		int err = each(&e, arg);
 		if (err != 0)
 			return err;

@@ -176,13 +176,14 @@ leave_rest(struct partition *p, struct segment *g, int64_t at)
 	g->synced = g->synced > at ? at : g->synced;
 }
 
-static void
-damaged(struct partition *p, int64_t promised)
+void
+partition_lacks(struct partition *p, int64_t promised)
 {
+	if (p->promised < promised)
+		p->promised = promised;
 	ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
-	    p->end.offset, promised - 1);
+	    p->end.offset, p->promised - 1);
 	p->state = LOG_CORRUPT;
-	p->promised = promised;
 }
 
 static int
@@ -209,14 +210,14 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t noted, 
 		}
 		if (err == ERR_CORRUPT && p->end.offset < promised) {
 			leave_rest(p, g, at);
-			damaged(p, promised);
+			partition_lacks(p, promised);
 			return 0;
 		}
 		if (err != 0)
 			return err == ERR_CORRUPT ? partition_cut_files(p, g, at) : err;
 	}
 	if (p->end.offset < promised)
-		damaged(p, promised);
+		partition_lacks(p, promised);
 	return 0;
 }
 
@@ -287,7 +288,7 @@ scan_rows(struct partition *p, const struct ckpt_row *row, bool known)
 		p->end.offset = promised;
 		if (row != NULL && row->at > 0) {
 			p->end.offset = row->log_start;
-			damaged(p, promised);
+			partition_lacks(p, promised);
 		}
 		return 0;
 	}
@@ -317,11 +318,6 @@ learn_active(struct partition *p)
 int
 partition_load(struct partition *p, const struct ckpt_row *row, enum load_how how)
 {
-	int err = partition_finish_swaps(p);
-	if (err == 0)
-		err = fs_list(p->dir, see_file, p);
-	if (err != 0)
-		return err;
 	if (row != NULL && !uuid_eq(&row->topic, &p->topic))
 		row = NULL;
 	p->point.epoch = -1;
@@ -333,8 +329,15 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 		p->end.offset = row->offset;
 		p->point = (struct log_point){ row->offset, row->base, row->at, row->producers,
 			row->epoch };
+		p->promised = row->promised;
+		p->voided = row->voided;
 	}
 	p->synced.offset = p->point.offset;
+	int err = partition_finish_swaps(p);
+	if (err == 0)
+		err = fs_list(p->dir, see_file, p);
+	if (err != 0)
+		return err;
 	bool known = how != LOAD_ALL && row != NULL && sequence_load(p, row);
 	if (how == LOAD_CLEAN && known && agrees(p, row))
 		learn_active(p);

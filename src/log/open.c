@@ -279,15 +279,30 @@ tell_missing(struct store *s, const struct ckpt_row *row)
 	partition_put(&p);
 }
 
+/* What an earlier start found to be missing has come back, out of the journal or by hand, or it is
+ * missing still. */
+static void
+look_for_missing(struct partition *p)
+{
+	if (p->state == LOG_ONLINE && p->end.offset < p->promised)
+		partition_lacks(p, p->promised);
+	else if (p->state == LOG_ONLINE)
+		p->promised = 0;
+}
+
 /* Segments that were read again, or got batches from the journal, are synced. */
 static int
-settle(struct store *s)
+settle(struct store *s, struct journal_end *end)
 {
 	size_t n;
 	int err = 0;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
 		partition_settle(v[i]);
+		look_for_missing(v[i]);
+		/* Should the journal's files be lost, what comes next must count all the same. */
+		if (end->next_group < (uint64_t)v[i]->voided)
+			end->next_group = (uint64_t)v[i]->voided;
 		if (v[i]->stale && v[i]->state != LOG_OFFLINE)
 			sequence_rebuild(v[i]);
 	}
@@ -311,7 +326,7 @@ recover(struct store *s, struct journal_end *ret, struct why *why)
 	if (err == 0)
 		err = store_replay(s, s->was_clean, ret);
 	if (err == 0)
-		err = settle(s);
+		err = settle(s, ret);
 	return err == 0 ? 0 : why_set(why, err, "cannot recover %s: %s", s->path, err_text(err));
 }
 

@@ -111,6 +111,7 @@ take_over(struct partition *p, struct partition *fresh, bool lost)
 	p->generation++;
 	p->epoch += lost;
 	p->promised = 0;
+	p->voided = (int64_t)journal_next_group(p->store->journal);	/* all that counts is in the files */
 	p->bad_offset = -1;
 	p->trim = p->stale = false;
 	p->fail_err = 0;

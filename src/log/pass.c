@@ -83,6 +83,8 @@ row_of(struct partition *p, struct ckpt_row *row)
 	row->producers = p->point.producers;
 	row->epoch = p->point.epoch;
 	row->clean = p->clean_offset;
+	row->promised = p->promised > p->end.offset ? p->promised : 0;
+	row->voided = p->voided;
 	lock_drop(&p->lock);
 }
 

@@ -85,6 +85,8 @@ apply(struct partition *p, const struct journal_entry *e)
 {
 	int64_t base = head_base(e->batch), at;
 	bool same;
+	if (e->group < (uint64_t)p->voided)
+		return 0;	/* it was recovered by hand since */
 	if (head_end(e->batch) <= p->synced.offset || head_end(e->batch) <= p->log_start)
 		return 0;
 	if (p->state == LOG_CORRUPT) {
@@ -94,10 +96,7 @@ apply(struct partition *p, const struct journal_entry *e)
 	if (base > p->end.offset && list_empty(&p->segments))
 		p->end.offset = base;	/* all before it was deleted */
 	if (base > p->end.offset) {
-		ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
-		    p->end.offset, base - 1);
-		p->state = LOG_CORRUPT;
-		p->promised = head_end(e->batch);
+		partition_lacks(p, head_end(e->batch));
 		return 0;
 	}
 	if (base == p->end.offset)

@@ -187,5 +187,42 @@ a_newer_checkpoint_is_refused(void **state)
 	fs_rmtree(f.dir);
 }
 
-TEST_MAIN(T(without_a_checkpoint_the_journal_counts), T(a_newer_checkpoint_is_refused), T(entries_beyond_the_point_are_no_damage), T(little_since_the_last_entry_is_no_damage),
+/* Rows with and without the mark of damage, and of brokers that knew neither it nor what is clean. */
+static void
+rows_are_read_as_they_were_written(void **state)
+{
+	static const char *const bad[] = { "0 0 0 0 0 0 -1 0 -1 0", "0 0 0 0 0 0 -1 0 9", "0 0 0 0 0 0 -1 0 9 9 9",
+		"0 0 0 0 0 0 -1 0 9 x", "0 0 0 0 0 0 -1 0 9 ", "0 0 0 0 0 0 -1 ", "0 0 0 0 0" };
+	struct ckpt_row rows[] = { { .label = "a-0", .log_start = 1, .base = 2, .at = 3, .offset = 4,
+		.producers = 5, .epoch = 6, .clean = 7, .promised = 8, .voided = 9 }, { .label = "b-0", .epoch = -1 } };
+	char topic[UUID_TEXT];
+	struct ckpt c;
+	struct buf out;
+	(void)state;
+	buf_init(&out, 10000);
+	ckpt_begin(&out);
+	ckpt_add(&out, &rows[0]);
+	ckpt_add(&out, &rows[1]);
+	buf_printf(&out, "c-0 %s 1 2 3 4 5 6\n", uuid_format(&rows[0].topic, topic));
+	ckpt_end(&out);
+	assert_ok(ckpt_parse((struct str){ (const char *)out.p, out.n }, &c));
+	assert_int_equal(c.n, 3);
+	assert_memory_equal(&c.v[0], &rows[0], sizeof(rows[0]));
+	assert_memory_equal(&c.v[1], &rows[1], sizeof(rows[1]));
+	assert_int_equal(c.v[2].epoch, 6);
+	assert_int_equal(c.v[2].clean, 0);
+	assert_int_equal(c.v[2].promised, 0);
+	ckpt_free(&c);
+	buf_free(&out);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		buf_init(&out, 10000);
+		ckpt_begin(&out);
+		buf_printf(&out, "c-0 %s %s\n", topic, bad[i]);
+		ckpt_end(&out);
+		assert_int_equal(ckpt_parse((struct str){ (const char *)out.p, out.n }, &c), ERR_CORRUPT);
+		buf_free(&out);
+	}
+}
+
+TEST_MAIN(T(rows_are_read_as_they_were_written), T(without_a_checkpoint_the_journal_counts), T(a_newer_checkpoint_is_refused), T(entries_beyond_the_point_are_no_damage), T(little_since_the_last_entry_is_no_damage),
     T(a_wide_interval_is_no_damage), T(a_short_segment_knows_its_greatest_time))

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/clock.h"
+#include "log/journal_format.h"
 
 static void
 put_varint(uint8_t **p, int64_t v)
@@ -491,16 +492,62 @@ damage_that_a_start_finds_is_damage(void **state)
 	fixture_free(&f);
 }
 
+/* The journal's file that was begun as the second one. */
 static int
-remove_first(const char *name, void *arg)
+remove_second(const char *name, void *arg)
 {
+	struct journal_file_head h;
 	char path[128];
 	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
-	assert_ok(fs_unlink(path));
-	return 1;
+	int fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	/* A spare may be in the making. */
+	bool it = read(fd, &h, sizeof(h)) == sizeof(h) && h.magic == JOURNAL_FILE_MAGIC && h.file == 2;
+	close(fd);
+	if (it)
+		assert_ok(fs_unlink(path));
+	return it;
 }
 
-/* So was what only the journal knows of. */
+/* Forty batches, of which all but the first are only in the journal; then one of its files is
+ * lost, and what lay before that counts no more. */
+static void
+lose_the_middle(struct fixture *f, char segment[128])
+{
+	struct append_result r;
+	uint8_t b[300];
+	char path[128];
+	fixture_make(f);
+	f->config.no_background = true;
+	f->config.journal_bytes = 20 * 4096;	/* 19 batches a file */
+	fixture_open(f);
+	struct partition *p = fixture_partition(f, 0);
+	make_batch(b, sizeof(b), 1, 5, 7);
+	for (int i = 0; i < 40; i++) {
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+		if (i == 0)
+			assert_ok(store_checkpoint(f->store));
+	}
+	partition_put(&p);
+	fixture_crash(f);
+	snprintf(path, sizeof(path), "%s/journal", f->dir);
+	assert_int_equal(fs_list(path, remove_second, path), 1);
+	snprintf(segment, 128, "%s/orders-0/%020d.log", f->dir, 0);
+	assert_int_equal(truncate(segment, 300), 0);	/* what was written beside it */
+}
+
+static void
+starts_as(struct fixture *f, enum log_state state, int64_t end)
+{
+	fixture_open(f);
+	struct partition *p = fixture_partition(f, 0);
+	state_is(p, state, end);
+	assert_int_equal(partition_failed(p), state != LOG_ONLINE);
+	partition_put(&p);
+}
+
+/* So was what only the journal knows of, and the journal tells it only once: no other start
+ * serves it as whole, until it is given up. */
 static void
 a_hole_before_the_journal_is_damage(void **state)
 {
@@ -508,30 +555,110 @@ a_hole_before_the_journal_is_damage(void **state)
 	struct fixture f;
 	struct append_result r;
 	uint8_t b[300];
-	char path[128];
-	fixture_make(&f);
-	f.config.journal_bytes = 16 * 1024;
-	fixture_open(&f);
-	struct partition *p = fixture_partition(&f, 0);
+	char segment[128];
 	make_batch(b, sizeof(b), 1, 5, 7);
-	for (int i = 0; i < 40; i++) {
-		assert_ok(append_durable(p, b, sizeof(b), &r));
-		if (i == 0)
-			assert_ok(store_checkpoint(f.store));
+	lose_the_middle(&f, segment);
+	starts_as(&f, LOG_CORRUPT, 1);
+	for (int i = 0; i < 3; i++) {
+		if (i == 1)
+			fixture_crash(&f);
+		else
+			store_close(&f.store);
+		starts_as(&f, LOG_CORRUPT, 1);
+		assert_int_equal(store_was_clean(f.store), i != 1);
 	}
-	partition_put(&p);
-	fixture_crash(&f);
-	snprintf(path, sizeof(path), "%s/journal", f.dir);
-	assert_int_equal(fs_list(path, remove_first, path), 1);
-	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f.dir, 0);
-	assert_int_equal(truncate(path, 300), 0);	/* what was written beside it */
-	fixture_open(&f);
-	p = fixture_partition(&f, 0);
-	state_is(p, LOG_CORRUPT, 1);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
 	recover_by_force(&f, p);
+	partition_put(&p);
+	fixture_crash(&f);	/* what was told to be mended is mended */
+	starts_as(&f, LOG_ONLINE, 1);
+	p = fixture_partition(&f, 0);
 	assert_ok(append_durable(p, b, sizeof(b), &r));
 	assert_int_equal(r.base, 1);
 	partition_put(&p);
+	store_close(&f.store);
+	starts_as(&f, LOG_ONLINE, 2);
+	fixture_free(&f);
+}
+
+static void
+append_more(struct fixture *f, int n, int64_t base)
+{
+	struct append_result r;
+	uint8_t b[300];
+	struct partition *p = fixture_partition(f, 0);
+	make_batch(b, sizeof(b), 1, 5, 8);
+	for (int i = 0; i < n; i++) {
+		assert_ok(append_durable(p, b, sizeof(b), &r));
+		assert_int_equal(r.base, base + i);
+	}
+	partition_put(&p);
+}
+
+/* What the journal had of a log before it was given up is no part of it, even where the same offsets
+ * come again; what it gets afterwards is, even where its files were lost and begin with 1 again. */
+static void
+what_was_given_up_stays_so(void **state)
+{
+	(void)state;
+	struct fixture f;
+	char segment[128], path[128];
+	lose_the_middle(&f, segment);
+	starts_as(&f, LOG_CORRUPT, 1);
+	struct partition *p = fixture_partition(&f, 0);
+	recover_by_force(&f, p);
+	f.topic.flush = LOG_FLUSH_OS;
+	partition_set_config(p, &f.topic);
+	partition_put(&p);
+	append_more(&f, 45, 1);
+	f.topic.flush = LOG_FLUSH_ACK;
+	fixture_crash(&f);
+	starts_as(&f, LOG_ONLINE, 46);
+	fixture_crash(&f);
+	snprintf(path, sizeof(path), "%s/journal", f.dir);
+	fs_rmtree(path);
+	starts_as(&f, LOG_ONLINE, 46);
+	append_more(&f, 5, 46);
+	fixture_crash(&f);
+	assert_int_equal(truncate(segment, 46 * 300), 0);	/* only the journal has them */
+	starts_as(&f, LOG_ONLINE, 51);
+	fixture_free(&f);
+}
+
+/* Who has the lost part, of a backup or on another machine, puts it back. */
+static void
+what_was_missing_may_come_back(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[300];
+	char segment[128];
+	lose_the_middle(&f, segment);
+	for (int clean = 0; clean < 2; clean++) {
+		starts_as(&f, LOG_CORRUPT, 1);
+		store_close(&f.store);
+	}
+	int fd = open(segment, O_WRONLY | O_APPEND);
+	assert_true(fd >= 0);
+	for (int i = 1; i < 40; i++) {
+		make_batch(b, sizeof(b), 1, 5, 7);
+		be_put(b, (uint64_t)i, 8);
+		assert_int_equal(write(fd, b, sizeof(b)), sizeof(b));
+		if (i == 38) {		/* not all of it */
+			starts_as(&f, LOG_CORRUPT, 39);
+			store_close(&f.store);
+		}
+	}
+	close(fd);
+	starts_as(&f, LOG_ONLINE, 40);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_ok(append_durable(p, b, sizeof(b), &r));
+	assert_int_equal(r.base, 40);
+	partition_put(&p);
+	store_close(&f.store);
+	starts_as(&f, LOG_ONLINE, 41);
 	fixture_free(&f);
 }
 
@@ -562,5 +689,6 @@ a_policy_may_change(void **state)
 
 TEST_MAIN(T(records_are_found_by_time), T(readers_wait_for_enough), T(too_much_unwritten_is_refused),
     T(duplicates_wait_as_the_first_did), T(epochs_rise), T(crashes_begin_an_era), T(eras_only_rise), T(damage_is_noticed_and_kept_apart), T(damage_that_a_start_finds_is_damage),
-    T(a_hole_before_the_journal_is_damage),
+    T(a_hole_before_the_journal_is_damage), T(what_was_missing_may_come_back),
+    T(what_was_given_up_stays_so),
     T(a_policy_may_change))
