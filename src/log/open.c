@@ -290,7 +290,8 @@ look_for_missing(struct partition *p)
 		p->promised = 0;
 }
 
-/* Segments that were read again, or got batches from the journal, are synced. */
+/* Segments that were read again, or got batches from the journal, are synced: those of a damaged
+ * log, too, which has no checkpoint that would do it. */
 static int
 settle(struct store *s, struct journal_end *end)
 {
@@ -305,8 +306,10 @@ settle(struct store *s, struct journal_end *end)
 			end->next_group = (uint64_t)v[i]->voided;
 		if (v[i]->stale && v[i]->state != LOG_OFFLINE)
 			sequence_rebuild(v[i]);
+		if (v[i]->state == LOG_CORRUPT && err == 0)
+			err = partition_sync_files(v[i]);
 	}
-	if (!s->was_clean)
+	if (!s->was_clean && err == 0)
 		err = store_save(s, v, n);
 	store_release(v, n);
 	return err;

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include "log/impl.h"
+#include "log/journal_format.h"
 #include "log/room.h"
 
 #include <fcntl.h>
@@ -693,6 +694,45 @@ a_group_of_the_journal_is_of_the_log_that_it_was_made_for(void **state)
 	fixture_free(&f);
 }
 
+/* A group of the journal is spoilt, the ones behind it are not: what came before it is put back and
+ * synced, damaged log or not, for its journal is used again. */
+static void
+what_is_left_of_a_damaged_log_is_on_the_disk(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct log_ends e;
+	char path[128];
+	int got, files = 0;
+	setup(&f, LOG_FLUSH_ACK);
+	struct partition *p = fixture_partition(&f, 0);
+	assert_int_equal(append_some(p, 0, 0, 9, &got), 9);
+	partition_put(&p);
+	fixture_crash(&f);
+	for (int slot = 0; slot < 9; slot++) {
+		struct journal_file_head h;
+		snprintf(path, sizeof(path), "%s/journal/%04d.journal", f.dir, slot);
+		int fd = open(path, O_RDWR);
+		if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h) || h.magic != JOURNAL_FILE_MAGIC || h.file != 2)
+			continue;
+		assert_int_equal(pwrite(fd, "\x55\xaa", 2, 2 * 4096 + 100), 2);	/* the fifth batch */
+		close(fd);
+		files++;
+	}
+	assert_int_equal(files, 1);
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f.dir, 0);
+	unlink(path);			/* nothing but the journal has them */
+	fault.synced = 0;
+	fixture_open(&f);
+	p = fixture_partition(&f, 0);
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_CORRUPT);
+	assert_int_equal(e.end, 4);
+	assert_int_equal(fault.synced, 4 * 300);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
 /* Where it has failed, too: the tests behind it write a journal. */
 static int
 let_all_go(void **state)
@@ -709,7 +749,7 @@ let_all_go(void **state)
 TEST_MAIN(T(nothing_is_durable_behind_what_is_not), T(a_sync_is_of_the_log_that_it_began_with),
     cmocka_unit_test_teardown(a_group_of_the_journal_is_of_the_log_that_it_was_made_for, let_all_go),
     T(internal_topics_use_the_reserve), T(every_failure_is_survived), T(one_bad_partition_is_not_all),
-    T(what_cannot_be_written_is_left_alone),
+    T(what_cannot_be_written_is_left_alone), T(what_is_left_of_a_damaged_log_is_on_the_disk),
     T(a_failed_journal_is_everybodys),
     T(a_full_partition_is_still_retained),
     T(a_full_disk_refuses_and_resumes))
