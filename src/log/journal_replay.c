@@ -18,7 +18,9 @@
 #include "log/journal.h"
 #include "log/journal_format.h"
 
-#define UNREAD_GROUPS (UINT64_C(1) << 32)	/* more than one file can hold */
+/* What a start leaves out of the numbers of groups: far more than one file can hold, and than can be
+ * lost between two files that count. */
+#define START_GROUPS (UINT64_C(1) << 32)
 
 struct found {
 	char *path;
@@ -209,6 +211,14 @@ chain(const struct search *s)
 	return first;
 }
 
+/* Whether there were groups between the last one of a file, which is the one before `next`, and the
+ * first one of the file after it: unless that was begun by a later start. */
+static bool
+groups_lost(uint64_t next, uint64_t first)
+{
+	return first != next && (first < next || first - next < START_GROUPS / 2);
+}
+
 int
 journal_replay(const char *dir, int (*each)(const struct journal_entry *e, void *arg), void *arg,
     const struct event *ev, struct journal_end *ret)
@@ -221,12 +231,12 @@ journal_replay(const char *dir, int (*each)(const struct journal_entry *e, void 
 		qsort(s.v, s.n, sizeof(*s.v), by_number);
 	if (s.n > 0 && each == NULL) {
 		end.next_file = s.v[s.n - 1].head.file + 1;
-		end.next_group = s.v[s.n - 1].head.first_group + UNREAD_GROUPS;
+		end.next_group = s.v[s.n - 1].head.first_group + START_GROUPS;
 	}
 	for (size_t i = chain(&s); err == 0 && each != NULL && i < s.n; i++) {
 		if (i == chain(&s))
 			r.group = s.v[i].head.first_group;
-		else if (r.group != s.v[i].head.first_group)
+		else if (groups_lost(r.group, s.v[i].head.first_group))
 			end.damaged = true;
 		if (s.v[i].head.first_group > r.group)
 			r.group = s.v[i].head.first_group;
@@ -234,7 +244,7 @@ journal_replay(const char *dir, int (*each)(const struct journal_entry *e, void 
 		end.next_file = s.v[i].head.file + 1;
 	}
 	if (each != NULL)
-		end.next_group = r.group + 1;	/* a torn group's number is not used again */
+		end.next_group = r.group + START_GROUPS;	/* nor is a torn group's number used again */
 	if (end.damaged)
 		ev_crit(ev, "committed groups of the journal cannot be read");
 	for (size_t i = 0; i < s.n; i++)

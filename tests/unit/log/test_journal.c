@@ -199,6 +199,36 @@ a_lost_head_loses_nothing(void **state)
 
 /* Sizes on both sides of what is copied into a group and what is written where it lies,
  * at addresses that follow from those before. */
+/* A start goes on with a number that no group has, whether the one before it ended well or not; that
+ * is no lost group for the starts that find the files of both. */
+static void
+starts_are_no_holes(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct journal_end end;
+	for (int clean = 0; clean < 2; clean++) {
+		make_killed(&f);
+		for (int i = 0; i < 3; i++) {
+			struct append_result r;
+			uint8_t b[300];
+			fixture_open(&f);
+			struct partition *p = fixture_partition(&f, 0);
+			make_batch(b, sizeof(b), 1, i, (uint8_t)i);
+			assert_ok(append_durable(p, b, sizeof(b), &r));
+			partition_put(&p);
+			if (clean && i < 2)
+				store_close(&f.store);
+			else
+				fixture_crash(&f);
+			assert_true(replay(&f, count_any, &end) > 0);
+			assert_false(end.damaged);
+		}
+		fixture_open(&f);
+		fixture_free(&f);
+	}
+}
+
 static size_t
 size_of(int i)
 {
@@ -322,4 +352,4 @@ groups_of_any_mix_have_room(void **state)
 }
 
 TEST_MAIN(T(groups_of_any_mix_have_room), T(large_batches_come_back), T(a_killed_broker_reads_its_journal), T(a_torn_group_is_the_end), T(a_hole_is_damage),
-    T(a_lost_head_loses_nothing))
+    T(a_lost_head_loses_nothing), T(starts_are_no_holes))
