@@ -69,6 +69,8 @@ struct partition {
 	uint32_t generation;		/* of truncations */
 	int64_t promised;		/* of a damaged one: so far it was durable; else 0. Where that is
 					 * behind its end the checkpoint says so, too */
+	bool unloaded;			/* the start could not read it: OFFLINE, and without segments */
+	bool in_journal;		/* so are batches of it, which is kept for them */
 	int64_t voided;			/* groups of the journal below it count no more */
 	int64_t log_start;
 	int64_t clean_offset;		/* compaction has seen everything below it */
@@ -112,6 +114,7 @@ struct store {
 	struct event ev;
 	struct store_config config;
 	bool was_clean, is_new;
+	bool keep_journal;		/* by this start, for partitions that it cannot read */
 	struct lock era_lock;		/* LOGERA: one writer of its file at a time */
 	_Atomic int32_t era;
 
@@ -247,6 +250,8 @@ int partition_load(struct partition *p, const struct ckpt_row *row, enum load_ho
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
 void partition_settle(struct partition *p);
+/* It cannot be read, now: what is known of it is the checkpoint's row. */
+void partition_unload(struct partition *p, int err);
 /* So far it was durable, and it ends before that: it is damaged. */
 void partition_lacks(struct partition *p, int64_t promised);
 

@@ -55,7 +55,7 @@ struct journal {
 	struct list full;		/* oldest first; the current file is the last one */
 	struct list free;
 	unsigned files, slots;
-	uint64_t next_file;
+	uint64_t keep_file, next_file;
 	uint64_t next_group;		/* written by the thread only */
 	struct journal_stats stats;
 
@@ -383,6 +383,16 @@ journal_stats(struct journal *j, struct journal_stats *ret)
 	lock_drop(&j->lock);
 }
 
+/* In the order of their numbers. */
+static void
+keep(struct journal *j, struct file *f)
+{
+	struct list *after = j->full.prev;
+	while (after != &j->full && CONTAINER_OF(after, struct file, hook)->number > f->number)
+		after = after->prev;
+	list_add(after->next, &f->hook);	/* before its next */
+}
+
 static int
 adopt(const char *name, void *arg)
 {
@@ -397,11 +407,15 @@ adopt(const char *name, void *arg)
 	struct file *f = MEM_NEW(struct file);
 	f->path = mem_strdup(path);
 	list_init(&f->hook);
-	list_add(&j->free, &f->hook);
+	int err = journal_file_number(f->path, &f->number);
+	if (err == 0 && f->number >= j->keep_file && f->number < j->next_file)
+		keep(j, f);
+	else
+		list_add(&j->free, &f->hook);
 	j->files++;
 	if (slot >= j->slots)
 		j->slots = (unsigned)slot + 1;
-	return 0;
+	return err;
 }
 
 int
@@ -418,6 +432,7 @@ journal_open(const struct journal_config *config, const struct event *ev, struct
 	j->hungry = config->hungry;
 	j->starved = config->starved;
 	j->arg = config->arg;
+	j->keep_file = config->keep_file;
 	j->next_file = config->next_file;
 	j->next_group = config->next_group;
 	j->fd = -1;

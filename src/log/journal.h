@@ -20,6 +20,7 @@ struct journal_config {
 	const char *dir;		/* DIR/journal, made if need be */
 	uint64_t file_bytes;
 	unsigned files;			/* above it, journal_pressing() */
+	uint64_t keep_file;		/* files from this number on are not free: as after commits */
 	uint64_t next_file, next_group;	/* from journal_replay(); 1, 1 for a new one */
 	/* Called when the last spare file was taken: arrange for journal_prepare(). */
 	void (*hungry)(void *arg);
@@ -28,7 +29,7 @@ struct journal_config {
 	void *arg;
 };
 
-/* May block. Every file that is there counts as free: replay first. */
+/* May block. Every other file that is there counts as free: replay first. */
 int journal_open(const struct journal_config *config, const struct event *ev,
     struct journal **ret);
 /* Commits what waits, then stops. */
@@ -71,10 +72,16 @@ struct journal_entry {
 };
 
 struct journal_end {
+	uint64_t first_file;		/* of those that count; next_file: there are none */
 	uint64_t next_file, next_group;
 	uint64_t groups, entries;
 	bool damaged;			/* a committed group could not be read */
 };
+
+#define JOURNAL_EMPTY { 1, 1, 1, 0, 0, false }
+
+/* The number of the present use of a journal's file; 0: it had none. Blocks. */
+int journal_file_number(const char *path, uint64_t *ret);
 
 /* Calls each for every entry of every committed group, oldest first. A torn last
  * group is the end. Stops at an error of each and returns it. Where each is NULL only

@@ -53,25 +53,45 @@ head_guess(int fd, struct journal_file_head *ret)
 	return true;
 }
 
+/* ERR_NOTFOUND where there is none. */
+static int
+head_read(const char *path, struct journal_file_head *ret)
+{
+	size_t got = 0;
+	int fd, err = fs_open(path, 0, &fd);
+	if (err != 0)
+		return err;
+	err = fs_pread_some(fd, ret, sizeof(*ret), 0, &got);
+	if (err == 0 && (got < sizeof(*ret) || (!head_valid(ret) && !head_guess(fd, ret))))
+		err = ERR_NOTFOUND;
+	fs_close(&fd);
+	return err;
+}
+
+int
+journal_file_number(const char *path, uint64_t *ret)
+{
+	struct journal_file_head h;
+	int err = head_read(path, &h);
+	if (err != 0 && err != ERR_NOTFOUND)
+		return err;
+	*ret = err == 0 ? h.file : 0;
+	return 0;
+}
+
 static int
 see(const char *name, void *arg)
 {
 	struct search *s = arg;
 	struct journal_file_head h;
 	char path[4096];
-	size_t n = strlen(name), got = 0;
-	int fd;
+	size_t n = strlen(name);
 	if (n < 8 || strcmp(name + n - 8, ".journal") != 0 ||
 	    snprintf(path, sizeof(path), "%s/%s", s->dir, name) >= (int)sizeof(path))
 		return 0;
-	int err = fs_open(path, 0, &fd);
+	int err = head_read(path, &h);
 	if (err != 0)
-		return err;
-	err = fs_pread_some(fd, &h, sizeof(h), 0, &got);
-	bool good = err == 0 && got == sizeof(h) && (head_valid(&h) || head_guess(fd, &h));
-	fs_close(&fd);
-	if (!good)
-		return err;
+		return err == ERR_NOTFOUND ? 0 : err;
 	if (s->n == s->cap) {
 		s->cap = s->cap == 0 ? 8 : s->cap * 2;
 		s->v = mem_realloc(s->v, s->cap * sizeof(*s->v));
@@ -219,32 +239,35 @@ groups_lost(uint64_t next, uint64_t first)
 	return first != next && (first < next || first - next < START_GROUPS / 2);
 }
 
+/* The first file that counts; the last one where none is read. */
+static void
+begin(const struct search *s, size_t first, bool unread, struct reader *r, struct journal_end *end)
+{
+	r->group = s->v[first].head.first_group;
+	end->next_file = s->v[s->n - 1].head.file + 1;
+	end->first_file = unread ? end->next_file : s->v[first].head.file;
+}
+
 int
 journal_replay(const char *dir, int (*each)(const struct journal_entry *e, void *arg), void *arg,
     const struct event *ev, struct journal_end *ret)
 {
 	struct search s = { .dir = dir };
-	struct journal_end end = { 1, 1, 0, 0, false };
+	struct journal_end end = JOURNAL_EMPTY;
 	struct reader r = { .group = 1 };
 	int err = fs_exists(dir) ? fs_list(dir, see, &s) : 0;
 	if (s.n > 0)
 		qsort(s.v, s.n, sizeof(*s.v), by_number);
-	if (s.n > 0 && each == NULL) {
-		end.next_file = s.v[s.n - 1].head.file + 1;
-		end.next_group = s.v[s.n - 1].head.first_group + START_GROUPS;
-	}
+	if (s.n > 0)
+		begin(&s, each == NULL ? s.n - 1 : chain(&s), each == NULL, &r, &end);
 	for (size_t i = chain(&s); err == 0 && each != NULL && i < s.n; i++) {
-		if (i == chain(&s))
-			r.group = s.v[i].head.first_group;
-		else if (groups_lost(r.group, s.v[i].head.first_group))
+		if (groups_lost(r.group, s.v[i].head.first_group))
 			end.damaged = true;
 		if (s.v[i].head.first_group > r.group)
 			r.group = s.v[i].head.first_group;
 		err = file_apply(&s.v[i], &r, each, arg, &end);
-		end.next_file = s.v[i].head.file + 1;
 	}
-	if (each != NULL)
-		end.next_group = r.group + START_GROUPS;	/* nor is a torn group's number used again */
+	end.next_group = r.group + START_GROUPS;	/* nor is a torn group's number used again */
 	if (end.damaged)
 		ev_crit(ev, "committed groups of the journal cannot be read");
 	for (size_t i = 0; i < s.n; i++)

@@ -5,7 +5,8 @@
  * recovery point was promised to nobody (or is in the journal), so the first bad
  * batch ends the log, whatever follows: files are cut there and later ones removed.
  * Less than the recovery point promised is damage: the partition serves what is
- * there and takes no more.
+ * there and takes no more. What cannot be read at all is not served, and nothing
+ * is done to it: another start, or a recovery by hand, may find it well.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -313,6 +314,20 @@ learn_active(struct partition *p)
 		return;
 	learn_first(g, g->size);
 	segment_trust_index(g, g->size);
+}
+
+void
+partition_unload(struct partition *p, int err)
+{
+	ev_err(&p->ev, "cannot be read: %s", err_text(err));
+	LIST_FOREACH(h, &p->segments) {
+		list_del(h);
+		segment_put(CONTAINER_OF(h, struct segment, hook));
+	}
+	p->end.offset = p->point.offset > p->log_start ? p->point.offset : p->log_start;
+	p->unloaded = true;
+	p->state = LOG_OFFLINE;
+	p->fail_err = ERR_IO;
 }
 
 int

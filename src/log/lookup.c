@@ -155,6 +155,15 @@ start_for(struct partition *p, const struct log_lookup_job *job, int64_t *ret_lo
 	return from;
 }
 
+static bool
+is_unloaded(struct partition *p)
+{
+	lock_take(&p->lock);
+	bool yes = p->unloaded;
+	lock_drop(&p->lock);
+	return yes;
+}
+
 static void
 run_lookup(struct job *job)
 {
@@ -171,7 +180,9 @@ run_lookup(struct job *job)
 	    partition_walk(p, from, times ? see_time : see_greatest, &s);
 	if (err == ERR_EXISTS)
 		err = 0;
-	l->err = err == 0 && l->ret_offset < 0 ? ERR_NOTFOUND : err;
+	if (err == 0 && l->ret_offset < 0)
+		err = is_unloaded(p) ? ERR_IO : ERR_NOTFOUND;
+	l->err = err;
 	l->done(l);
 	partition_put(&p);
 }

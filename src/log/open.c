@@ -216,6 +216,23 @@ ours(const char *name)
 	return strncmp(name, KEPT_META, sizeof(KEPT_META) - 1) == 0;
 }
 
+/* The topic that a directory belongs to. Where only the disk keeps it from saying so, the checkpoint
+ * says it. */
+static int
+whose(struct store *s, const char *name, const struct ckpt_row *row, struct uuid *ret)
+{
+	int err = ERR_NOTFOUND;
+	if (!s->was_clean || row == NULL) {
+		char *dir = store_file(s, name);
+		err = meta_read(dir, ret);
+		mem_free(dir);
+	}
+	if (row == NULL || (!s->was_clean && err != ERR_IO))
+		return err;
+	*ret = row->topic;
+	return 0;
+}
+
 static int
 load_one(struct opening *o, const char *name, int32_t index)
 {
@@ -223,24 +240,15 @@ load_one(struct opening *o, const char *name, int32_t index)
 	const struct ckpt_row *row = ckpt_find(&o->ckpt, name);
 	struct uuid topic;
 	struct partition *p;
-	if (s->was_clean && row != NULL)
-		topic = row->topic;
-	else {
-		char *dir = store_file(s, name);
-		int err = meta_read(dir, &topic);
-		mem_free(dir);
-		if (err != 0) {
-			ev_warn(&s->ev, "%s has no partition.metadata: left alone", name);
-			return 0;
-		}
+	int err = whose(s, name, row, &topic);
+	if (err != 0) {
+		ev_warn(&s->ev, "%s has no partition.metadata: left alone", name);
+		return 0;
 	}
 	p = partition_create(s, &topic, index, false, name, &log_config_default);
-	int err = partition_load(p, row, s->was_clean ? LOAD_CLEAN : LOAD_CRASH);
-	if (err != 0) {
-		ev_err(&p->ev, "cannot be read: %s", err_text(err));
-		p->state = LOG_OFFLINE;
-		p->fail_err = ERR_IO;
-	}
+	err = partition_load(p, row, s->was_clean ? LOAD_CLEAN : LOAD_CRASH);
+	if (err != 0)
+		partition_unload(p, err);
 	store_add(s, p);
 	return 0;
 }
@@ -356,7 +364,8 @@ begin(struct store *s, const struct journal_end *end, struct why *why)
 {
 	char *mark = store_file(s, "clean-stop"), *dir = store_file(s, "journal");
 	struct journal_config jc = { dir, s->config.journal_bytes, s->config.journal_files,
-		end->next_file, end->next_group, store_hungry, store_starved, s };
+		s->keep_journal ? end->first_file : end->next_file, end->next_file, end->next_group,
+		store_hungry, store_starved, s };
 	int err = s->is_new ? store_write_checkpoint(s) : 0;
 	if (err == 0)
 		err = fs_unlink(mark);
@@ -378,7 +387,7 @@ store_open(const char *path, const struct store_config *config, const struct eve
     struct store **ret, struct why *why)
 {
 	struct store *s = make(path, config, ev);
-	struct journal_end end = { 1, 1, 0, 0, false };
+	struct journal_end end = JOURNAL_EMPTY;
 	int err = take_lock(s, why);
 	if (err == 0)
 		err = check_format(s, why);
@@ -425,7 +434,8 @@ stop_partitions(struct store *s)
 	for (size_t i = 0; i < n; i++) {
 		int e = 0;
 		lock_take(&v[i]->lock);
-		if (v[i]->state != LOG_ONLINE && v[i]->journaled.offset > v[i]->synced.offset)
+		if (v[i]->state != LOG_ONLINE &&
+		    (v[i]->in_journal || v[i]->journaled.offset > v[i]->synced.offset))
 			e = ERR_IO; /* the journal holds what the segments lack */
 		partition_close(v[i], ERR_CLOSED);
 		lock_drop(&v[i]->lock);

@@ -113,6 +113,7 @@ take_over(struct partition *p, struct partition *fresh, bool lost)
 	p->promised = 0;
 	p->voided = (int64_t)journal_next_group(p->store->journal);	/* all that counts is in the files */
 	p->bad_offset = -1;
+	p->unloaded = p->in_journal = false;
 	p->trim = p->stale = false;
 	p->fail_err = 0;
 	p->mode = p->config.flush == LOG_FLUSH_ACK ? MODE_SYNC : MODE_WRITTEN;

@@ -247,7 +247,7 @@ pins(struct partition *p)
 {
 	lock_take(&p->lock);
 	bool yes = p->state != LOG_ONLINE && p->state != LOG_DELETED &&
-	    p->journaled.offset > p->synced.offset;
+	    (p->in_journal || p->journaled.offset > p->synced.offset);
 	lock_drop(&p->lock);
 	return yes;
 }
@@ -256,7 +256,7 @@ static bool
 has_news(struct partition *p)
 {
 	lock_take(&p->lock);
-	bool yes = p->point.offset < p->end.offset && p->state != LOG_CORRUPT;
+	bool yes = p->point.offset < p->end.offset && p->state != LOG_CORRUPT && !p->unloaded;
 	lock_drop(&p->lock);
 	return yes;
 }

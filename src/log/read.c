@@ -32,6 +32,8 @@ range_check(const struct partition *p, int64_t offset)
 {
 	if (!log_state_reads(p->state))
 		return ERR_CLOSED;
+	if (p->unloaded)
+		return ERR_IO;
 	if (offset < p->log_start || offset > p->end.offset)
 		return p->state == LOG_CORRUPT && offset > p->end.offset ? ERR_CORRUPT : ERR_NOTFOUND;
 	return 0;

@@ -4,7 +4,9 @@
  * in the order of its log, but for those that a truncation replaced: these come
  * again, later. So each entry is compared with the batch at its offset: the same is
  * skipped, another one (or none) is cut off and replaced. An entry beyond the end
- * means that the journal promised something that neither has: damage.
+ * means that the journal promised something that neither has: damage. Where the
+ * segments cannot be read or written the entries stay in the journal, whose files
+ * are not used again then.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -80,15 +82,30 @@ replace_from(struct partition *p, struct segment *g, int64_t at, const struct jo
 	return err != 0 ? err : partition_append_file(p, e->batch, e->n);
 }
 
+/* A partition that cannot be read leaves its entries where they are. */
+static void
+leave_entry(struct partition *p, const struct journal_entry *e)
+{
+	if (!p->in_journal)
+		ev_err(&p->ev, "the journal is kept, as it has batches that belong there");
+	p->in_journal = p->store->keep_journal = true;
+	if (p->promised < head_end(e->batch))
+		p->promised = head_end(e->batch);
+}
+
+/* Whether it may be missing in the segments. */
+static bool
+counts(const struct partition *p, const struct journal_entry *e)
+{
+	return e->group >= (uint64_t)p->voided &&	/* else it was recovered by hand since */
+	    head_end(e->batch) > p->point.offset && head_end(e->batch) > p->log_start;
+}
+
 static int
 apply(struct partition *p, const struct journal_entry *e)
 {
 	int64_t base = head_base(e->batch), at;
 	bool same;
-	if (e->group < (uint64_t)p->voided)
-		return 0;	/* it was recovered by hand since */
-	if (head_end(e->batch) <= p->synced.offset || head_end(e->batch) <= p->log_start)
-		return 0;
 	if (p->state == LOG_CORRUPT) {
 		p->promised = head_end(e->batch) > p->promised ? head_end(e->batch) : p->promised;
 		return 0;
@@ -118,7 +135,15 @@ each(const struct journal_entry *e, void *arg)
 	struct partition *p = store_find(s, &e->topic, e->partition);
 	if (p == NULL)
 		return 0;	/* its topic was deleted */
-	int err = apply(p, e);
+	int err = 0;
+	if (counts(p, e) && !p->unloaded)
+		err = apply(p, e);
+	if (err == ERR_IO) {
+		partition_unload(p, err);
+		err = 0;
+	}
+	if (counts(p, e) && p->unloaded)
+		leave_entry(p, e);
 	partition_put(&p);
 	return err;
 }
