@@ -180,12 +180,27 @@ session_frame(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 		dispatch(s, p, n);
 }
 
+/* What the last answer took on its way out, and what nobody waits for any more, is on no other bill. */
+static void
+pay_rest(struct session *s)
+{
+	uint64_t ns = s->around_ns + conn_take_time_ns(s->conn);
+	if (s->quota == NULL)
+		return;
+	LIST_FOREACH(hook, &s->requests) {
+		const struct request *rq = CONTAINER_OF(hook, struct request, hook);
+		ns += rq->parked ? rq->cpu_ns : 0;
+	}
+	quota_charge(s->quota, QUOTA_REQUEST, (double)ns, clock_mono_ns());
+}
+
 static void
 session_closed(struct conn *conn, void *arg)
 {
 	struct session *s = arg;
 	(void)conn;
 	s->closing = true;
+	pay_rest(s);
 	sasl_login_destroy(&s->login); /* first: a check that ends now would wake its request */
 	LIST_FOREACH(hook, &s->requests) {
 		struct request *rq = CONTAINER_OF(hook, struct request, hook);

@@ -197,6 +197,17 @@ opened(struct conn *conn, void *arg)
 	return s;
 }
 
+/* As if the last answer had taken so much to get out. */
+static _Atomic uint64_t on_the_way_out;
+
+static void
+closed(struct conn *conn, void *arg)
+{
+	struct session *s = arg;
+	s->around_ns += atomic_load(&on_the_way_out);
+	session_ops.closed(conn, arg);
+}
+
 static int
 dial(void)
 {
@@ -330,6 +341,7 @@ setup(void **state)
 	h->arena = arena_create(SIZE_MAX);
 	h->ops = session_ops;
 	h->ops.opened = opened;
+	h->ops.closed = closed;
 	small_broker_start(&h->small, "/tmp", &h->ops, 2, LOG_LVL_CRIT, 1 << 20);
 	h->small.limits.unsent_bytes = 1;	/* whoever has an answer coming is choked */
 	h->probe = quota_open(h->small.b.core.quota, NAME(0, STR("ANONYMOUS")));
@@ -575,6 +587,33 @@ who_takes_no_answers_leaves_the_line(void **state)
 	assert_int_equal(line(), 0);
 }
 
+/* ---- what is left to pay ---- */
+
+static bool
+somebody_is_there(void)
+{
+	return listeners_count(host->small.b.listeners) == 1;
+}
+
+/* What an answer costs on its way out is on the bill of the next request: the last one's on the
+ * connection's, or who connects anew for each had it for nothing. */
+static void
+who_goes_pays_the_rest(void **state)
+{
+	(void)state;
+	struct quota_usage use;
+	atomic_store(&on_the_way_out, 50 * NS_PER_SEC);
+	int fd = dial();
+	EVENTUALLY(somebody_is_there);
+	assert_true(quota_usage(host->small.b.core.quota, NAME(0, STR("ANONYMOUS")), clock_mono_ns(), &use));
+	double before = use.rate[QUOTA_REQUEST];
+	close(fd);
+	EVENTUALLY(nobody_is_there);
+	atomic_store(&on_the_way_out, 0);
+	assert_true(quota_usage(host->small.b.core.quota, NAME(0, STR("ANONYMOUS")), clock_mono_ns(), &use));
+	assert_true(use.rate[QUOTA_REQUEST] - before > 100);	/* per cent, over 10 to 20 s */
+}
+
 #define W(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -582,7 +621,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		W(a_late_wake_is_not_the_end_of_a_read), W(who_goes_while_the_disk_reads_is_not_forgotten),
-		W(who_goes_leaves_the_line), W(who_takes_no_answers_leaves_the_line),
+		W(who_goes_pays_the_rest), W(who_goes_leaves_the_line), W(who_takes_no_answers_leaves_the_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
