@@ -168,7 +168,7 @@ def test_a_quota_delays_for_its_windows(odd):
         assert c.sasl_scram("slow", "slow")["error_code"] == 0
         told = c.call("produce", 9, transactional_id=None, acks=1, timeout_ms=10000, topic_data=[
             {"name": "slowly", "partition_data": [{"index": 0, "records": batch(record(value=b"x" * 20000))}]}])
-    assert told["throttle_time_ms"] == 4000
+    assert 3000 < told["throttle_time_ms"] <= 4000  # from when the request came, not from when it is answered
 
 
 def test_the_reserve_on_the_disk(odd):
