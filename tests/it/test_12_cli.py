@@ -254,7 +254,8 @@ def test_a_rule_that_is_not_there_cannot_be_removed(site):
     assert rules(site, "topics/one") == []
     site.ctl("chown", "anna", "topics/one")
     p = site.ctl("setfacl", "-m", "user:bert:r", "-x", "user:bert:w", "/main/topics/one", check=False, conf="anna")
-    assert p.returncode == 4 and p.stderr == "schlossctl: /main/topics/one: there is no rule user:bert:w\n"
+    assert p.returncode == 4 and p.stderr == ("schlossctl: /main/topics/one: there is no rule user:bert:w\n"
+                                              "  there is user:bert:r\n")  # an owner sees them
     assert rules(site, "topics/one") == ["user:bert:r"]
 
 
@@ -372,7 +373,8 @@ def test_groups_as_json(site):
 
     def said(*words):
         return json.loads(site.ctl("-o", "json", *words).stdout)
-    assert sorted(said("group", "list"), key=lambda g: g["name"]) == [
+    mine = [g for g in said("group", "list") if g["name"] in ("byhand", "readers")]
+    assert sorted(mine, key=lambda g: g["name"]) == [
         {"name": "byhand", "state": "Empty", "protocol": None, "type": "classic"},
         {"name": "readers", "state": "Stable", "protocol": "consumer", "type": "classic"}]
     whole = said("group", "describe", "readers")
