@@ -81,8 +81,8 @@ writer_leb128(struct writer *w, uint32_t v)
 void
 writer_bytes(struct writer *w, const void *p, size_t n)
 {
-	uint8_t *to = writer_room(w, n);
-	if (to != NULL && n > 0)
+	uint8_t *to = n == 0 ? NULL : writer_room(w, n);
+	if (to != NULL)
 		memcpy(to, p, n);
 }
 
