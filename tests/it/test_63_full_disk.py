@@ -119,7 +119,7 @@ def test_a_full_disk(full):
 
         # Retention makes room, and writing goes on by itself.
         disk.leave(2 * MIB)
-        b.ctl("topic", "alter", "big", "-c", "retention.bytes=5000000")
+        eventually(lambda: b.ctl("topic", "alter", "big", "-c", "retention.bytes=5000000", check=False).returncode == 0)
         eventually(lambda: produce(c, "big", batch([b"x"], pid, acked)) == 0)
         assert end_of(c, "big") == acked + 1
         assert end_of(c, "big", timestamp=-2) > 1
