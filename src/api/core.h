@@ -43,6 +43,7 @@ struct core_settings {
 	bool delete_topics;		/* delete.topic.enable */
 	uint64_t arena_max;		/* bytes that decoding one request may take */
 	int32_t fetch_max_bytes;
+	uint64_t fetch_sessions_max;	/* bytes that all of them may take */
 	bool describe_modes;		/* acl.describe.modes */
 	struct limits limits;
 };
@@ -78,5 +79,5 @@ struct broker_core {
 	bool (*option)(const struct broker_core *core, size_t i, struct arena *arena,
 	    struct core_option *ret);
 	_Atomic uint64_t producer_ids;	/* what is left of a block (init_producer_id.c) */
-	_Atomic size_t fetch_nodes;	/* partitions that fetch sessions keep (fetch_session.c) */
+	_Atomic uint64_t fetch_sessions;	/* bytes that they take (fetch_session.c) */
 };

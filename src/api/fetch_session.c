@@ -7,8 +7,8 @@
  * Rights, topics and leader epochs are looked at when a node is due. So that a change of them is
  * not missed by nodes that wait, a new image makes all of them due.
  *
- * What can fail: room. All sessions together keep NODES_MAX partitions, one NODES_EACH; beyond
- * that a fetch has no session and costs what it names.
+ * What can fail: room. All sessions together have a budget (core_settings), one a quarter of it;
+ * beyond that a fetch has no session and costs what it names.
  */
 #include "api/fetch_session.h"
 
@@ -19,7 +19,8 @@
 #include "base/mem.h"
 #include "base/rand.h"
 
-enum { NODES_MAX = 100000, NODES_EACH = 25000 };	/* some 350 bytes each */
+/* A node with a short name and its place in the map, in a heap of odd sizes. */
+#define NODE_BYTES (sizeof(struct fetch_node) + 96)
 
 struct fetch_session {
 	struct map *nodes;		/* by partition and topic */
@@ -30,6 +31,7 @@ struct fetch_session {
 	struct fetch_node *_Atomic fired;	/* a stack */
 	atomic_bool posted;
 	struct post post;
+	uint64_t bytes;			/* of all nodes */
 	uint64_t generation;		/* of the image that was looked at last */
 	int32_t id, epoch;		/* epoch: of the request that is to come */
 	bool by_id, is_new, dead;
@@ -105,14 +107,17 @@ key_of(const struct fetch_session *fs, struct name topic, const struct uuid *id,
 }
 
 static bool
-has_room(struct fetch_session *fs)
+take_room(struct fetch_session *fs, uint64_t bytes)
 {
-	if (map_count(fs->nodes) >= NODES_EACH)
+	uint64_t max = fs->core->settings.fetch_sessions_max;
+	if (fs->bytes + bytes > max / 4)
 		return false;
-	if (atomic_fetch_add(&fs->core->fetch_nodes, 1) < NODES_MAX)
-		return true;
-	atomic_fetch_sub(&fs->core->fetch_nodes, 1);
-	return false;
+	if (atomic_fetch_add(&fs->core->fetch_sessions, bytes) + bytes > max) {
+		atomic_fetch_sub(&fs->core->fetch_sessions, bytes);
+		return false;
+	}
+	fs->bytes += bytes;
+	return true;
 }
 
 /* False where there is no room for another. */
@@ -126,12 +131,13 @@ add_node(struct fetch_session *fs, const struct fetch_req_topic *t, const struct
 		node->in = *in;
 		return true;
 	}
-	if (!has_room(fs))
+	if (!take_room(fs, NODE_BYTES + key.s.n))
 		return false;
 	node = mem_zalloc(sizeof(*node) + key.s.n);
 	memcpy(node->key, key.s.p, key.s.n);
 	node->topic = NAME(t->topic.tenant, fs->by_id ? STR("") : ((struct str){ node->key, key.s.n }));
 	node->id = t->topic_id;
+	node->bytes = NODE_BYTES + key.s.n;
 	node->in = *in;
 	node->session = fs;
 	node->told = (struct fetch_ends){ -1, -1 };
@@ -147,7 +153,8 @@ drop_node(struct fetch_session *fs, struct fetch_node *node)
 {
 	stop_waiting(fs, node);
 	list_del(&node->hook);
-	atomic_fetch_sub(&fs->core->fetch_nodes, 1);
+	atomic_fetch_sub(&fs->core->fetch_sessions, node->bytes);
+	fs->bytes -= node->bytes;
 	mem_free(node);
 }
 

@@ -37,6 +37,7 @@ struct fetch_node {
 	struct partition *p;		/* that it waits on: a reference; NULL: it does not wait */
 	struct fetch_node *next_fired;
 	struct fetch_ends told;
+	uint64_t bytes;			/* that it takes */
 	char key[];
 };
 

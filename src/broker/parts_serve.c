@@ -129,6 +129,7 @@ part_core_start(struct broker *b, struct why *why)
 	s->delete_topics = c->delete_topic_enable;
 	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
 	s->fetch_max_bytes = (int32_t)c->fetch_max_bytes;
+	s->fetch_sessions_max = parts_memory(c) / 64;
 	s->describe_modes = c->acl_describe_modes;
 	s->limits.v[LIMIT_SEGMENT_BYTES] = (double)c->limits_topic_segment_bytes_min;
 	s->limits.v[LIMIT_SEGMENT_MS] = (double)c->limits_topic_segment_ms_min;

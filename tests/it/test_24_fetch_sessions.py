@@ -229,9 +229,11 @@ def test_records_that_are_deleted_under_a_session(admin, shared):
         assert r.fetch({0: 2}) == (0, {0: (0, True, 3)})
 
 
-def test_sessions_have_room_for_so_many(shared):
-    """25,000 partitions each and 100,000 in all; who finds no room is served without a session."""
-    most = 25000
+def test_sessions_have_room_for_so_many(broker):
+    """A sixty-fourth of memory.max for all and a quarter of that for one; who finds no room is served without a session."""
+    broker.stop()
+    broker.yaml.write_text(broker.yaml.read_text() + "memory.max: 268435456\n")
+    broker.start()
 
     def begin(client, n):
         """A session of partitions that are not there; its number."""
@@ -243,20 +245,25 @@ def test_sessions_have_room_for_so_many(shared):
         assert a["error_code"] == 0 and [len(t["partitions"]) for t in a["responses"]] == [n]
         return a["session_id"]
 
-    with shared.speak() as one, shared.speak() as two, shared.speak() as three, shared.speak() as four, shared.speak() as five:
-        assert begin(one, most + 1) == 0
-        own = begin(one, most)
+    with broker.speak() as one, broker.speak() as two, broker.speak() as three, broker.speak() as four, broker.speak() as five:
+        few, many = 1000, 256 * 2**20 // 64 // 4 // 200
+        assert begin(one, many) == 0
+        while many - few > 1:
+            n = (few + many) // 2
+            few, many = (n, many) if begin(one, n) > 0 else (few, n)
+        assert few * 500 > 2**20  # not far more than it is
+        own = begin(one, few)
         assert own > 0
         # One more in a session that is full: it is over, and the client begins anew.
         r = Reader(one, ("none", None))
-        assert r.fetch({most: 0}, session=own, epoch=1) == (70, {})
+        assert r.fetch({few: 0}, session=own, epoch=1) == (70, {})
         assert r.fetch(session=own, epoch=2) == (70, {})
         for client in (one, two, three, four):
-            assert begin(client, most) > 0
-        assert begin(five, 1) == 0
+            assert begin(client, few) > 0
+        assert begin(five, 4) == 0  # what a quarter has left is less than one
         four.close()
         for _ in range(500):
-            if begin(five, 1) > 0:
+            if begin(five, 4) > 0:
                 break
             time.sleep(0.01)
         else:
