@@ -59,13 +59,12 @@ def test_tickets_and_a_clock_that_is_wrong(realm, shim, tmp_path):
         for life, what in (("5m", r"expired|[Cc]lock skew"), ("10h", "[Cc]lock skew")):
             before = len(b.log)
 
-            def refused():		# on a busy machine an attempt may end before it comes so far
+            def refused():		# an attempt may end before it comes so far, and the one before be told late
                 p = login(life)
                 assert p.returncode != 0 and "uthentication failed" in p.stderr, p.stderr
                 assert not re.search("skew|expired", p.stderr), p.stderr
-                return re.search("listener=tickets .*login refused", b.log[before:])
+                return re.search(f"listener=tickets .*mechanism=GSSAPI detail=.*({what}).* login refused", b.log[before:])
             eventually(refused, 60)
-            assert re.search(f"mechanism=GSSAPI detail=.*({what}).* login refused", b.log[before:]), b.log[before:]
         (tmp_path / "skew").unlink()
         eventually(lambda: login("10h").returncode == 0, 60)
     finally:
