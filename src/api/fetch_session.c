@@ -257,7 +257,7 @@ fetch_session_begin(struct request *rq, const struct fetch_req *in, struct fetch
 		fetch_session_destroy(own);
 		return KERR_FETCH_SESSION_ID_NOT_FOUND;
 	}
-	if (fetch_session_is_empty(fs))
+	if (map_count(fs->nodes) == 0)
 		fetch_session_destroy(own); /* an answer without a session, as Kafka's */
 	*ret = *own;
 	return KERR_NONE;
@@ -273,12 +273,6 @@ int32_t
 fetch_session_id(const struct fetch_session *fs)
 {
 	return fs->id;
-}
-
-bool
-fetch_session_is_empty(const struct fetch_session *fs)
-{
-	return map_count(fs->nodes) == 0;
 }
 
 static void

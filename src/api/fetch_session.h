@@ -52,7 +52,6 @@ enum kerr fetch_session_begin(struct request *rq, const struct fetch_req *in, st
 /* Whether the request began it: its answer has every partition. */
 bool fetch_session_is_new(const struct fetch_session *fs);
 int32_t fetch_session_id(const struct fetch_session *fs);
-bool fetch_session_is_empty(const struct fetch_session *fs);
 
 /* The next node that is due, which is then the caller's until fetch_session_keep(); NULL: no other
  * is due. In the order in which they became due, those with data last. */

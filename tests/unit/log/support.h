@@ -159,3 +159,50 @@ append_durable(struct partition *p, const uint8_t *b, size_t n, struct append_re
 		return err;
 	return ret->waiting ? gate_wait(&g) : 0;
 }
+
+/* ---- what reader threads do, waited for ---- */
+
+struct reading {
+	struct log_read_job job;
+	struct gate gate;
+};
+
+static inline void
+reading_done(struct log_read_job *job)
+{
+	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
+}
+
+/* Asks for what job says; its results are set then. */
+static inline void
+read_cold(struct log_read_job *job)
+{
+	struct reading r = { .job = *job };
+	r.job.done = reading_done;
+	gate_init(&r.gate);
+	assert_ok(partition_read_cold(&r.job));
+	gate_wait(&r.gate);
+	*job = r.job;
+}
+
+struct looking {
+	struct log_lookup_job job;
+	struct gate gate;
+};
+
+static inline void
+looking_done(struct log_lookup_job *job)
+{
+	gate_fire(&CONTAINER_OF(job, struct looking, job)->gate.w, 0);
+}
+
+static inline void
+look_up(struct log_lookup_job *job)
+{
+	struct looking l = { .job = *job };
+	l.job.done = looking_done;
+	gate_init(&l.gate);
+	assert_ok(partition_lookup(&l.job));
+	gate_wait(&l.gate);
+	*job = l.job;
+}

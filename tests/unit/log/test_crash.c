@@ -349,30 +349,16 @@ work(struct fixture *f)
 	store_close(&f->store);
 }
 
-struct reading {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-reading_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
-}
-
 static void
 check_partition(struct partition *p, int index, int64_t end)
 {
 	static uint8_t want[LARGE + 2048];
 	for (int64_t at = 0; at < end;) {
-		struct reading r = { .job = { .p = p, .offset = at, .max_bytes = 2 * LARGE,
-			.done = reading_done } };
-		gate_init(&r.gate);
-		assert_ok(partition_read_cold(&r.job));
-		gate_wait(&r.gate);
-		assert_ok(r.job.err);
-		assert_non_null(r.job.buf);
-		struct piece got = log_buf_bytes(r.job.buf);
+		struct log_read_job r = { .p = p, .offset = at, .max_bytes = 2 * LARGE };
+		read_cold(&r);
+		assert_ok(r.err);
+		assert_non_null(r.buf);
+		struct piece got = log_buf_bytes(r.buf);
 		for (uint32_t pos = 0; pos < got.n; at++) {
 			size_t n = batch_of(want, index, at);
 			assert_int_equal(head_base(got.p + pos), at);
@@ -380,7 +366,7 @@ check_partition(struct partition *p, int index, int64_t end)
 			    n - HEAD_CRC_FROM);
 			pos += (uint32_t)n;
 		}
-		log_buf_put(r.job.buf);
+		log_buf_put(r.buf);
 	}
 }
 

@@ -180,17 +180,6 @@ append_some(struct partition *p, int index, int64_t from, int64_t most, int *ret
 	return most;
 }
 
-struct reading {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-reading_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
-}
-
 static void
 check(struct partition *p, int index, int64_t acked)
 {
@@ -201,19 +190,17 @@ check(struct partition *p, int index, int64_t acked)
 	for (int64_t at = 0; at < e.high_watermark;) {
 		struct log_read hot = { .bytes = 0 };
 		struct arena *arena = arena_create(SIZE_MAX);
-		struct reading r = { .job = { .p = p, .offset = at, .max_bytes = 65536,
-			.at_least_one = true, .done = reading_done } };
+		struct log_read_job r = { .p = p, .offset = at, .max_bytes = 65536,
+			.at_least_one = true };
 		struct piece got = { NULL, 0 };
 		int err = partition_read(p, at, 65536, true, arena, &hot);
 		if (err == 0)
 			got = hot.pieces.v[0];
 		else {
 			assert_int_equal(err, ERR_AGAIN);
-			gate_init(&r.gate);
-			assert_ok(partition_read_cold(&r.job));
-			gate_wait(&r.gate);
-			assert_ok(r.job.err);
-			got = log_buf_bytes(r.job.buf);
+			read_cold(&r);
+			assert_ok(r.err);
+			got = log_buf_bytes(r.buf);
 		}
 		assert_true(got.n > 0);
 		for (uint32_t pos = 0; pos < got.n; pos += 300, at++) {
@@ -222,7 +209,7 @@ check(struct partition *p, int index, int64_t acked)
 			assert_memory_equal(got.p + pos + HEAD_CRC_FROM, want + HEAD_CRC_FROM,
 			    300 - HEAD_CRC_FROM);
 		}
-		log_buf_put(r.job.buf);
+		log_buf_put(r.buf);
 		arena_destroy(&arena);
 	}
 }

@@ -48,17 +48,6 @@ append(struct model *m, struct partition *p, uint64_t *seed)
 	m->v[m->n++].tag = tag;
 }
 
-struct reading {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-reading_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
-}
-
 /* Checks bytes that begin with the batch i of the model. */
 static void
 check(const struct model *m, size_t i, const uint8_t *p, size_t n)
@@ -95,15 +84,13 @@ read_some(const struct model *m, struct partition *p, uint64_t *seed)
 		assert_true(r.bytes > 0 || offset >= r.ends.high_watermark);
 	} else {
 		assert_int_equal(err, ERR_AGAIN);
-		struct reading cold = { .job = { .p = p, .offset = offset, .max_bytes = max,
-			.at_least_one = true, .done = reading_done } };
-		gate_init(&cold.gate);
-		assert_ok(partition_read_cold(&cold.job));
-		gate_wait(&cold.gate);
-		assert_ok(cold.job.err);
-		assert_non_null(cold.job.buf);
-		check(m, i, log_buf_bytes(cold.job.buf).p, log_buf_bytes(cold.job.buf).n);
-		log_buf_put(cold.job.buf);
+		struct log_read_job cold = { .p = p, .offset = offset, .max_bytes = max,
+			.at_least_one = true };
+		read_cold(&cold);
+		assert_ok(cold.err);
+		assert_non_null(cold.buf);
+		check(m, i, log_buf_bytes(cold.buf).p, log_buf_bytes(cold.buf).n);
+		log_buf_put(cold.buf);
 	}
 	arena_destroy(&arena);
 }

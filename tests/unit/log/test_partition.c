@@ -44,27 +44,14 @@ timed(uint8_t out[1024], int n, int64_t time)
 	return size;
 }
 
-struct looking {
-	struct log_lookup_job job;
-	struct gate gate;
-};
-
-static void
-found(struct log_lookup_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct looking, job)->gate.w, 0);
-}
-
 static int
 look(struct partition *p, enum log_lookup what, int64_t time, int64_t *ret_offset, int64_t *ret_time)
 {
-	struct looking l = { .job = { .p = p, .what = what, .time = time, .done = found } };
-	gate_init(&l.gate);
-	assert_ok(partition_lookup(&l.job));
-	gate_wait(&l.gate);
-	*ret_offset = l.job.ret_offset;
-	*ret_time = l.job.ret_time;
-	return l.job.err;
+	struct log_lookup_job l = { .p = p, .what = what, .time = time };
+	look_up(&l);
+	*ret_offset = l.ret_offset;
+	*ret_time = l.ret_time;
+	return l.err;
 }
 
 static void
@@ -337,17 +324,6 @@ eras_only_rise(void **state)
 	fixture_free(&f);
 }
 
-struct reading {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-reading_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
-}
-
 /* n batches of 100 bytes, of which the store is closed and that one is spoilt. */
 static void
 write_and_spoil(struct fixture *f, int n, int segment, int bad)
@@ -381,20 +357,15 @@ damage_is_noticed_and_kept_apart(void **state)
 	make_batch(b, sizeof(b), 1, 20, 20);
 	fixture_open(&f);
 	struct partition *p = fixture_partition(&f, 0);
-	struct reading first = { .job = { .p = p, .offset = 0, .max_bytes = 100000,
-		.done = reading_done } };
-	gate_init(&first.gate);
-	assert_ok(partition_read_cold(&first.job));
-	gate_wait(&first.gate);
-	assert_ok(first.job.err);
-	assert_int_equal(log_buf_bytes(first.job.buf).n, 1000);	/* up to it */
-	log_buf_put(first.job.buf);
-	struct reading at = { .job = { .p = p, .offset = 10, .max_bytes = 100000,
-		.at_least_one = true, .done = reading_done } };
-	gate_init(&at.gate);
-	assert_ok(partition_read_cold(&at.job));
-	gate_wait(&at.gate);
-	assert_int_equal(at.job.err, ERR_CORRUPT);
+	struct log_read_job first = { .p = p, .offset = 0, .max_bytes = 100000 };
+	read_cold(&first);
+	assert_ok(first.err);
+	assert_int_equal(log_buf_bytes(first.buf).n, 1000);	/* up to it */
+	log_buf_put(first.buf);
+	struct log_read_job at = { .p = p, .offset = 10, .max_bytes = 100000,
+		.at_least_one = true };
+	read_cold(&at);
+	assert_int_equal(at.err, ERR_CORRUPT);
 	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_CORRUPT);
 	/* Only by force: what was promised behind it is given up. */
 	struct gate more;

@@ -66,28 +66,6 @@ run_and_kill(struct fixture *f, int acks, int64_t told[PARTITIONS])
 	assert_true(WIFSIGNALED(status));
 }
 
-struct reading {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-reading_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
-}
-
-static void
-read_cold(struct log_read_job *job)
-{
-	struct reading r = { .job = *job };
-	r.job.done = reading_done;
-	gate_init(&r.gate);
-	assert_ok(partition_read_cold(&r.job));
-	gate_wait(&r.gate);
-	*job = r.job;
-}
-
 static void
 verify(struct partition *p, int index, int64_t told)
 {

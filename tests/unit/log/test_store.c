@@ -64,17 +64,6 @@ appends_are_read_back(void **state)
 	appends_are_read_back_under(LOG_FLUSH_ACK);
 }
 
-struct cold_wait {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-cold_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct cold_wait, job)->gate.w, 0);
-}
-
 static void
 old_batches_come_from_the_disk(void **state)
 {
@@ -95,20 +84,17 @@ old_batches_come_from_the_disk(void **state)
 	fixture_open(&f);
 	p = fixture_partition(&f, 2);
 	for (int64_t at = 0; at < 55;) {
-		struct cold_wait w = { .job = { .p = p, .offset = at, .max_bytes = 3500,
-			.done = cold_done } };
-		gate_init(&w.gate);
-		assert_ok(partition_read_cold(&w.job));
-		gate_wait(&w.gate);
-		assert_ok(w.job.err);
-		struct piece got = log_buf_bytes(w.job.buf);
+		struct log_read_job w = { .p = p, .offset = at, .max_bytes = 3500 };
+		read_cold(&w);
+		assert_ok(w.err);
+		struct piece got = log_buf_bytes(w.buf);
 		int64_t left = 10 - at % 10 < 55 - at ? 10 - at % 10 : 55 - at; /* of the segment */
 		assert_int_equal(got.n, (left < 3 ? left : 3) * 1000);
 		for (uint32_t i = 0; i < got.n; i += 1000) {
 			assert_int_equal(head_base(got.p + i), at);
 			assert_int_equal(got.p[i + HEAD_BYTES], at++);
 		}
-		log_buf_put(w.job.buf);
+		log_buf_put(w.buf);
 	}
 	assert_int_equal(partition_size(p), 55000);
 	partition_put(&p);
@@ -280,14 +266,12 @@ hints_may_be_missing(void **state)
 		assert_int_equal(partition_producers(p), 1);
 		assert_ok(append_durable(p, b, sizeof(b), &r));
 		assert_int_equal(r.verdict, APPEND_DUPLICATE);
-		struct cold_wait w = { .job = { .p = p, .offset = 7, .max_bytes = 1000,
-			.at_least_one = true, .done = cold_done } };
-		gate_init(&w.gate);
-		assert_ok(partition_read_cold(&w.job));
-		gate_wait(&w.gate);
-		assert_ok(w.job.err);
-		assert_int_equal(head_base(log_buf_bytes(w.job.buf).p), 7);
-		log_buf_put(w.job.buf);
+		struct log_read_job w = { .p = p, .offset = 7, .max_bytes = 1000,
+			.at_least_one = true };
+		read_cold(&w);
+		assert_ok(w.err);
+		assert_int_equal(head_base(log_buf_bytes(w.buf).p), 7);
+		log_buf_put(w.buf);
 		partition_put(&p);
 		store_close(&f.store);
 	}

@@ -112,28 +112,6 @@ leave_to_journal(struct fixture *f, int64_t *other)
 	assert_int_equal(truncate(path, BATCH), 0);
 }
 
-struct reading {
-	struct log_read_job job;
-	struct gate gate;
-};
-
-static void
-reading_done(struct log_read_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct reading, job)->gate.w, 0);
-}
-
-struct looking {
-	struct log_lookup_job job;
-	struct gate gate;
-};
-
-static void
-looking_done(struct log_lookup_job *job)
-{
-	gate_fire(&CONTAINER_OF(job, struct looking, job)->gate.w, 0);
-}
-
 /* Not served, and everybody is told so rather than that there is nothing. */
 static void
 is_offline(struct fixture *f)
@@ -147,17 +125,12 @@ is_offline(struct fixture *f)
 	assert_int_equal(e.log_start, START);
 	batch_of(b, 0, 0);
 	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_IO);
-	struct reading read = { .job = { .p = p, .offset = START, .max_bytes = 1000, .at_least_one = true,
-		.done = reading_done } };
-	gate_init(&read.gate);
-	assert_ok(partition_read_cold(&read.job));
-	gate_wait(&read.gate);
-	assert_int_equal(read.job.err, ERR_IO);
-	struct looking look = { .job = { .p = p, .what = LOG_LOOKUP_TIME, .time = 0, .done = looking_done } };
-	gate_init(&look.gate);
-	assert_ok(partition_lookup(&look.job));
-	gate_wait(&look.gate);
-	assert_int_equal(look.job.err, ERR_IO);
+	struct log_read_job read = { .p = p, .offset = START, .max_bytes = 1000, .at_least_one = true };
+	read_cold(&read);
+	assert_int_equal(read.err, ERR_IO);
+	struct log_lookup_job look = { .p = p, .what = LOG_LOOKUP_TIME, .time = 0 };
+	look_up(&look);
+	assert_int_equal(look.err, ERR_IO);
 	partition_put(&p);
 }
 
