@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bump allocation in blocks that double up to BLOCK_MAX; a larger piece gets a
- * block of its own behind the current one, so the current one stays in use. A
- * reset frees all blocks but the first. Fails only in arena_try(), at the limit.
+ * block of its own behind the current one, so the current one stays in use. The
+ * first one and the arena are one piece of memory. A reset frees all others, and a pool
+ * keeps what is destroyed. Fails only in arena_try(), at the limit.
  */
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,6 +16,12 @@
 
 #define ALIGN		_Alignof(max_align_t)
 #define BLOCK_MIN	2048u
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEPS_SPARES	false		/* what is used after its end is to be found */
+#else
+#define KEEPS_SPARES	true
+#endif
+#define SPARES_MAX	64u
 #define BLOCK_MAX	(64u * 1024u)
 
 struct block {
@@ -32,13 +40,35 @@ struct arena {
 	struct block *head;
 	struct link *links;
 	size_t limit, used;
+	struct arena_pool *pool;	/* NULL: none */
+	struct arena *next;		/* in the pool */
+	struct block first;		/* the last member: its bytes follow */
 };
 
 struct arena *
 arena_create(size_t limit)
 {
-	struct arena *a = MEM_NEW(struct arena);
+	return arena_create_in(NULL, limit);
+}
+
+struct arena *
+arena_create_in(struct arena_pool *pool, size_t limit)
+{
+	struct arena *a = pool == NULL ? NULL : pool->spare;
+	if (a != NULL) {
+		pool->spare = a->next;
+		pool->n--;
+	} else {
+		a = mem_alloc(sizeof(*a) + BLOCK_MIN);
+	}
+	a->head = &a->first;
+	a->links = NULL;
 	a->limit = limit;
+	a->used = 0;
+	a->pool = pool;
+	a->first.next = NULL;
+	a->first.size = BLOCK_MIN;
+	a->first.used = 0;
 	return a;
 }
 
@@ -48,29 +78,47 @@ arena_reset(struct arena *a)
 	for (struct link *l = a->links; l != NULL; l = l->next)
 		l->drop(l->object);
 	a->links = NULL;
-	while (a->head != NULL && a->head->next != NULL) {
+	while (a->head != &a->first) {
 		struct block *next = a->head->next;
 		mem_free(a->head);
 		a->head = next;
 	}
-	if (a->head != NULL && a->head->size > BLOCK_MAX) {
-		mem_free(a->head);
-		a->head = NULL;
+	for (struct block *own = a->first.next, *next; own != NULL; own = next) {
+		next = own->next;
+		mem_free(own);
 	}
-	if (a->head != NULL)
-		a->head->used = 0;
+	a->first.next = NULL;
+	a->first.used = 0;
 	a->used = 0;
 }
 
 void
 arena_destroy(struct arena **arena)
 {
-	if (*arena == NULL)
-		return;
-	arena_reset(*arena);
-	mem_free((*arena)->head);
-	mem_free(*arena);
+	struct arena *a = *arena;
 	*arena = NULL;
+	if (a == NULL)
+		return;
+	arena_reset(a);
+	struct arena_pool *pool = a->pool;
+	if (pool == NULL || !KEEPS_SPARES || pool->n == SPARES_MAX) {
+		mem_free(a);
+		return;
+	}
+	a->next = pool->spare;
+	pool->spare = a;
+	pool->n++;
+}
+
+void
+arena_pool_drain(struct arena_pool *pool)
+{
+	while (pool->spare != NULL) {
+		struct arena *a = pool->spare;
+		pool->spare = a->next;
+		mem_free(a);
+	}
+	pool->n = 0;
 }
 
 static struct block *
@@ -89,16 +137,14 @@ static __attribute__((noinline)) struct block *
 block_add(struct arena *a, size_t size)
 {
 	struct block *b = a->head;
-	size_t next = b == NULL ? BLOCK_MIN : b->size * 2;
-	if (next > BLOCK_MAX)
-		next = BLOCK_MAX;
-	if (size > next / 2 && b != NULL) {
+	size_t next = b->size * 2 < BLOCK_MAX ? b->size * 2 : BLOCK_MAX;
+	if (size > next / 2) {
 		struct block *own = block_create(size);
 		own->next = b->next;
 		b->next = own;
 		return own;
 	}
-	struct block *fresh = block_create(size > next ? size : next);
+	struct block *fresh = block_create(next);
 	fresh->next = b;
 	a->head = fresh;
 	return fresh;
@@ -109,7 +155,7 @@ arena_alloc(struct arena *a, size_t size)
 {
 	size = (size + ALIGN - 1) & ~(ALIGN - 1);
 	struct block *b = a->head;
-	if (b == NULL || b->size - b->used < size)
+	if (b->size - b->used < size)
 		b = block_add(a, size);
 	void *p = (char *)b->data + b->used;
 	b->used += size;
