@@ -64,12 +64,13 @@ static ssize_t
 receive(struct tls *s)
 {
 	size_t max = s->in_max < s->in_left ? s->in_max : s->in_left;
-	if (max == 0) {
+	if (max == 0 || s->t.dry) {
 		errno = EAGAIN;
 		return -1;
 	}
 	ssize_t got = recv(s->t.fd, s->scratch->in, max, 0);
 	s->in_left -= got > 0 ? (size_t)got : 0;
+	s->t.dry = got > 0 && (size_t)got < max;
 	return got;
 }
 
@@ -157,8 +158,10 @@ borrow(struct tls *s)
 	s->in_n = s->kept_in.n;
 	s->in_max = s->scratch->size;
 	s->in_left = 2 * s->scratch->size;
+	s->t.dry = false;
 	s->out_n = 0;
-	ERR_clear_error();
+	if (ERR_peek_error() != 0) /* to clear what is empty costs more than a small record */
+		ERR_clear_error();
 }
 
 /* Sends what was gathered and gives the scratch back. */

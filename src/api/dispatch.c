@@ -197,7 +197,6 @@ dispatch(struct session *s, const uint8_t *frame, size_t n)
 	struct request *rq = request_make(s, frame, n);
 	enum api_turn turn = API_NEXT;
 
-	s->around_ns += conn_take_time_ns(s->conn);
 	rq->reply = conn_reply_begin(s->conn);
 	for (size_t i = 0; turn == API_NEXT && i < sizeof(pipeline) / sizeof(pipeline[0]); i++)
 		turn = pipeline[i](rq);
@@ -213,8 +212,8 @@ dispatch_resume(struct request *rq)
 	struct conn *conn = s->conn; /* it stays until the end of the turn */
 	bool held = !rq->overtake;
 
-	conn_begin(conn);
 	s->around_ns += conn_take_time_ns(conn);
+	conn_begin(conn);
 	timer_cancel(loop_timers(rq->loop), &rq->deadline);
 	rq->parked = rq->outlives = false;
 	rq->image = rcu_read(*rq->core->image);

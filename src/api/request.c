@@ -103,7 +103,7 @@ request_free(struct request *rq)
 struct request *
 request_make(struct session *s, const uint8_t *frame, size_t n)
 {
-	struct arena *arena = arena_create(s->core->settings.arena_max);
+	struct arena *arena = arena_create_in(loop_arenas(conn_loop(s->conn)), s->core->settings.arena_max);
 	struct request *rq = arena_zalloc(arena, sizeof(*rq));
 	rq->arena = arena;
 	rq->session = s;

@@ -80,12 +80,14 @@ timers_next(const struct timers *s)
 	return s->n == 0 ? UINT64_MAX : s->heap[0]->when;
 }
 
-void
+unsigned
 timers_run(struct timers *s, uint64_t now)
 {
-	while (s->n > 0 && s->heap[0]->when <= now) {
+	unsigned n = 0;
+	for (; s->n > 0 && s->heap[0]->when <= now; n++) {
 		struct timer *t = s->heap[0];
 		timer_cancel(s, t);
 		t->fire(t, now);
 	}
+	return n;
 }

@@ -38,5 +38,5 @@ timer_is_set(const struct timer *timer)
 
 /* The earliest deadline, or UINT64_MAX. */
 uint64_t timers_next(const struct timers *set);
-/* Fires all that are due at now, earliest first; each is unset before it fires. */
-void timers_run(struct timers *set, uint64_t now);
+/* Fires all that are due at now, earliest first; each is unset before it fires. How many. */
+unsigned timers_run(struct timers *set, uint64_t now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -23,7 +24,7 @@ struct transport_scratch {
 struct transport_ops {
 	/* 0 when the connection may be used; ERR_AGAIN; ERR_DENIED, ERR_CLOSED. */
 	int (*handshake)(struct transport *t);
-	/* At least one byte, or ERR_AGAIN, ERR_CLOSED, ERR_CORRUPT. */
+	/* At least one byte, or ERR_AGAIN, ERR_CLOSED, ERR_CORRUPT. Sets `dry`. */
 	int (*read)(struct transport *t, void *p, size_t n, size_t *ret_n);
 	/* Takes some or all of the bytes; ERR_AGAIN if none. Taken is not sent: see flush. */
 	int (*write)(struct transport *t, const struct iovec *iov, int count, size_t *ret_n);
@@ -40,4 +41,6 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	int fd;
+	bool dry;			/* the last read got less than it asked the socket for: nobody need
+					 * ask again before epoll says so */
 };

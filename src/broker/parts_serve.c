@@ -97,7 +97,7 @@ part_loops_start(struct broker *b, struct why *why)
 	b->watches = mem_zalloc(b->loops_n * sizeof(*b->watches));
 	for (unsigned i = 0; i < b->loops_n; i++) {
 		snprintf(name, sizeof(name), "loop%u", i);
-		b->loops[i] = loop_create(name, b->rcu);
+		b->loops[i] = loop_create(name, b->rcu, NULL, NULL);
 		b->watches[i] = (struct watch){ .post = { NULL, watch_run }, .timer = { .fire = watch_fire },
 		    .b = b, .loop = b->loops[i] };
 	}

@@ -96,7 +96,8 @@ struct conn {
 	unsigned holds;
 	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
 	uint64_t muted_until, since, active, progress;
-	uint64_t time_ns, busy_since;	/* see conn_take_time_ns(); 0: not busy with it */
+	uint64_t time_ns;		/* see conn_take_time_ns(): laps that have ended */
+	bool busy;			/* the lap is its own */
 	struct timer deadline;
 	struct timer unmute;		/* or, not muted: goes on reading in the next turn */
 	struct loop_task task;
@@ -165,16 +166,15 @@ conn_create(const struct conn_config *f)
 void
 conn_begin(struct conn *c)
 {
-	c->busy_since = clock_mono_ns();
+	loop_lap_begin(c->loop);
+	c->busy = true;
 }
 
 void
 conn_end(struct conn *c)
 {
-	uint64_t now = clock_mono_ns();
-	c->time_ns += now - c->busy_since;
-	loop_worked(c->loop, now - c->busy_since);
-	c->busy_since = 0;
+	c->time_ns += loop_lap(c->loop);
+	c->busy = false;
 }
 
 /* ---- the end ---- */
@@ -403,21 +403,29 @@ read_some(struct conn *c, size_t *ret_n)
 	return 0;
 }
 
+/* Reads once; true where there may be more. */
+static bool
+read_once(struct conn *c, size_t *ret_n)
+{
+	int err = read_some(c, ret_n);
+	if (c->state == CONN_CLOSED || err == ERR_AGAIN)
+		return false;
+	if (err == 0)
+		return !c->transport->dry || c->transport->ops->pending(c->transport);
+	bool plain_end = err == ERR_CLOSED && c->in.n == 0;
+	conn_close(c, plain_end ? NULL : c->transport->ops->reason(c->transport));
+	return false;
+}
+
 static void
 read_turn(struct conn *c)
 {
 	size_t n, all = 0;
+	bool more = true;
 	take_kept(c);
-	for (int i = 0; i < READS_A_TURN && all < BYTES_A_TURN && c->state != CONN_CLOSED && may_read(c); i++) {
-		int err = read_some(c, &n);
-		if (err == ERR_AGAIN)
-			break;
-		if (err == 0)
-			all += n;
-		else if (c->state != CONN_CLOSED) {
-			bool plain_end = err == ERR_CLOSED && c->in.n == 0;
-			conn_close(c, plain_end ? NULL : c->transport->ops->reason(c->transport));
-		}
+	for (int i = 0; more && i < READS_A_TURN && all < BYTES_A_TURN && c->state != CONN_CLOSED && may_read(c); i++) {
+		more = read_once(c, &n);
+		all += more ? n : 0;
 	}
 	if (c->state == CONN_CLOSED)
 		return;
@@ -460,7 +468,7 @@ static void
 conn_event_due(struct loop_source *source, uint32_t events)
 {
 	struct conn *c = CONTAINER_OF(source, struct conn, source);
-	conn_begin(c);
+	c->busy = true;
 	if (c->state == CONN_HANDSHAKE)
 		handshake(c);
 	else if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read(c))
@@ -589,16 +597,19 @@ end_of_turn(struct loop_task *task)
 {
 	struct conn *c = CONTAINER_OF(task, struct conn, task);
 	if (c->state == CONN_CLOSED) {
+		struct loop *loop = c->loop;
 		conn_free(c);
+		loop_lap_begin(loop); /* nobody's */
 		return;
 	}
-	conn_begin(c);
+	c->busy = true;
 	c->time_ns += loop_share(c->loop);
 	bool could_read = may_read(c);
 	int err = flush(c);
 	bool over = c->state == CONN_DRAIN && err == 0 && list_empty(&c->replies);
 	if (over || (err != 0 && err != ERR_AGAIN)) {
 		conn_close(c, NULL);
+		conn_end(c);
 		return;
 	}
 	if (c->unsent > 0 && c->deadline.when > c->progress + c->limits->stall_ns)
@@ -714,12 +725,8 @@ conn_take_time_ns(struct conn *c)
 {
 	uint64_t ns = c->time_ns;
 	c->time_ns = 0;
-	if (c->busy_since != 0) {
-		uint64_t now = clock_mono_ns();
-		ns += now - c->busy_since;
-		loop_worked(c->loop, now - c->busy_since);
-		c->busy_since = now;
-	}
+	if (c->busy)
+		ns += loop_lap(c->loop);
 	return ns;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A turn: messages, timers, sockets, deferred tasks; then sleep. Messages come
+ * A turn: messages, timers, sockets, settle, deferred tasks, settle; then sleep. Messages come
  * through a stack that any thread pushes to; the loop takes all of it at once
  * and reverses it, so they run in the order posted. The event descriptor is
  * written only when the loop has said that it is about to sleep: the flag is
@@ -31,13 +31,16 @@ struct loop {
 	atomic_bool sleeping, stop;
 	struct timers timers;
 	struct list tasks;
-	uint64_t now;
+	uint64_t now, lap;		/* lap: where the last one ended */
 	uint64_t worked_ns, cpu_ns;	/* for connections and in all, since the last look */
 	uint64_t share_ns;		/* of the rest, for one connection in one turn */
 	unsigned shares;
+	void (*settle)(void *arg);	/* may be NULL */
+	void *arg;
 	struct rcu *rcu;
 	struct rcu_reader *reader;
 	struct transport_scratch scratch;
+	struct arena_pool arenas;
 	struct epoll_event events[EVENTS_A_TURN];
 	int events_n, event_at;		/* those of this turn that are still to be told */
 	pthread_t thread;
@@ -46,10 +49,12 @@ struct loop {
 static void *loop_run(void *arg);
 
 struct loop *
-loop_create(const char *name, struct rcu *rcu)
+loop_create(const char *name, struct rcu *rcu, void (*settle)(void *arg), void *arg)
 {
 	struct loop *l = MEM_NEW(struct loop);
 	l->rcu = rcu;
+	l->settle = settle;
+	l->arg = arg;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct epoll_event ev = { .events = EPOLLIN };
@@ -90,6 +95,7 @@ loop_destroy(struct loop **loop)
 	timers_free(&l->timers);
 	close(l->epoll);
 	close(l->wake);
+	arena_pool_drain(&l->arenas);
 	mem_free(l->scratch.plain);
 	mem_free(l->scratch.in);
 	mem_free(l->scratch.out);
@@ -157,9 +163,18 @@ loop_now(const struct loop *l)
 }
 
 void
-loop_worked(struct loop *l, uint64_t ns)
+loop_lap_begin(struct loop *l)
 {
+	l->lap = clock_mono_ns();
+}
+
+uint64_t
+loop_lap(struct loop *l)
+{
+	uint64_t now = clock_mono_ns(), ns = now - l->lap;
+	l->lap = now;
 	l->worked_ns += ns;
+	return ns;
 }
 
 /* Work is measured by the wall's clock, which may run while others have the processor: then
@@ -184,9 +199,16 @@ loop_scratch(struct loop *l)
 	return &l->scratch;
 }
 
-static void
+struct arena_pool *
+loop_arenas(struct loop *l)
+{
+	return &l->arenas;
+}
+
+static unsigned
 run_posts(struct loop *l)
 {
+	unsigned n = 0;
 	struct post *stack = atomic_exchange(&l->posts, NULL), *queue = NULL;
 	while (stack != NULL) {
 		struct post *next = stack->next;
@@ -194,11 +216,12 @@ run_posts(struct loop *l)
 		queue = stack;
 		stack = next;
 	}
-	while (queue != NULL) {
+	for (; queue != NULL; n++) {
 		struct post *next = queue->next; /* run() may free it or post it again */
 		queue->run(queue);
 		queue = next;
 	}
+	return n;
 }
 
 static void
@@ -250,6 +273,13 @@ wait_for_events(struct loop *l)
 			continue;
 }
 
+static void
+settle(struct loop *l)
+{
+	if (l->settle != NULL)
+		l->settle(l->arg);
+}
+
 static void *
 loop_run(void *arg)
 {
@@ -258,10 +288,15 @@ loop_run(void *arg)
 		wait_for_events(l);
 		rcu_enter(l->rcu, l->reader);
 		l->now = clock_mono_ns();
-		run_posts(l);
-		timers_run(&l->timers, l->now);
+		l->lap = l->now;
+		unsigned others = run_posts(l);
+		others += timers_run(&l->timers, l->now);
+		if (others > 0)
+			loop_lap_begin(l);
 		run_events(l);
+		settle(l);
 		run_tasks(l);
+		settle(l); /* connections go on with what they had read */
 		rcu_leave(l->rcu, l->reader);
 	}
 	return NULL;

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/list.h"
 #include "base/rcu.h"
 #include "base/timer.h"
@@ -36,8 +37,10 @@ struct loop_task {
 	void (*run)(struct loop_task *task);
 };
 
-/* Starts the thread; name at most 15 bytes. rcu must outlive the loop. */
-struct loop *loop_create(const char *name, struct rcu *rcu);
+/* Starts the thread; name at most 15 bytes. rcu must outlive the loop. settle(arg), which may be NULL, is
+ * called when all that woke a turn has been handled, and again behind what was deferred: for what
+ * is better done once for many. */
+struct loop *loop_create(const char *name, struct rcu *rcu, void (*settle)(void *arg), void *arg);
 /* Ends the thread after the turn that sees it; posts that come later never run. Any other
  * thread. */
 void loop_destroy(struct loop **loop);
@@ -56,9 +59,14 @@ void loop_defer(struct loop *loop, struct loop_task *task);
 struct timers *loop_timers(struct loop *loop);
 /* Monotonic ns, read once a turn. */
 uint64_t loop_now(const struct loop *loop);
-/* For the bill of a connection: how long the loop has worked for it, and what its part is of what
- * a turn costs beside (sleeping, waking, looking what there is), ns, as measured lately. */
-void loop_worked(struct loop *loop, uint64_t ns);
+/* For the bill of a connection. A lap begins where the one before has ended, with loop_lap_begin() or
+ * with the turn; loop_lap() ends one and gives its ns, which the loop has worked for a connection.
+ * loop_share() is its part of what a turn costs beside (sleeping, waking, looking what there is), ns,
+ * as measured lately. */
+void loop_lap_begin(struct loop *loop);
+uint64_t loop_lap(struct loop *loop);
 uint64_t loop_share(struct loop *loop);
 /* Buffers for the length of one call. */
 struct transport_scratch *loop_scratch(struct loop *loop);
+/* For what lives and ends on the loop's thread. */
+struct arena_pool *loop_arenas(struct loop *loop);

@@ -26,6 +26,7 @@ static int
 plain_read(struct transport *t, void *p, size_t n, size_t *ret_n)
 {
 	ssize_t got = recv(t->fd, p, n, 0);
+	t->dry = got < (ssize_t)n;
 	if (got < 0)
 		return socket_error();
 	if (got == 0)
@@ -39,7 +40,8 @@ plain_write(struct transport *t, const struct iovec *iov, int count, size_t *ret
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = (size_t)(count > IOV_MAX ? IOV_MAX : count) };
-	ssize_t put = sendmsg(t->fd, &m, MSG_NOSIGNAL);
+	ssize_t put = count == 1 ? send(t->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+	    : sendmsg(t->fd, &m, MSG_NOSIGNAL);
 	if (put < 0)
 		return socket_error();
 	*ret_n = (size_t)put;

@@ -144,7 +144,7 @@ echo_start(struct echo *e, struct transport *(*transport)(void *, int, struct lo
 	e->sink = (struct log_sink){ .fd = 2, .level = LOG_LVL_CRIT };
 	event_root(&e->ev, &e->sink);
 	e->rcu = rcu_create();
-	e->loop = loop_create("echo", e->rcu);
+	e->loop = loop_create("echo", e->rcu, NULL, NULL);
 	e->all = listeners_create(&(struct listeners_config){ .loops = &e->loop, .loops_n = 1,
 	    .limits = &e->limits, .max = 100, .max_per_ip = 50, .login_max = 10, .login_max_per_ip = 20 });
 	if (listener_create(e->all, &(struct listener_config){ .name = "t", .host = "127.0.0.1",
