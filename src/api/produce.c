@@ -107,7 +107,8 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 		fail(s, it, KERR_TOPIC_AUTHORIZATION_FAILED);
 		return;
 	}
-	int err = partition_append(it->p, &(struct append){ it->in->batch, it->in->n, -1 }, &res);
+	int err = partition_append(it->p, &(struct append){ .batch = it->in->batch, .n = it->in->n,
+	    .leader_epoch = -1, .more = true }, &res);
 	if (err == ERR_AGAIN) {
 		it->stage = STAGE_ROOM;
 		return;

@@ -85,6 +85,13 @@ parts_sweep_users(struct broker *b)
 
 /* ---- loops ---- */
 
+/* Once a turn, not for each append. */
+static void
+settle(void *store)
+{
+	store_go(store);
+}
+
 int
 part_loops_start(struct broker *b, struct why *why)
 {
@@ -97,7 +104,7 @@ part_loops_start(struct broker *b, struct why *why)
 	b->watches = mem_zalloc(b->loops_n * sizeof(*b->watches));
 	for (unsigned i = 0; i < b->loops_n; i++) {
 		snprintf(name, sizeof(name), "loop%u", i);
-		b->loops[i] = loop_create(name, b->rcu, NULL, NULL);
+		b->loops[i] = loop_create(name, b->rcu, settle, b->store);
 		b->watches[i] = (struct watch){ .post = { NULL, watch_run }, .timer = { .fire = watch_fire },
 		    .b = b, .loop = b->loops[i] };
 	}

@@ -142,6 +142,7 @@ struct store {
 	struct timers sync_timers;
 	bool lazy_turn;			/* the last one written was a lazy one */
 	bool stop, writer_asleep, journal_hungry;
+	_Atomic bool wake_owed;		/* to the writing thread, by store_go() */
 	int64_t unsynced_bytes;		/* written since the last pass */
 	uint64_t pass_due;		/* monotonic ns; UINT64_MAX: nothing to sync */
 	uint64_t look_due;		/* while full: the next look for room */
@@ -221,6 +222,9 @@ void writer_stop(struct store *s);
 void writer_drain(struct store *s);
 /* There are bytes to write; urgent: somebody waits for them. Partition locked. */
 void writer_poke(struct partition *p, bool urgent);
+/* Urgent, but the thread is woken by writer_wake_owed(). */
+void writer_poke_later(struct partition *p);
+void writer_wake_owed(struct store *s);
 /* Somebody waits for a sync. Partition locked. */
 void writer_poke_sync(struct partition *p);
 /* Arranges for the sync that the settings ask for. Partition locked. */

@@ -51,6 +51,7 @@ struct journal {
 	pthread_cond_t wake;
 	struct entries lists[2], *waiting;	/* one of them; the other is being committed */
 	bool stop, asleep;
+	_Atomic bool wake_owed;		/* by journal_go() */
 	_Atomic int err;
 	struct list full;		/* oldest first; the current file is the last one */
 	struct list free;
@@ -300,9 +301,17 @@ run(void *arg)
 	return NULL;
 }
 
+/* Locked. */
+static void
+wake(struct journal *j)
+{
+	j->asleep = false;
+	pthread_cond_signal(&j->wake);
+}
+
 void
 journal_add(struct journal *j, struct partition *p, struct chunk *c, const uint8_t *at,
-    uint32_t n)
+    uint32_t n, bool later)
 {
 	ref_get(&c->ref);
 	partition_get(p);
@@ -313,10 +322,22 @@ journal_add(struct journal *j, struct partition *p, struct chunk *c, const uint8
 		w->v = mem_realloc(w->v, w->cap * sizeof(*w->v));
 	}
 	w->v[w->n++] = (struct group_entry){ p, c, at, n, p->generation, p->end };
-	bool wake = j->asleep;
-	j->asleep = false;
-	if (wake)
-		pthread_cond_signal(&j->wake);
+	if (j->asleep && later)
+		atomic_store_explicit(&j->wake_owed, true, memory_order_relaxed);
+	else if (j->asleep)
+		wake(j);
+	lock_drop(&j->lock);
+}
+
+void
+journal_go(struct journal *j)
+{
+	if (!atomic_load_explicit(&j->wake_owed, memory_order_relaxed))
+		return;
+	lock_take(&j->lock);
+	atomic_store_explicit(&j->wake_owed, false, memory_order_relaxed);
+	if (j->asleep)
+		wake(j);
 	lock_drop(&j->lock);
 }
 

@@ -36,9 +36,11 @@ int journal_open(const struct journal_config *config, const struct event *ev,
 void journal_close(struct journal **journal);
 
 /* Enters a batch that was just appended at p->end. Called with p's lock held;
- * partition_committed(p, ...) follows from the journal's thread. */
+ * partition_committed(p, ...) follows from the journal's thread, which is not woken for it
+ * where that is for later: by journal_go(). */
 void journal_add(struct journal *j, struct partition *p, struct chunk *c, const uint8_t *at,
-    uint32_t n);
+    uint32_t n, bool later);
+void journal_go(struct journal *j);
 
 /* 0, or why nothing can be committed any more. Any thread. */
 int journal_error(const struct journal *j);

@@ -414,7 +414,9 @@ append_batch(struct partition *p, const struct append *in, struct append_result 
 	atomic_fetch_add_explicit(&p->store->dirty, (int64_t)in->n, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->store->n_appended, in->n, memory_order_relaxed);
 	if (p->mode == MODE_JOURNAL)
-		journal_add(p->store->journal, p, c, at, (uint32_t)in->n);
+		journal_add(p->store->journal, p, c, at, (uint32_t)in->n, in->more);
+	else if (in->more)
+		writer_poke_later(p);
 	else
 		writer_poke(p, true);
 	ret->base = base;

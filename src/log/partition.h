@@ -49,6 +49,9 @@ struct append {
 	 * under the same lock; ret->waiting tells. The way for acks=1 and all: a failure
 	 * cannot slip in between the append and the wait. */
 	struct log_waiter *waiter;
+	/* Others may follow in this turn: those who write are woken by store_go() at its end, once for
+	 * all, and do not contend with them. Where not set they are woken at once. */
+	bool more;
 };
 
 enum append_verdict {			/* of the idempotent producer's sequence */

@@ -80,6 +80,10 @@ struct store_topic {
 int store_create_partitions(struct store *store, const struct store_topic *topic,
     int32_t first, int32_t count, struct why *why);
 
+/* Wakes those who write, where appends have left that for later (struct append). Any thread; cheap
+ * where there is nothing. */
+void store_go(struct store *store);
+
 /* A counted reference (partition_put), or NULL. Never blocks on the disk. */
 struct partition *store_find(struct store *store, const struct uuid *topic, int32_t index);
 

@@ -33,14 +33,12 @@ is_pressed(struct store *s)
 	return atomic_load(&s->dirty) > (int64_t)s->config.dirty_bytes / 4;
 }
 
-void
-writer_poke(struct partition *p, bool urgent)
+/* Puts it into its queue; true where the writing thread has something new to look at. Locked (wlock). */
+static bool
+enqueue(struct partition *p, bool urgent)
 {
 	struct store *s = p->store;
 	bool moved = false;
-	if (!urgent)
-		urgent = p->durable.bytes - p->written.bytes > LAZY_BYTES || is_pressed(s);
-	lock_take(&s->wlock);
 	struct list *to = urgent ? &s->write_urgent : &s->write_lazy;
 	if (list_empty(&p->write_hook)) {
 		partition_get(p);
@@ -54,11 +52,56 @@ writer_poke(struct partition *p, bool urgent)
 		list_del(&p->write_hook);
 		list_add(to, &p->write_hook);
 	}
-	if (moved && s->writer_asleep) {
-		s->writer_asleep = false;
-		pthread_cond_signal(&s->wwake);
-	}
+	return moved && s->writer_asleep;
+}
+
+/* Locked (wlock). */
+static void
+wake_writer(struct store *s)
+{
+	s->writer_asleep = false;
+	pthread_cond_signal(&s->wwake);
+}
+
+void
+writer_poke(struct partition *p, bool urgent)
+{
+	struct store *s = p->store;
+	if (!urgent)
+		urgent = p->durable.bytes - p->written.bytes > LAZY_BYTES || is_pressed(s);
+	lock_take(&s->wlock);
+	if (enqueue(p, urgent))
+		wake_writer(s);
 	lock_drop(&s->wlock);
+}
+
+void
+writer_poke_later(struct partition *p)
+{
+	struct store *s = p->store;
+	lock_take(&s->wlock);
+	if (enqueue(p, true))
+		atomic_store_explicit(&s->wake_owed, true, memory_order_relaxed);
+	lock_drop(&s->wlock);
+}
+
+void
+writer_wake_owed(struct store *s)
+{
+	if (!atomic_load_explicit(&s->wake_owed, memory_order_relaxed))
+		return;
+	lock_take(&s->wlock);
+	atomic_store_explicit(&s->wake_owed, false, memory_order_relaxed);
+	if (s->writer_asleep)
+		wake_writer(s);
+	lock_drop(&s->wlock);
+}
+
+void
+store_go(struct store *s)
+{
+	writer_wake_owed(s);
+	journal_go(s->journal);
 }
 
 void
