@@ -72,8 +72,8 @@ administers(struct ask *q)
 	look_at(q, ACL_TENANT, acl_tenant_node(q->tenant, ACL_TENANT, STR("")), ACL_X);
 	if ((q->a.node->mode >> (6 - 3 * q->a.cls) & ACL_X) == 0)
 		return false;
-	q->a.rule = acl_tenant_find_rule(q->tenant, q->who, ACL_DENY, ACL_ALTER, ACL_TENANT,
-	    STR(ACL_CLUSTER_NAME), NULL);
+	q->a.rule = acl_tenant_find_rules(q->tenant, q->who, ACL_ALTER, ACL_TENANT,
+	    STR(ACL_CLUSTER_NAME), NULL).deny;
 	return q->a.rule == NULL;
 }
 

@@ -203,26 +203,17 @@ ask_directory(struct ask *ask)
 
 /* ---- rules ---- */
 
-/* True where a rule of this permission decides; anonymous users have no allow
+/* True where the question has ended at a rule on this object. Anonymous users have no allow
  * rules: the class other, and nothing else. */
-static bool
-by_rule(struct ask *ask, enum acl_permission permission, enum acl_type type, struct str name)
-{
-	if (permission == ACL_ALLOW && ask->who->anonymous)
-		return false;
-	ask->a.rule = acl_tenant_find_rule(ask->tenant, ask->who, permission, ask->a.op, type,
-	    name, NULL);
-	return ask->a.rule != NULL;
-}
-
-/* True where the question has ended at a rule on this object. */
 static bool
 rules_end(struct ask *ask, enum acl_type type, struct str name)
 {
-	if (by_rule(ask, ACL_DENY, type, name))
-		end(ask, ACL_STEP_DENY_RULE);
-	else if (by_rule(ask, ACL_ALLOW, type, name))
-		end(ask, ACL_STEP_ALLOW_RULE);
+	struct acl_found found = acl_tenant_find_rules(ask->tenant, ask->who, ask->a.op, type, name, NULL);
+	if (ask->who->anonymous)
+		found.allow = NULL;
+	ask->a.rule = found.deny != NULL ? found.deny : found.allow;
+	if (ask->a.rule != NULL)
+		end(ask, found.deny != NULL ? ACL_STEP_DENY_RULE : ACL_STEP_ALLOW_RULE);
 	return ask->a.rule != NULL;
 }
 
@@ -295,8 +286,7 @@ may_not_be_made(struct ask *ask)
 	if (!(o->type == ACL_GROUP && ask->a.op == ACL_READ) &&
 	    !(o->type == ACL_TXN && ask->a.op == ACL_WRITE))
 		return false;
-	ask->a.rule = acl_tenant_find_rule(ask->tenant, ask->who, ACL_DENY, ACL_CREATE, o->type,
-	    o->name.s, NULL);
+	ask->a.rule = acl_tenant_find_rules(ask->tenant, ask->who, ACL_CREATE, o->type, o->name.s, NULL).deny;
 	return ask->a.rule != NULL;
 }
 

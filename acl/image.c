@@ -413,12 +413,11 @@ acl_tenant_rules(const struct acl_tenant *tenant, const struct acl_binding *filt
 	return acl_index_each(tenant->rules, filter, each, arg);
 }
 
-const struct acl_rule *
-acl_tenant_find_rule(const struct acl_tenant *tenant, const struct acl_who *who,
-    enum acl_permission permission, enum acl_op op, enum acl_type type, struct str name,
-    unsigned *ret_steps)
+struct acl_found
+acl_tenant_find_rules(const struct acl_tenant *tenant, const struct acl_who *who, enum acl_op op,
+    enum acl_type type, struct str name, unsigned *ret_steps)
 {
-	return acl_index_find(tenant->rules, who, permission, op, type, name, ret_steps);
+	return acl_index_find(tenant->rules, who, op, type, name, ret_steps);
 }
 
 /* ---- the installation ---- */

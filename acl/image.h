@@ -109,10 +109,13 @@ int acl_tenant_rules(const struct acl_tenant *tenant, const struct acl_binding *
     int (*each)(const struct acl_rule *rule, void *arg), void *arg);
 
 /*
- * What acl_check() asks: the first rule of this permission that applies to the
- * name, through literal, prefixed and "*" patterns, for any principal of who.
- * NULL: none. ret_steps (may be NULL) is increased by the lookups made.
+ * What acl_check() asks: the first rules that apply to the name, through literal, prefixed
+ * and "*" patterns, for any principal of who; NULL: none. One walk finds both, and ends at a deny:
+ * where there is one, allow may not have been looked for. ret_steps (may be NULL) is
+ * increased by the lookups made.
  */
-const struct acl_rule *acl_tenant_find_rule(const struct acl_tenant *tenant,
-    const struct acl_who *who, enum acl_permission permission, enum acl_op op,
-    enum acl_type type, struct str name, unsigned *ret_steps);
+struct acl_found {
+	const struct acl_rule *deny, *allow;
+};
+struct acl_found acl_tenant_find_rules(const struct acl_tenant *tenant, const struct acl_who *who,
+    enum acl_op op, enum acl_type type, struct str name, unsigned *ret_steps);

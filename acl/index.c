@@ -280,21 +280,23 @@ acl_index_each(const struct pmap *index, const struct acl_binding *filter,
 /* One question to the index, with what it has cost. */
 struct search {
 	const struct acl_who *who;
-	enum acl_permission permission;
 	enum acl_op op;
+	struct acl_found found;
 	unsigned steps;
 };
 
-static const struct acl_rule *
-find_in_bundle(struct search *s, const struct target *t, struct str principal)
+/* The rule that comes first stays; a deny ends it all. */
+static void
+look_in_bundle(struct search *s, const struct target *t, struct str principal)
 {
 	const struct bundle *b = pmap_get(t->bundles, &bundle_ops, principal);
 	s->steps++;
-	for (uint32_t i = 0; b != NULL && i < b->n; i++, s->steps++)
-		if (b->rules[i]->b.permission == (int8_t)s->permission &&
-		    acl_rule_applies(b->rules[i], &s->who->host, s->op))
-			return b->rules[i];
-	return NULL;
+	for (uint32_t i = 0; b != NULL && i < b->n && s->found.deny == NULL; i++, s->steps++) {
+		const struct acl_rule *r = b->rules[i], **first =
+		    r->b.permission == ACL_DENY ? &s->found.deny : &s->found.allow;
+		if (*first == NULL && acl_rule_applies(r, &s->who->host, s->op))
+			*first = r;
+	}
 }
 
 /* "User:anna" in the caller's buffer; cut where no rule can be that long. */
@@ -308,30 +310,30 @@ principal_name(char buf[PRINCIPAL_MAX], struct str kind, struct str name)
 	return (struct str){ buf, kind.n + n };
 }
 
-static const struct acl_rule *
-find_in_target(struct search *s, const struct target *t)
+static void
+look_in_target(struct search *s, const struct target *t)
 {
 	char buf[PRINCIPAL_MAX];
 	const struct acl_user *u = s->who->record;
 	struct str name = s->who->anonymous ? STR("ANONYMOUS") : s->who->user.s;
-	const struct acl_rule *r = find_in_bundle(s, t, principal_name(buf, STR("User:"), name));
-	if (r == NULL)
-		r = find_in_bundle(s, t, STR("User:*"));
-	for (uint32_t i = 0; r == NULL && u != NULL && !s->who->anonymous && i < u->n_teams; i++)
-		r = find_in_bundle(s, t, principal_name(buf, STR("Team:"), u->teams[i]));
-	return r;
+	look_in_bundle(s, t, principal_name(buf, STR("User:"), name));
+	if (s->found.deny == NULL)
+		look_in_bundle(s, t, STR("User:*"));
+	for (uint32_t i = 0; s->found.deny == NULL && u != NULL && !s->who->anonymous && i < u->n_teams; i++)
+		look_in_bundle(s, t, principal_name(buf, STR("Team:"), u->teams[i]));
 }
 
-static const struct acl_rule *
-find_literal(struct search *s, const struct pmap *index, enum acl_type type, struct str name)
+static void
+look_literally(struct search *s, const struct pmap *index, enum acl_type type, struct str name)
 {
 	char buf[KEY_MAX];
 	if (name.n > KEY_MAX - HEAD)
-		return NULL;
+		return;
 	const struct target *t = pmap_get(index, &target_ops,
 	    make_key(buf, type, ACL_LITERAL, name));
 	s->steps++;
-	return t == NULL ? NULL : find_in_target(s, t);
+	if (t != NULL)
+		look_in_target(s, t);
 }
 
 static size_t
@@ -343,39 +345,37 @@ common(struct str a, struct str b)
 	return n;
 }
 
-static const struct acl_rule *
-find_prefixed(struct search *s, const struct pmap *index, enum acl_type type, struct str name)
+static void
+look_at_prefixes(struct search *s, const struct pmap *index, enum acl_type type, struct str name)
 {
 	char buf[KEY_MAX];
 	struct str key = make_key(buf, type, ACL_PREFIXED, name);
-	while (key.n > HEAD) {
+	while (key.n > HEAD && s->found.deny == NULL) {
 		const struct target *t = pmap_floor(index, &target_ops, key);
 		s->steps++;
 		if (t == NULL)
-			return NULL;
+			return;
 		size_t n = common(t->key, key);
 		if (n == t->key.n) {
-			const struct acl_rule *r = find_in_target(s, t);
-			if (r != NULL)
-				return r;
+			look_in_target(s, t);
 			n--;
 		}
 		key.n = n;
 	}
-	return NULL;
 }
 
-const struct acl_rule *
-acl_index_find(const struct pmap *index, const struct acl_who *who,
-    enum acl_permission permission, enum acl_op op, enum acl_type type, struct str name,
-    unsigned *ret_steps)
+struct acl_found
+acl_index_find(const struct pmap *index, const struct acl_who *who, enum acl_op op,
+    enum acl_type type, struct str name, unsigned *ret_steps)
 {
-	struct search s = { .who = who, .permission = permission, .op = op };
-	const struct acl_rule *r = NULL;
-	if (index != NULL && (r = find_literal(&s, index, type, name)) == NULL &&
-	    (r = find_prefixed(&s, index, type, name)) == NULL)
-		r = find_literal(&s, index, type, STR("*"));
+	struct search s = { .who = who, .op = op };
+	if (index != NULL)
+		look_literally(&s, index, type, name);
+	if (index != NULL && s.found.deny == NULL)
+		look_at_prefixes(&s, index, type, name);
+	if (index != NULL && s.found.deny == NULL)
+		look_literally(&s, index, type, STR("*"));
 	if (ret_steps != NULL)
 		*ret_steps += s.steps;
-	return r;
+	return s.found;
 }

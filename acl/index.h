@@ -27,7 +27,6 @@ struct pmap *acl_index_del_owned(struct pmap *index, enum acl_type type, struct 
 int acl_index_each(const struct pmap *index, const struct acl_binding *filter,
     int (*each)(const struct acl_rule *rule, void *arg), void *arg);
 
-/* As acl_tenant_find_rule(). */
-const struct acl_rule *acl_index_find(const struct pmap *index, const struct acl_who *who,
-    enum acl_permission permission, enum acl_op op, enum acl_type type, struct str name,
-    unsigned *ret_steps);
+/* As acl_tenant_find_rules(). */
+struct acl_found acl_index_find(const struct pmap *index, const struct acl_who *who, enum acl_op op,
+    enum acl_type type, struct str name, unsigned *ret_steps);
