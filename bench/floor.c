@@ -7,8 +7,9 @@
  *
  * usage: floor DIR [MEGABYTES]
  *
- * Prints "NAME VALUE" lines: CPU seconds of the thread per GB (1e9 bytes), and for `sync`
- * milliseconds. `produce` is: receive 256 KiB, check the CRC, copy it to where readers find it, write
+ * Prints "NAME VALUE" lines: CPU seconds of the thread per GB (1e9 bytes), for `sync`
+ * milliseconds, and for `echo` microseconds of the thread per request: 64 connections, each of which sends
+ * a small request when the one before is answered, and an answer of a few bytes. `produce` is: receive 256 KiB, check the CRC, copy it to where readers find it, write
  * each megabyte past the page cache. `produce-tls` decrypts records of 16 KiB as well.
  * `write-N` is the write by itself, N bytes a call. `fetch` sends megabytes that were appended a while ago, `fetch-tls` encrypts them first.
  * DIR should be on the disk in question. The first of two runs touches the memory and does not count.
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +36,10 @@
 #define RECORD	(16u * 1024)
 #define TAG	16
 #define SYNCS	1000
+#define ECHOERS	64		/* connections */
+#define ECHOES	200000
+#define REQUEST	220		/* bytes: a Produce of one record of 100 bytes */
+#define ANSWER	70
 
 enum { CRC = 1, COPY = 2, DISK = 4, CIPHER = 8, RECEIVE = 16, SEND = 32 };
 
@@ -233,6 +239,85 @@ measure_sync(struct floor *f)
 	mem_free(ns);
 }
 
+/* Waits for the next that is readable and takes what it has; its descriptor. */
+static int
+next_readable(int epoll, struct epoll_event *ready, int *n, uint8_t *p, size_t size)
+{
+	while (*n == 0) {
+		*n = epoll_wait(epoll, ready, ECHOERS, -1);
+		if (*n < 0)
+			fail("epoll_wait");
+	}
+	int fd = ready[--*n].data.fd;
+	if (recv(fd, p, size, 0) <= 0)
+		fail("recv");
+	return fd;
+}
+
+static void
+watch(int epoll, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) != 0)
+		fail("epoll_ctl");
+}
+
+static void
+say(int fd, const uint8_t *p, size_t n)
+{
+	if (send(fd, p, n, MSG_NOSIGNAL) != (ssize_t)n)
+		fail("send");
+}
+
+/* The other end: a request for each answer. */
+static void *
+echo_peer(void *arg)
+{
+	const struct floor *f = arg;
+	struct epoll_event ready[ECHOERS];
+	uint8_t p[REQUEST] = { 0 };
+	int fds[ECHOERS], n = 0, epoll = epoll_create1(0);
+	for (int i = 0; i < ECHOERS; i++) {
+		fds[i] = dial(f);
+		watch(epoll, fds[i]);
+		say(fds[i], p, sizeof(p));
+	}
+	for (int i = 0; i < ECHOES; i++) {
+		int fd = next_readable(epoll, ready, &n, p, sizeof(p));
+		if (i < ECHOES - ECHOERS)
+			say(fd, p, sizeof(p));
+	}
+	for (int i = 0; i < ECHOERS; i++)
+		close(fds[i]);
+	close(epoll);
+	return NULL;
+}
+
+static void
+measure_echo(struct floor *f)
+{
+	struct epoll_event ready[ECHOERS];
+	uint8_t p[REQUEST];
+	int fds[ECHOERS], n = 0, epoll = epoll_create1(0);
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, echo_peer, f) != 0)
+		fail("thread");
+	for (int i = 0; i < ECHOERS; i++) {
+		fds[i] = accept(f->listener, NULL, NULL);
+		if (fds[i] < 0)
+			fail("accept");
+		watch(epoll, fds[i]);
+	}
+	uint64_t began = clock_thread_cpu_ns();
+	for (int i = 0; i < ECHOES; i++)
+		say(next_readable(epoll, ready, &n, p, sizeof(p)), p, ANSWER);
+	printf("echo %.2f\n", (double)(clock_thread_cpu_ns() - began) / 1e3 / ECHOES);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < ECHOERS; i++)
+		close(fds[i]);
+	close(epoll);
+}
+
 static void
 open_listener(struct floor *f)
 {
@@ -240,7 +325,7 @@ open_listener(struct floor *f)
 	socklen_t n = sizeof(a);
 	f->listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&a, n) != 0 ||
-	    listen(f->listener, 1) != 0 || getsockname(f->listener, (struct sockaddr *)&a, &n) != 0)
+	    listen(f->listener, ECHOERS) != 0 || getsockname(f->listener, (struct sockaddr *)&a, &n) != 0)
 		fail("listen");
 	f->port = ntohs(a.sin_port);
 }
@@ -274,6 +359,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
 		measure(&f, list[i].name, list[i].work, list[i].write);
 	measure_sync(&f);
+	measure_echo(&f);
 	EVP_CIPHER_CTX_free(f.cipher);
 	close(f.listener);
 	mem_free(f.frame);
