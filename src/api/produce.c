@@ -35,16 +35,19 @@ struct item {
 	struct request *rq;
 	enum stage stage;
 	int err;			/* of the wait */
-	bool queued;			/* the waiter is, or was, in the partition's list */
+	bool queued, fired;		/* the waiter is, or was, in the partition's list; its turn has come */
 	struct name topic;
 	struct partition *p;
+	int64_t end;			/* of what was appended */
 	struct intake *in;
 	struct produce_rsp_partition *answer;
 };
 
 struct produce {
 	ARRAY(struct item) items;
-	_Atomic int waiting;		/* not fired or checked yet, and one while they are set up */
+	/* Not fired or checked yet, and one while they are set up: if all others have fired by the
+	 * end of that, the last of them has left the waking to whoever takes that one off. */
+	_Atomic int waiting;
 	struct request *rq;
 	int16_t acks;
 	uint64_t deadline;
@@ -60,8 +63,28 @@ fired(struct log_waiter *w, int err)
 	struct item *it = CONTAINER_OF(w, struct item, waiter);
 	struct produce *s = it->rq->state;
 	it->err = err;
+	it->fired = true;
 	if (atomic_fetch_sub(&s->waiting, 1) == 1)
 		request_wake(it->rq);
+}
+
+static void
+ready_to_wait(struct produce *s, struct item *it)
+{
+	list_init(&it->waiter.hook);
+	it->waiter.fire = fired;
+	it->err = 0;
+	it->fired = false;
+	atomic_fetch_add(&s->waiting, 1);
+}
+
+/* Whether it waits, after all. */
+static void
+waits(struct produce *s, struct item *it, bool queued)
+{
+	it->queued = queued;
+	if (!queued)
+		atomic_fetch_sub(&s->waiting, 1);
 }
 
 static void
@@ -107,8 +130,10 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 		fail(s, it, KERR_TOPIC_AUTHORIZATION_FAILED);
 		return;
 	}
+	ready_to_wait(s, it);
 	int err = partition_append(it->p, &(struct append){ .batch = it->in->batch, .n = it->in->n,
-	    .leader_epoch = -1, .more = true }, &res);
+	    .leader_epoch = -1, .waiter = s->acks == 0 ? NULL : &it->waiter, .more = true }, &res);
+	waits(s, it, err == 0 && s->acks != 0 && res.waiting);
 	if (err == ERR_AGAIN) {
 		it->stage = STAGE_ROOM;
 		return;
@@ -127,7 +152,7 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 		it->answer->log_append_time_ms = res.append_ms >= 0 ? res.append_ms
 		    : batch_max_timestamp(it->in->batch);
 	it->stage = s->acks == 0 ? STAGE_DONE : STAGE_DURABLE;
-	it->waiter.target = res.end;
+	it->end = res.end;
 }
 
 /* Asks the partition to fire the item's waiter; false where there is nothing to
@@ -135,15 +160,10 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 static bool
 queue_item(struct produce *s, struct item *it)
 {
-	list_init(&it->waiter.hook);
-	it->waiter.fire = fired;
-	it->err = 0;
-	atomic_fetch_add(&s->waiting, 1);
+	ready_to_wait(s, it);
 	int err = it->stage == STAGE_ROOM ? partition_wait_room(it->p, &it->waiter)
-	    : partition_wait_durable(it->p, &it->waiter, it->waiter.target);
-	it->queued = err == 0;
-	if (err != 0)
-		atomic_fetch_sub(&s->waiting, 1);
+	    : partition_wait_durable(it->p, &it->waiter, it->end);
+	waits(s, it, err == 0);
 	if (err != 0 && err != ERR_EXISTS)
 		it->err = err;
 	return err == 0;
@@ -154,14 +174,18 @@ static void
 finish_item(struct request *rq, struct produce *s, struct item *it)
 {
 	struct log_ends ends;
-	partition_ends(it->p, &ends);
 	if (it->err != 0)
 		fail(s, it, it->err == ERR_CLOSED ? KERR_UNKNOWN_TOPIC_OR_PARTITION
 		    : KERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND);
-	else if (ends.high_watermark >= it->waiter.target)
+	else if (it->fired)
 		it->stage = STAGE_DONE;
-	else if (rq->by_deadline)
-		fail(s, it, KERR_REQUEST_TIMED_OUT);
+	else {
+		partition_ends(it->p, &ends);
+		if (ends.high_watermark >= it->end)
+			it->stage = STAGE_DONE;
+		else if (rq->by_deadline)
+			fail(s, it, KERR_REQUEST_TIMED_OUT);
+	}
 }
 
 static void
@@ -181,7 +205,6 @@ static enum api_turn
 wait_for_rest(struct request *rq, struct produce *s)
 {
 	bool appended = true;
-	atomic_store(&s->waiting, 1);
 	ARRAY_FOREACH(struct item, it, s->items) {
 		if (it->stage == STAGE_ROOM && rq->frame != NULL)
 			intake_keep(rq, it->in);
@@ -189,8 +212,6 @@ wait_for_rest(struct request *rq, struct produce *s)
 		if (it->stage != STAGE_DONE && !it->queued)
 			(void)queue_item(s, it);
 	}
-	/* The one that was counted for ourselves: if all have fired by now, the
-	 * last of them found it there and left the waking to us. */
 	if (atomic_fetch_sub(&s->waiting, 1) == 1)
 		request_wake(rq);
 	return request_park(rq, go_on, drop_waiters, s->deadline, appended);
@@ -210,6 +231,7 @@ go_on(struct request *rq)
 	struct produce *s = rq->state;
 	bool done = true;
 	drop_waiters(rq);
+	atomic_store(&s->waiting, 1);
 	ARRAY_FOREACH(struct item, it, s->items) {
 		it->queued = false;
 		if (it->stage == STAGE_ROOM && rq->by_deadline)
@@ -267,6 +289,7 @@ static enum api_turn
 append_all(struct request *rq, struct produce *s)
 {
 	bool done = true;
+	atomic_store(&s->waiting, 1);
 	ARRAY_FOREACH(struct item, it, s->items) {
 		if (it->stage == STAGE_ROOM)
 			append_item(rq, s, it);

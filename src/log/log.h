@@ -55,7 +55,7 @@ const char *log_state_name(enum log_state state);
 
 /*
  * Somebody who waits for a partition. Embed it; it is in at most one list. fire
- * is called once, on whatever thread made the progress, with the partition's
+ * is called once, on whatever thread made the progress, with its list's
  * lock held: it may only post to a loop or count down. err is 0, or what
  * went wrong (ERR_IO, ERR_NOSPACE, ERR_CLOSED: the batch is not durable).
  */
@@ -63,6 +63,7 @@ struct log_waiter {
 	struct list hook;
 	int64_t target;			/* an offset, or a count of bytes */
 	void (*fire)(struct log_waiter *waiter, int err);
+	bool for_room;			/* the log's own: which lock its list is under */
 };
 
 /* The ends of a partition's log; offsets of the next record. */

@@ -206,6 +206,7 @@ queue_durable(struct partition *p, struct log_waiter *w, int64_t offset)
 {
 	struct list *at = p->durable_waiters.prev;
 	w->target = offset;
+	w->for_room = false;
 	while (at != &p->durable_waiters &&
 	    CONTAINER_OF(at, struct log_waiter, hook)->target > offset)
 		at = at->prev;
@@ -259,6 +260,7 @@ partition_wait_data(struct partition *p, struct log_waiter *w, int64_t offset,
 	else if (offset >= p->log_start) {
 		int64_t from = bytes_before(p, offset);
 		w->target = from + (min_bytes == 0 ? 1 : min_bytes);
+		w->for_room = false;
 		if (from >= 0 && p->durable.bytes < w->target) {
 			list_add(&p->data_waiters, &w->hook);
 			err = 0;
@@ -275,6 +277,7 @@ partition_wait_room(struct partition *p, struct log_waiter *w)
 	int err = ERR_EXISTS;
 	lock_take(&s->room);
 	if (atomic_load(&s->dirty) > (int64_t)s->config.dirty_bytes / 2) {
+		w->for_room = true;
 		list_add(&p->room_waiters, &w->hook);
 		if (list_empty(&p->room_hook)) {
 			list_add(&s->room_list, &p->room_hook);
@@ -299,12 +302,10 @@ store_room_check(struct store *s)
 void
 partition_wait_cancel(struct partition *p, struct log_waiter *w)
 {
-	/* Which list it is in is known only to its neighbours: take both locks. */
-	lock_take(&p->store->room);
-	lock_take(&p->lock);
+	struct lock *lock = w->for_room ? &p->store->room : &p->lock;
+	lock_take(lock);
 	list_del(&w->hook);
-	lock_drop(&p->lock);
-	lock_drop(&p->store->room);
+	lock_drop(lock);
 }
 
 /* ---- appending ---- */

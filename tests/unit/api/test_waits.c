@@ -62,8 +62,8 @@ int __real_partition_wait_data(struct partition *p, struct log_waiter *w, int64_
 int __wrap_partition_wait_data(struct partition *p, struct log_waiter *w, int64_t offset, uint32_t min);
 void __real_partition_wait_cancel(struct partition *p, struct log_waiter *w);
 void __wrap_partition_wait_cancel(struct partition *p, struct log_waiter *w);
-int __real_partition_wait_durable(struct partition *p, struct log_waiter *w, int64_t offset);
-int __wrap_partition_wait_durable(struct partition *p, struct log_waiter *w, int64_t offset);
+int __real_partition_append(struct partition *p, const struct append *in, struct append_result *ret);
+int __wrap_partition_append(struct partition *p, const struct append *in, struct append_result *ret);
 void __real_request_wake(struct request *rq);
 void __wrap_request_wake(struct request *rq);
 void __real_quota_step_aside(struct quota_link *link);
@@ -150,12 +150,16 @@ __wrap_partition_wait_cancel(struct partition *p, struct log_waiter *w)
 }
 
 int
-__wrap_partition_wait_durable(struct partition *p, struct log_waiter *w, int64_t offset)
+__wrap_partition_append(struct partition *p, const struct append *in, struct append_result *ret)
 {
+	struct append alone = *in;
 	if (!atomic_load(&play.undurable))
-		return __real_partition_wait_durable(p, w, offset);
-	atomic_store(&play.waiter, w);
-	return 0;
+		return __real_partition_append(p, in, ret);
+	alone.waiter = NULL;
+	int err = __real_partition_append(p, &alone, ret);
+	ret->waiting = true;
+	atomic_store(&play.waiter, in->waiter);
+	return err;
 }
 
 void
