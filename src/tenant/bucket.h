@@ -32,6 +32,14 @@ void bucket_release(struct bucket *b, enum quota_key key, int64_t held);
 /* Until its debt is paid, promises and all; at most a window. */
 uint64_t bucket_delay(const struct bucket *b, enum quota_key key, uint64_t now_ns,
     const struct quota_config *config);
+/* Whether who comes now neither waits nor has somebody to wait behind. */
+static inline bool
+bucket_is_free(const struct bucket *b, enum quota_key key, uint64_t now_ns)
+{
+	return atomic_load_explicit(&b->paid[key], memory_order_relaxed) <= (int64_t)now_ns &&
+	    atomic_load_explicit(&b->held[key], memory_order_relaxed) == 0 &&
+	    atomic_load_explicit(&b->waiting[key], memory_order_relaxed) == 0;
+}
 /* How long until its debt and all others who wait are through. Who has no place among them (0)
  * and must wait gets one, what he will cost; bucket_leave() gives it up. */
 uint64_t bucket_wait(struct bucket *b, enum quota_key key, double cost_ns, uint64_t now_ns,

@@ -63,6 +63,7 @@ struct quota_link {
 	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
 	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
 	int64_t place[QUOTA_LEVELS][QUOTA_KEYS]; /* among those who wait; 0: does not */
+	unsigned places;		/* that are not 0 */
 	uint64_t turn[QUOTA_LEVELS][QUOTA_KEYS]; /* when those before are through; 0: now */
 	double last[QUOTA_KEYS];		/* what was charged last */
 	struct str client;		/* own bytes */
@@ -160,9 +161,11 @@ client_node(const struct quota *q, struct node *user, struct str client, bool in
 static void
 leave(struct quota_link *l, int level, int key)
 {
-	if (l->place[level][key] != 0)
-		bucket_leave(&l->at[level]->bucket, (enum quota_key)key, l->place[level][key]);
+	if (l->place[level][key] == 0)
+		return;
+	bucket_leave(&l->at[level]->bucket, (enum quota_key)key, l->place[level][key]);
 	l->place[level][key] = 0;
+	l->places--;
 }
 
 /* Puts n (may be NULL) in the place of what the link holds. */
@@ -455,10 +458,23 @@ wait_at(struct quota_link *l, int level, enum quota_key key, double amount, uint
 	bool joins = l->place[level][key] == 0;
 	uint64_t through = now_ns + bucket_wait(b, key, amount * 1e9 / l->rate[level][key], now_ns,
 	    &l->quota->config, &l->place[level][key]);
+	l->places += joins && l->place[level][key] != 0;
 	uint64_t delay = bucket_delay(b, key, now_ns, &l->quota->config);
 	if (joins || *turn > through)
 		*turn = through; /* later: some have left */
 	return *turn > now_ns + delay ? *turn - now_ns : delay;
+}
+
+/* Whether no bucket of what it asks for is in debt or waited for. */
+static bool
+passes_at_once(const struct quota_link *l, const struct quota_ask *asks, unsigned n, uint64_t now_ns)
+{
+	for (unsigned k = 0; k < n; k++)
+		for (int i = 0; i < QUOTA_LEVELS; i++)
+			if (l->at[i] != NULL && l->rate[i][asks[k].key] > 0 &&
+			    !bucket_is_free(&l->at[i]->bucket, asks[k].key, now_ns))
+				return false;
+	return true;
 }
 
 uint64_t
@@ -467,6 +483,8 @@ quota_admit(struct quota_link *l, const struct quota_ask *asks, unsigned n, uint
 	uint64_t wait = 0;
 	bool behind = false;
 	refresh(l);
+	if (l->places == 0 && passes_at_once(l, asks, n, now_ns))
+		return 0;
 	for (int i = QUOTA_LEVELS - 1; i >= 0; i--) {
 		for (unsigned k = 0; k < n; k++) {
 			enum quota_key key = asks[k].key;
