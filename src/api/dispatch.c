@@ -94,20 +94,35 @@ find_buckets(struct request *rq)
 	return API_NEXT;
 }
 
+static bool
+changes_metadata(int16_t key)
+{
+	switch (key) {
+	case WIRE_KEY_CREATE_TOPICS:
+	case WIRE_KEY_CREATE_PARTITIONS:
+	case WIRE_KEY_ALTER_CONFIGS:
+	case WIRE_KEY_INCREMENTAL_ALTER_CONFIGS:
+	case WIRE_KEY_CREATE_ACLS:
+	case WIRE_KEY_ALTER_CLIENT_QUOTAS:
+	case WIRE_KEY_ALTER_USER_SCRAM_CREDENTIALS:
+	case WIRE_KEY_USER_ALTER:
+	case WIRE_KEY_TEAM_ALTER:
+	case WIRE_KEY_TREE_SET:
+		return true;
+	}
+	return false;
+}
+
 /* Requests that change metadata, whose items take a hundred times the room that they take on
  * the wire: each has a place for its result and for a sentence about it. */
 static bool
 too_many_changes(const struct request *rq)
 {
-	static const int16_t keys[] = { WIRE_KEY_CREATE_TOPICS, WIRE_KEY_CREATE_PARTITIONS,
-		WIRE_KEY_ALTER_CONFIGS, WIRE_KEY_INCREMENTAL_ALTER_CONFIGS, WIRE_KEY_CREATE_ACLS,
-		WIRE_KEY_ALTER_CLIENT_QUOTAS, WIRE_KEY_ALTER_USER_SCRAM_CREDENTIALS, WIRE_KEY_USER_ALTER,
-		WIRE_KEY_TEAM_ALTER, WIRE_KEY_TREE_SET };
 	const struct wire_type *t = rq->header.api->req->type;
-	bool changes = false, many = false;
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		changes = changes || keys[i] == rq->header.key;
-	for (uint16_t i = 0; changes && i < t->n; i++) {
+	bool many = false;
+	if (!changes_metadata(rq->header.key))
+		return false;
+	for (uint16_t i = 0; i < t->n; i++) {
 		const struct wire_array *a = (const void *)((const char *)rq->in + t->fields[i].off);
 		many = many || ((t->fields[i].flags & WIRE_F_ARRAY) != 0 && a->n > CHANGES_MAX);
 	}
