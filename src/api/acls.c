@@ -24,24 +24,37 @@ acls_copy(struct request *rq, const struct acl_binding *b)
 	return c;
 }
 
-/* The node of a group made by use that a literal rule, or a filter of such, is about. */
-static const struct acl_node *
-node_by_use(struct request *rq, const struct acl_binding *b)
+/* The one group that a literal rule, or a filter of such, is about. */
+struct about_group {
+	bool unloaded;			/* and so its owner by use may be missing */
+	const struct acl_node *node;	/* made by use; or NULL */
+};
+
+static struct about_group
+group_of(struct request *rq, const struct acl_binding *b)
 {
-	bool literal = b->type == ACL_GROUP && b->pattern == ACL_LITERAL && b->name.p != NULL;
-	return literal ? group_node(rq, NAME(request_tenant(rq), b->name)) : NULL;
+	struct about_group g = { .node = NULL };
+	struct name name = NAME(request_tenant(rq), b->name);
+	if (b->type != ACL_GROUP || b->pattern != ACL_LITERAL || b->name.p == NULL || str_is(b->name, "*"))
+		return g;
+	g.unloaded = group_unloaded(rq, name); /* in this order, or it could be loaded in between */
+	g.node = group_node(rq, name);
+	return g;
 }
 
-bool
+enum change_result
 acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner)
 {
 	struct acl_who w;
 	struct acl_answer a;
+	struct about_group g = group_of(rq, b);
 	caller(rq, &w);
-	if (acl_may_rule(image_acl(rq->image), &w, request_tenant(rq), b, node_by_use(rq, b), ret_by_owner, &a))
-		return true;
+	if (acl_may_rule(image_acl(rq->image), &w, request_tenant(rq), b, g.node, ret_by_owner, &a))
+		return CHANGE_OK;
+	if (g.unloaded)
+		return CHANGE_LOADING;
 	note_denial(rq, &w, &a);
-	return false;
+	return CHANGE_SECURITY;
 }
 
 /* ---- DescribeAcls ---- */
@@ -92,9 +105,12 @@ static enum kerr
 may_describe(struct request *rq, const struct acl_binding *filter)
 {
 	struct acl_who w;
+	struct about_group g = group_of(rq, filter);
 	caller(rq, &w);
-	if (acl_may_see_rules(image_acl(rq->image), &w, request_tenant(rq), filter, node_by_use(rq, filter), NULL))
+	if (acl_may_see_rules(image_acl(rq->image), &w, request_tenant(rq), filter, g.node, NULL))
 		return KERR_NONE;
+	if (g.unloaded && !may_cluster_quietly(rq))
+		return KERR_COORDINATOR_LOAD_IN_PROGRESS;
 	return may_cluster(rq);
 }
 
@@ -201,8 +217,7 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 			r->result = CHANGE_BAD_REQUEST;
 		else {
 			acl_rule_unref(&rule);
-			if (!acls_may(rq, &r->binding, &r->by_owner))
-				r->result = CHANGE_SECURITY;
+			r->result = acls_may(rq, &r->binding, &r->by_owner);
 			const struct acl_node *n = acl_tenant_node(t, (enum acl_type)r->binding.type, r->binding.name);
 			r->owner = n == NULL ? STR_NULL : arena_str(rq->arena, n->owner);
 		}

@@ -3,6 +3,7 @@
 
 #include "acl/rule.h"
 #include "api/request.h"
+#include "meta/controller.h"
 
 /* Rules as the three APIs of ACLs carry them. */
 
@@ -14,5 +15,6 @@
 /* A copy whose strings lie in the request's arena. */
 struct acl_binding acls_copy(struct request *rq, const struct acl_binding *b);
 
-/* Whether the caller may add or remove this rule; if not, it is logged. */
-bool acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner);
+/* Whether the caller may add or remove this rule: CHANGE_OK; CHANGE_LOADING, where that is not known yet;
+ * or CHANGE_SECURITY, and it is logged. */
+enum change_result acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner);

@@ -69,10 +69,11 @@ enum kerr
 may_group(struct request *rq, struct name group)
 {
 	struct acl_object o = { ACL_GROUP, group, group_node(rq, group) };
-	/* Whose a group by use is is not known before it is loaded: who hears a no then gives up. */
-	if (o.node == NULL && rq->core->coord != NULL && !may_quietly(rq, rq->row->group, &o) &&
-	    coord_known(rq->core->coord, group) == KERR_COORDINATOR_LOAD_IN_PROGRESS)
-		return KERR_COORDINATOR_LOAD_IN_PROGRESS;
+	if (o.node == NULL && !may_quietly(rq, rq->row->group, &o)) {
+		if (group_unloaded(rq, group))
+			return KERR_COORDINATOR_LOAD_IN_PROGRESS;
+		o.node = group_node(rq, group); /* it may have been loaded in between */
+	}
 	return may(rq, rq->row->group, &o) ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
 }
 
@@ -140,6 +141,13 @@ operations_on(struct request *rq, enum acl_type type, struct name name)
 	struct acl_who w;
 	who(rq, &w);
 	return acl_operations(image_acl(rq->image), &w, &o);
+}
+
+bool
+group_unloaded(struct request *rq, struct name group)
+{
+	return rq->core->coord != NULL &&
+	    coord_known(rq->core->coord, group) == KERR_COORDINATOR_LOAD_IN_PROGRESS;
 }
 
 const struct acl_node *

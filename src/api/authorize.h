@@ -9,7 +9,7 @@
  * denial is logged (folded). Errors are the resource type's own (29, 30, 31, 53).
  */
 
-/* The row's operation on one topic, group or transactional id. */
+/* The row's operation on one topic, group or transactional id; for a group also 14, see group_unloaded(). */
 enum kerr may_topic(struct request *rq, struct name topic);
 enum kerr may_group(struct request *rq, struct name group);
 /* The same for what only a group with a name can have: members. The empty name is one for
@@ -39,6 +39,10 @@ bool may_quietly(struct request *rq, enum acl_op op, const struct acl_object *ob
 /* The authorized_operations field for a topic, a group, or the tenant. */
 int32_t operations_on(struct request *rq, enum acl_type type, struct name name);
 
+/* Whether a denial about the group could be wrong, because whose it is, if it was made by use, is only known
+ * once it is loaded: clients give up when they hear a no, and come again when they hear 14. It is so for
+ * every name of the shard, and so it says nothing of which groups there are. */
+bool group_unloaded(struct request *rq, struct name group);
 /* A group's owner as made by use, copied into the request's arena; NULL where
  * there is none. To be handed to acl in the object's node. */
 const struct acl_node *group_node(struct request *rq, struct name group);

@@ -45,16 +45,16 @@ note(const struct acl_rule *rule, void *arg)
 	return 0;
 }
 
-static bool
+static enum change_result
 may_filter(struct request *rq, const struct acl_binding *f)
 {
 	struct acl_who w;
 	bool by_owner;
 	caller(rq, &w);
 	if (acl_is_admin(image_acl(rq->image), &w, request_tenant(rq)))
-		return true;
+		return CHANGE_OK;
 	if (f->name.p == NULL || f->pattern != ACL_LITERAL || f->type == ACL_TYPE_ANY)
-		return false;
+		return CHANGE_SECURITY;
 	return acls_may(rq, f, &by_owner);
 }
 
@@ -71,14 +71,18 @@ one(struct deleting *d, const struct acl_tenant *t, const struct delete_acls_req
 	struct acl_binding f = ACLS_BINDING(in->resource_type_filter, in->pattern_type_filter,
 	    in->resource_name_filter.s, in->principal_filter, in->host_filter, in->operation,
 	    in->permission_type);
-	struct why why;
+	struct why why = { "" };
 	char command[1024];
 	if (acl_filter_check(&f, &why) != 0) {
 		fail(d, KERR_INVALID_REQUEST, why.text);
 		return;
 	}
-	if (!may_filter(d->rq, &f)) {
-		fail(d, KERR_CLUSTER_AUTHORIZATION_FAILED, "not allowed to change these rules");
+	enum change_result may = may_filter(d->rq, &f);
+	if (may == CHANGE_SECURITY)
+		why_set(&why, 0, "not allowed to change these rules");
+	if (may != CHANGE_OK) {
+		d->answer->error_code = (int16_t)change_code(may);
+		d->answer->error_message = change_text(d->rq, may, &why);
 		return;
 	}
 	if (d->steps > STEPS_MAX) {

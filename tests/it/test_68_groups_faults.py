@@ -200,3 +200,58 @@ def test_what_is_acknowledged_while_it_is_loaded_is_not_forgotten(world):
     world.restart()
     with world.client() as c:
         assert print_of(c, [group]) == before
+
+
+# ---- whose a group is, while it is not loaded ----
+
+def rule_on(group, user="rita", **more):
+    return {"resource_type": 3, "resource_name": group, "resource_pattern_type": 3, "principal": f"User:{user}", "host": "*",
+            "operation": 3, "permission_type": 3, **more}
+
+
+def filter_on(group, user="rita"):
+    return {f"{k}_filter" if k.startswith(("resource", "principal", "host")) else k: v for k, v in rule_on(group, user).items()
+            if k != "resource_pattern_type"} | {"pattern_type_filter": 3}
+
+
+def rule_codes(client, group):
+    """Of the three APIs of rules about the group, each by itself."""
+    seen = client.call("describe_acls", 3, **filter_on(group))
+    made = client.call("create_acls", 3, creations=[rule_on(group)])["results"][0]
+    gone = client.call("delete_acls", 3, filters=[filter_on(group)])["filter_results"][0]
+    return [a["error_code"] for a in (seen, made, gone)]
+
+
+def test_the_owner_of_a_group_by_use_comes_again_while_it_is_loaded(sick):  # noqa: F811
+    """And whoever else asks hears the same of every name, so that nobody learns which groups there are."""
+    mine, reserved, absent = (in_shard(49, prefix) for prefix in ("mine", "reserved", "absent"))
+    elsewhere = in_shard(0, "elsewhere")
+    for user in ("olga", "stan"):
+        sick.broker.ctl("user", "create", user, "--password", "pass of rules")
+    sick.broker.ctl("chmod", "0744", "topics/calm")
+    sick.broker.ctl("group", "create", reserved)
+
+    def of(user):
+        c = sick.tls()
+        assert c.sasl_scram(user, "pass of rules")["error_code"] == 0
+        return c
+    with of("olga") as olga:
+        assert settled(lambda: commit(olga, mine, 1)) == 0
+        assert rule_codes(olga, mine) == [0, 0, 0]
+    with of("olga") as olga, of("stan") as stan, sick.client() as admin:
+        (sick.notes / "eio").write_text("/journal/")
+        assert commit(olga, mine, 2) in COME_AGAIN	# and so its shard is emptied, and loaded once the disk is mended
+        eventually(lambda: committed(admin, mine)[0] == 14)
+        assert rule_codes(olga, mine) == [14, 14, 14]
+        for group in (mine, reserved, absent):
+            assert rule_codes(stan, group) == [14, 14, 14], group
+        assert rule_codes(stan, elsewhere) == rule_codes(stan, "*") == [31, 31, 31]
+        seen = admin.call("describe_acls", 3, **filter_on(mine))
+        assert (seen["error_code"], seen["resources"]) == (0, [])	# what was not answered was not made
+        assert rule_codes(admin, mine) == [0, 0, 0]
+        (sick.notes / "eio").unlink()
+        sick.broker.ctl("topic", "recover", "__consumer_offsets")
+        assert loaded(admin, mine) in (1, 2)
+        assert rule_codes(olga, mine) == [0, 0, 0]
+        for group in (mine, reserved, absent):
+            assert rule_codes(stan, group) == [31, 31, 31], group
