@@ -311,7 +311,15 @@ close_waiting(struct guest *g, const char *why)
 	conn_close(g->conn, why);
 }
 
-/* Closes those in whose place this one comes; false where there is none (any more). */
+/* Whether it waits on a place that is kept for its address. */
+static bool
+takes_kept(const struct arrival *a)
+{
+	return a->vouched && a->crowd->kept_n < KEPT;
+}
+
+/* Closes those in whose place this one comes; false where there is none (any more). share: how many of
+ * the crowd may wait on other places than the kept ones. */
 static bool
 make_room(struct arrival *a, unsigned share)
 {
@@ -323,7 +331,7 @@ make_room(struct arrival *a, unsigned share)
 		return false;
 	if (a->over)
 		close_waiting(oldest, "max.connections is reached; this one has waited longest for its login");
-	while (c->login_n - c->kept_n >= share && (oldest = oldest_of(c)) != NULL)
+	while (c->login_n - c->kept_n + !takes_kept(a) > share && (oldest = oldest_of(c)) != NULL)
 		close_waiting(oldest, "too many have not logged in; this one has waited longest");
 	return true;
 }
@@ -346,7 +354,7 @@ arrived(struct post *post)
 	}
 	struct guest *g = MEM_NEW(struct guest);
 	*g = (struct guest){ .all = all, .crowd = a->crowd, .addr = a->addr, .waiting = true,
-		.kept = a->vouched && a->crowd->kept_n < KEPT };
+		.kept = takes_kept(a) };
 	list_init(&g->hook);
 	list_add(&a->crowd->login, &g->hook);
 	a->crowd->login_n++;

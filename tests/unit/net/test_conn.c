@@ -277,6 +277,32 @@ places_are_kept_for_operators_addresses(void **state)
 		close(fd[i]);
 }
 
+/* Whoever comes on a kept place comes in nobody's: strangers have as many as ever. */
+static void
+a_kept_place_is_no_strangers(void **state)
+{
+	enum { MAX = 10 };		/* login.max.connections in echo.h */
+	int operator_ = echo_connect_from(&echo, 2), fd[MAX], waiting;
+	(void)state;
+	say(operator_, "vouch");
+	hear(operator_, "vouch");
+	for (int i = 0; i < MAX; i++) {
+		fd[i] = echo_connect_from(&echo, 3);
+		say(fd[i], "x");
+		hear(fd[i], "x");
+	}
+	waiting = echo_connect_from(&echo, 2);
+	say(waiting, "x");
+	hear(waiting, "x");
+	for (int i = 0; i < MAX; i++) {
+		say(fd[i], "still here");
+		hear(fd[i], "still here");
+		close(fd[i]);
+	}
+	close(waiting);
+	close(operator_);
+}
+
 /* They are eight: who comes from an operator's address after that waits among strangers,
  * and is counted as one. */
 static void
@@ -430,6 +456,7 @@ main(void)
 		C(half_a_frame_then_gone), C(replies_keep_their_order), C(muted_reads_nothing),
 		C(drains), C(oldest_without_login_goes), C(one_address_has_its_limit),
 		C(places_are_kept_for_operators_addresses), C(kept_places_are_few),
+		C(a_kept_place_is_no_strangers),
 		C(strangers_of_one_address_have_their_limit),
 		C(closed_before_it_is_open), C(its_time_is_counted_once),
 		Q(login_has_a_deadline), Q(answers_never_taken),
