@@ -47,9 +47,11 @@ has_user(struct cli *cli, struct str tenant, struct str user)
 void
 cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user)
 {
-	if (has_user(cli, tenant, user) == 0)
-		cli_complain(CLI_OK, "warning: there is no user %s; it counts from when there is one",
-		    cli_escape(cli, user));
+	if (has_user(cli, tenant, user) != 0)
+		return;
+	cli_complain(CLI_OK, "warning: there is no user %s; it counts from when there is one",
+	    cli_escape(cli, user));
+	cli_hint_login(cli, tenant, user, NULL, NULL);
 }
 
 bool
@@ -71,6 +73,21 @@ cli_is_login(struct cli *cli, struct str tenant, struct str user, struct str *re
 	*ret_name = (struct str){ user.p, (size_t)(at - user.p) };
 	*ret_tenant = behind;
 	return true;
+}
+
+void
+cli_hint_login(struct cli *cli, struct str tenant, struct str user, const char *command, const char *rest)
+{
+	struct str name, behind;
+	if (!cli_is_login(cli, tenant, user, &name, &behind))
+		return;
+	(void)fflush(stdout);
+	fprintf(stderr, "  is it %s of the tenant %.*s? ", cli_escape(cli, name), STR_ARG(behind));
+	if (command == NULL)
+		fprintf(stderr, "there the name stands alone, and elsewhere he is nobody\n");
+	else
+		fprintf(stderr, "schlossctl --tenant %.*s %s %s%s%s\n", STR_ARG(behind), command, cli_escape(cli, name),
+		    rest != NULL ? " " : "", rest != NULL ? rest : "");
 }
 
 struct name

@@ -95,9 +95,13 @@ int cli_team_exists(struct cli *cli, struct str team);
  * is nobody: says so. tenant: as in our own requests. */
 void cli_warn_of_nobody(struct cli *cli, struct str tenant, struct str user);
 /* Whether user is not a name in that tenant but a login name, NAME@TENANT (who may not see the
- * tenant's users knows his own), and its parts: commands take the name alone. */
+ * tenant's users knows his own), and its parts: commands take the name alone. tenant: as above. */
 bool cli_is_login(struct cli *cli, struct str tenant, struct str user, struct str *ret_name,
     struct str *ret_tenant);
+
+/* Where it is so, says how he is called here; command, where there is one: what to say instead, up to the
+ * name and behind it. tenant: as above. */
+void cli_hint_login(struct cli *cli, struct str tenant, struct str user, const char *command, const char *rest);
 
 /* A string of the broker or the user as one visible token. */
 const char *cli_escape(struct cli *cli, struct str s);

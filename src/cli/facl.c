@@ -33,7 +33,7 @@ rules_on(struct cli *cli, const char *text, struct rules *ret)
 {
 	struct why why;
 	*ret = (struct rules){ .cli = cli };
-	int status = tree_path(cli, text, &ret->text);
+	int status = tree_node_path(cli, text, &ret->text);
 	if (status != 0)
 		return status;
 	if (acl_path_parse(cli->arena, ret->text, &ret->path, &why) != 0 ||

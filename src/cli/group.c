@@ -211,6 +211,8 @@ group_create(struct cli *cli, struct args *args)
 	status = cli_call(cli, WIRE_KEY_GROUP_CREATE, &in, &out);
 	if (status == 0)
 		status = cli_answer(cli, what(cli, in.group), out.error_code, out.error_message);
+	if (status == CLI_REFUSED && owner != NULL)
+		cli_hint_login(cli, in.tenant, in.owner, NULL, NULL);
 	if (status == 0)
 		print_done(&cli->print, "Group %s is reserved: schlossctl ls groups shows it.", args->v[0]);
 	return status;

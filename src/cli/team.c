@@ -62,6 +62,8 @@ change(struct cli *cli, struct args *args, int action, const char *done)
 		status = cli_answer(cli, what, out.error_code, out.error_message);
 	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
 		status = cli_answer(cli, what, out.results.v[i].error_code, out.results.v[i].error_message);
+	for (int i = 1; status == CLI_REFUSED && i < args->n; i++)
+		cli_hint_login(cli, in.tenant, str_from(args->v[i]), NULL, NULL);
 	if (status == 0)
 		print_done(&cli->print, "Team %s %s.", args->v[0], done);
 	return status;

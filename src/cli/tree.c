@@ -74,6 +74,33 @@ tree_path(struct cli *cli, const char *text, struct str *ret)
 	return cli_complain(CLI_USAGE, "%s: %s", shown, why.text);
 }
 
+/* Users have paths for their quotas, but stand in no tree. */
+static int
+no_node(struct cli *cli, const char *text, const struct acl_path *path)
+{
+	struct str tenant = text[0] == '/' ? path->tenant : str_from(cli->tenant);
+	const char *in = tenant.n == 0 ? "" : arena_printf(cli->arena, "--tenant %.*s ", STR_ARG(tenant)).p;
+	return cli_complain(CLI_USAGE, "%s has no owner, no mode and no rules, it is a path for quotas\n"
+	    "  schlossctl %suser list%s%s shows %s, schlossctl quota show %s%s%s the quotas",
+	    cli_escape(cli, str_from(text)), in, path->star ? "" : " ", path->star ? "" : cli_escape(cli, path->name),
+	    path->star ? "the users" : "the user", path->star ? "'" : "", cli_escape(cli, str_from(text)),
+	    path->star ? "'" : "");
+}
+
+int
+tree_node_path(struct cli *cli, const char *text, struct str *ret)
+{
+	struct acl_path path;
+	struct why why;
+	struct str whole;
+	int status = tree_path(cli, text, &whole);
+	if (status == 0 && acl_path_parse(cli->arena, whole, &path, &why) == 0 && path.type == ACL_USER)
+		return no_node(cli, text, &path);
+	if (status == 0)
+		*ret = whole;
+	return status;
+}
+
 int
 tree_path_of(struct cli *cli, const char *directory, const char *name, struct str *ret)
 {
@@ -114,6 +141,16 @@ tree_mode_check(const char *mode)
 	return mode_bits(mode, &clear, &set);
 }
 
+/* Owners are users of the path's tenant. */
+static void
+hint_of_owner(struct cli *cli, const struct tree_change *change)
+{
+	struct acl_path path;
+	struct why why;
+	if (acl_path_parse(cli->arena, change->path, &path, &why) == 0)
+		cli_hint_login(cli, path.tenant, str_from(change->owner), NULL, NULL);
+}
+
 int
 tree_change(struct cli *cli, const struct tree_change *change)
 {
@@ -135,6 +172,8 @@ tree_change(struct cli *cli, const struct tree_change *change)
 		status = cli_answer(cli, path, out.error_code, out.error_message);
 	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
 		status = cli_answer(cli, path, out.results.v[i].error_code, out.results.v[i].error_message);
+	if (status == CLI_REFUSED && change->owner != NULL)
+		hint_of_owner(cli, change);
 	return status;
 }
 
@@ -164,7 +203,7 @@ change_paths(struct cli *cli, struct args *args, size_t member)
 		return cli_complain(CLI_USAGE, "an empty name is nobody's: chmod u= or g= takes the rights of the owner "
 		    "or of the team away");
 	for (int i = 1; status == 0 && i < args->n; i++) {
-		status = tree_path(cli, args->v[i], &change.path);
+		status = tree_node_path(cli, args->v[i], &change.path);
 		if (status == 0)
 			status = tree_change(cli, &change);
 	}
@@ -277,7 +316,7 @@ run_ls(struct cli *cli, struct args *args)
 	in.tenant = cli_tenant_field(cli);
 	int status = args_end(args, 0, 1);
 	if (status == 0 && args->n == 1)
-		status = tree_path(cli, args->v[0], &in.path);
+		status = tree_node_path(cli, args->v[0], &in.path);
 	else if (status == 0) {
 		status = cli_path_tenant(cli, &tenant);
 		in.path = arena_printf(cli->arena, "/%.*s", STR_ARG(tenant));
@@ -297,16 +336,6 @@ join_words(struct cli *cli, const struct str *v, int32_t n)
 	for (int32_t i = 0; i < n; i++)
 		s = arena_printf(cli->arena, "%.*s%s%.*s", STR_ARG(s), i > 0 ? "," : "", STR_ARG(v[i]));
 	return s;
-}
-
-/* Whose tenant stands behind his name, as where he logs in, is not found: of him it is asked so. */
-static void
-hint_of_id(struct cli *cli, const struct id_req *in)
-{
-	struct str name, tenant;
-	if (cli_is_login(cli, in->tenant, in->user, &name, &tenant))
-		fprintf(stderr, "  is it %s of the tenant %.*s? schlossctl --tenant %.*s id %s\n", cli_escape(cli, name),
-		    STR_ARG(tenant), STR_ARG(tenant), cli_escape(cli, name));
 }
 
 static int
@@ -332,7 +361,7 @@ run_id(struct cli *cli, struct args *args)
 		status = cli_answer(cli, args->n == 1 ? cli_escape(cli, in.user) : "id", out.error_code,
 		    out.error_message);
 	if (status == CLI_REFUSED)
-		hint_of_id(cli, &in);
+		cli_hint_login(cli, in.tenant, in.user, "id", NULL);
 	if (status != 0)
 		return status;
 	print_table_init(&t, &cli->print, "users", columns, 7);
@@ -348,7 +377,7 @@ run_id(struct cli *cli, struct args *args)
 	return 0;
 }
 
-/* As above; the tenant of a user is the path's. */
+/* The tenant of a user is the path's: there it is asked of him. */
 static void
 hint_of_why(struct cli *cli, const struct why_req *in, const char *operation)
 {
@@ -407,7 +436,7 @@ run_why(struct cli *cli, struct args *args)
 	in.user = str_from(args->v[0]);
 	in.operation = (int8_t)op;
 	in.host = str_from(host);
-	status = tree_path(cli, args->v[2], &in.path);
+	status = tree_node_path(cli, args->v[2], &in.path);
 	if (status == 0)
 		status = cli_call(cli, WIRE_KEY_WHY, &in, &out);
 	if (status == 0)

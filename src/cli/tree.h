@@ -22,3 +22,5 @@ int tree_path_of(struct cli *cli, const char *directory, const char *name, struc
 /* Checks a path and makes it whole: a relative one (topics/orders) gets the
  * tenant in front. */
 int tree_path(struct cli *cli, const char *text, struct str *ret);
+/* The same for what has an owner, a mode or rules: not the path of a user, for which it says where he is. */
+int tree_node_path(struct cli *cli, const char *text, struct str *ret);

@@ -33,8 +33,9 @@ new_change(struct cli *cli, struct user_alter_req *in, int action)
 	return c;
 }
 
+/* verb, rest: the command, for who named somebody as he logs in. */
 static int
-send_change(struct cli *cli, struct user_alter_req *in, const char *name)
+send_change(struct cli *cli, struct user_alter_req *in, const char *name, const char *verb, const char *rest)
 {
 	struct user_alter_rsp out;
 	in->changes.v[0].user = str_from(name);
@@ -44,6 +45,8 @@ send_change(struct cli *cli, struct user_alter_req *in, const char *name)
 	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
 		status = cli_answer(cli, what(cli, name), out.results.v[i].error_code,
 		    out.results.v[i].error_message);
+	if (status == CLI_REFUSED && verb != NULL)
+		cli_hint_login(cli, in->tenant, str_from(name), verb, rest);
 	return status;
 }
 
@@ -127,15 +130,17 @@ teams_exist(struct cli *cli, struct str primary, const struct team_alter_req *mo
 }
 
 static int
-no_user(struct cli *cli, const char *name)
+no_user(struct cli *cli, const char *name, const char *verb)
 {
-	return cli_complain(CLI_REFUSED, "there is no user %s\n"
+	cli_complain(CLI_REFUSED, "there is no user %s\n"
 	    "  schlossctl user list shows those that there are, schlossctl user create makes one",
 	    cli_escape(cli, str_from(name)));
+	cli_hint_login(cli, cli_tenant_field(cli), str_from(name), verb, NULL);
+	return CLI_REFUSED;
 }
 
 static int
-user_exists(struct cli *cli, const char *name)
+user_exists(struct cli *cli, const char *name, const char *verb)
 {
 	struct user_list_req in;
 	struct user_list_rsp out;
@@ -146,7 +151,7 @@ user_exists(struct cli *cli, const char *name)
 	int status = cli_call(cli, WIRE_KEY_USER_LIST, &in, &out);
 	if (status == 0)
 		status = cli_answer(cli, what(cli, name), out.error_code, out.error_message);
-	return status != 0 || out.users.n > 0 ? status : no_user(cli, name);
+	return status != 0 || out.users.n > 0 ? status : no_user(cli, name, verb);
 }
 
 static int
@@ -164,7 +169,7 @@ create_with(struct cli *cli, struct user_alter_req *in, struct secret *s, const 
 	} else if (s->conf != NULL)
 		status = cli_complain(CLI_USAGE, "--conf is for users with a password");
 	if (status == 0)
-		status = send_change(cli, in, name);
+		status = send_change(cli, in, name, NULL, NULL);
 	mem_cleanse(keys, sizeof(keys));
 	if (status == 0)
 		print_done(&cli->print, "User %s is made.", name);
@@ -252,7 +257,7 @@ user_passwd(struct cli *cli, struct args *args)
 	if (status == 0)
 		status = secret_check_conf(cli, &s, args->v[0], str_from(cli->tenant));
 	if (status == 0)
-		status = user_exists(cli, args->v[0]); /* Kafka's request would make one */
+		status = user_exists(cli, args->v[0], "user passwd"); /* Kafka's request would make one */
 	if (status == 0)
 		status = secret_get(cli, &s);
 	for (int hash = SCRAM_HASHES - 1; status == 0 && hash >= 0; hash--)
@@ -273,7 +278,7 @@ set_locked(struct cli *cli, struct args *args, bool locked)
 	if (status != 0)
 		return status;
 	new_change(cli, &in, USER_ALTER)->locked = locked;
-	status = send_change(cli, &in, args->v[0]);
+	status = send_change(cli, &in, args->v[0], locked ? "user lock" : "user unlock", NULL);
 	if (status == 0)
 		print_done(&cli->print, "User %s is %s.", args->v[0], locked ? "locked" : "unlocked");
 	return status;
@@ -334,7 +339,7 @@ user_expire(struct cli *cli, struct args *args)
 	if (status != 0)
 		return status;
 	new_change(cli, &in, USER_ALTER)->expires_ms = when;
-	status = send_change(cli, &in, args->v[0]);
+	status = send_change(cli, &in, args->v[0], "user expire", args->v[1]);
 	if (status == 0 && when == 0)
 		print_done(&cli->print, "User %s does not expire.", args->v[0]);
 	else if (status == 0)
@@ -356,7 +361,10 @@ user_delete(struct cli *cli, struct args *args)
 	if (status == 0 && heir != NULL && c->purge)
 		status = cli_complain(CLI_USAGE, "--chown-to or --purge, not both");
 	if (status == 0)
-		status = send_change(cli, &in, args->v[0]);
+		status = send_change(cli, &in, args->v[0], "user delete", c->purge ? "--purge" : heir == NULL ? NULL :
+		    arena_printf(cli->arena, "--chown-to %s", cli_escape(cli, c->chown_to)).p);
+	if (status == CLI_REFUSED && heir != NULL)
+		cli_hint_login(cli, in.tenant, c->chown_to, NULL, NULL);
 	if (status == 0)
 		print_done(&cli->print, "User %s is deleted.", args->v[0]);
 	return status;
@@ -422,7 +430,7 @@ user_list(struct cli *cli, struct args *args)
 	print_table(&cli->print, &t);
 	for (int i = 0; i < args->n; i++)
 		if (!listed(&out, str_from(args->v[i])))
-			status = no_user(cli, args->v[i]);
+			status = no_user(cli, args->v[i], "user list");
 	return status;
 }
 

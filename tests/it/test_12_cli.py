@@ -187,6 +187,14 @@ def test_quotas_of_addresses(site):
     (["ls", "users"], 2, "users is no path: schlossctl user list shows the users; users/NAME, and 'users/*', are paths for quotas"),
     (["getfacl", "/main/users/"], 2, "/main/users/ is no path: schlossctl user list"),
     (["quota", "show", "users"], 2, "'users/*', are paths for quotas"),
+    (["ls", "users/anna"], 2, "users/anna has no owner, no mode and no rules, it is a path for quotas\n"
+     "  schlossctl user list anna shows the user, schlossctl quota show users/anna the quotas\n"),
+    (["chmod", "0640", "/main/users/anna"], 2, "  schlossctl --tenant main user list anna shows"),
+    (["chown", "bert", "--tenant", "main", "users/anna"], 2, "  schlossctl --tenant main user list anna shows"),
+    (["chgrp", "shop", "users/anna"], 2, "  schlossctl user list anna shows"),
+    (["getfacl", "users/anna"], 2, "  schlossctl user list anna shows"),
+    (["setfacl", "-b", "users/*"], 2, "  schlossctl user list shows the users, schlossctl quota show 'users/*' the quotas\n"),
+    (["why", "anna", "alter", "users/anna"], 2, "  schlossctl user list anna shows"),
     (["ls", "team"], 2, "team is no path: schlossctl team list"),
     (["ls", "/main/tenants"], 2, "/main/tenants is no path: schlossctl tenant list"),
     (["ls", "quotas"], 2, "quotas is no path: schlossctl quota show"),
@@ -421,6 +429,25 @@ def test_a_user_with_the_tenant_behind_his_name(site):
     p = site.ctl("id", "wanda@away", check=False)
     assert p.returncode == 4 and p.stderr.endswith("\n  is it wanda of the tenant away? schlossctl --tenant away id wanda\n")
     assert "wanda" in site.ctl("--tenant", "away", "id", "wanda").stdout
+    for verb, *rest in (["lock"], ["unlock"], ["expire", "30d"], ["delete"], ["delete", "--purge"], ["list"],
+                        ["delete", "--chown-to", "anna"], ["passwd", "--password=x"]):
+        p = site.ctl("user", verb, "wanda@away", *rest, check=False)
+        rest = "".join(f" {w}" for w in rest if "password" not in w)	# a secret is not said again
+        assert p.returncode == 4 and p.stderr.endswith(
+            f"\n  is it wanda of the tenant away? schlossctl --tenant away user {verb} wanda{rest}\n"), p.stderr
+        p = site.ctl("user", verb, "wanda@nowhere.", *rest.split(), *(["--password=x"] if verb == "passwd" else []), check=False)
+        assert p.returncode == 4 and "is it" not in p.stderr
+    site.ctl("--tenant", "away", "user", "lock", "wanda")
+    alone = "  is it wanda of the tenant away? there the name stands alone, and elsewhere he is nobody\n"
+    for words, status in ((["chown", "wanda@away", "/away/topics"], 4), (["team", "add", "shop", "anna", "wanda@away"], 4),
+                          (["topic", "create", "hers", "--owner", "wanda@away"], 4), (["user", "delete", "bert", "--chown-to", "wanda@away"], 4),
+                          (["group", "create", "hers", "--owner", "wanda@away"], 4),
+                          (["setfacl", "-m", "user:wanda@away:r", "topics/orders"], 0),
+                          (["quota", "set", "users/wanda@away", "producer_byte_rate=1"], 0)):
+        p = site.ctl(*words, check=False)
+        assert p.returncode == status and p.stderr.endswith(alone), p.stderr
+    site.ctl("setfacl", "-b", "topics/orders")
+    site.ctl("quota", "set", "users/wanda@away", "producer_byte_rate=")
     site.ctl("user", "delete", "mail@away")
     site.ctl("tenant", "delete", "away")
 
