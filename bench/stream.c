@@ -41,7 +41,7 @@ stream_open(struct stream *s, const struct props *props, int epoll, int number)
 	struct why why = { "" };
 	int one = 1;
 	*s = (struct stream){ .number = number };
-	if (conn_open(props, &s->conn, &why) != 0)
+	if (conn_open(props, NULL, &s->conn, &why) != 0)
 		die(s, why.text);
 	s->fd = conn_fd(s->conn);
 	s->tls = conn_tls(s->conn);

@@ -106,15 +106,19 @@ int
 cli_open(struct cli *cli)
 {
 	struct why why = { "" };
+	struct conn_misses misses = { .arena = cli->arena };
 	if (cli->conn != NULL)
 		return 0;
 	const char *file = cli->file != NULL ? cli->file : props_default(cli->arena);
 	if (file == NULL)
 		return cli_complain(CLI_UNREACHED, "there is no client file: name one by -F FILE");
-	if (props_load(file, cli->arena, &cli->props, &why) != 0 ||
-	    conn_open(&cli->props, &cli->conn, &why) != 0)
-		return cli_complain(CLI_UNREACHED, "%s", cli_escape(cli, str_from(why.text)));
-	return 0;
+	if (props_load(file, cli->arena, &cli->props, &why) == 0 &&
+	    conn_open(&cli->props, &misses, &cli->conn, &why) == 0)
+		return 0;
+	cli_complain(CLI_UNREACHED, "%s", cli_escape(cli, str_from(why.text)));
+	ARRAY_FOREACH(const struct str, miss, misses.v)
+		fprintf(stderr, "  %s\n", cli_escape(cli, *miss));
+	return CLI_UNREACHED;
 }
 
 int

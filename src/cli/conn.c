@@ -514,47 +514,74 @@ connect_to(struct conn *conn, struct str server, struct why *why)
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = (struct str){ host.p + 1, host.n - 2 };
 	if (host.n == 0 || host.n >= sizeof(conn->host) || tail == 0 || tail >= sizeof(port))
-		return why_set(why, ERR_INVAL, "%s: bootstrap.servers: \"%.*s\" is not HOST:PORT",
-		    conn->props->file, STR_ARG(server));
+		return why_set(why, ERR_INVAL, "\"%.*s\" is not HOST:PORT", STR_ARG(server));
 	snprintf(conn->host, sizeof(conn->host), "%.*s", STR_ARG(host));
 	snprintf(port, sizeof(port), "%.*s", (int)tail, colon + 1);
 	snprintf(conn->server, sizeof(conn->server), "%.*s", STR_ARG(server));
 	int rc = getaddrinfo(conn->host, port, &hints, &list);
 	if (rc != 0)
-		return why_set(why, ERR_NOTFOUND, "%s: bootstrap.servers: %s: %s", conn->props->file, conn->host,
-		    gai_strerror(rc));
+		return why_set(why, ERR_NOTFOUND, "%s: %s", conn->host, gai_strerror(rc));
 	int failed = connect_any(conn, list);
 	freeaddrinfo(list);
 	if (failed == ETIMEDOUT)
 		return timed_out(conn, NULL, why);
 	if (failed != 0)
-		return why_set(why, failed == ECONNREFUSED ? ERR_BUSY : ERR_CLOSED, "no connection to %s: %s; is the broker running there?",
+		return why_set(why, failed == ECONNREFUSED ? ERR_BUSY : ERR_CLOSED, "no connection to %s: %s",
 		    conn->server, strerror(failed));
 	return 0;
 }
 
-/* The first of the servers that takes the connection; ERR_BUSY: the last refused it. */
+/* Of one server alone: what to look at. */
 static int
-connect_first(struct conn *conn, struct why *why)
+only_server(const struct conn *conn, int err, struct why *why)
+{
+	struct why text = *why;
+	if (err == ERR_INVAL || err == ERR_NOTFOUND)
+		why_prefix(why, "%s: bootstrap.servers", conn->props->file);
+	else if (err != ERR_TIMEOUT)
+		why_set(why, err, "%s; is the broker running there?", text.text);
+	return err;
+}
+
+/* The first of the servers that takes the connection; ERR_BUSY: one of them refused it. */
+static int
+connect_first(struct conn *conn, struct conn_misses *misses, struct why *why)
 {
 	struct str rest = str_from(conn->props->bootstrap), server;
-	int err = ERR_INVAL;
+	int err = ERR_INVAL, tried = 0;
+	bool refused = false;
+	misses->v.n = 0;
 	while (conn->fd < 0 && rest.p != NULL) {
-		str_cut(&rest, ',', &server);
+		bool alone = !str_cut(&rest, ',', &server) && tried == 0;
 		err = connect_to(conn, str_trim(server), why);
+		if (alone && err != 0)
+			return only_server(conn, err, why);
+		if (err != 0)
+			*ARRAY_ADD(misses->arena, misses->v) = arena_str(misses->arena, str_from(why->text));
+		refused = refused || err == ERR_BUSY;
+		tried++;
+	}
+	return err == 0 ? 0 : why_set(why, refused ? ERR_BUSY : err, "%s: bootstrap.servers: none of the %d takes a "
+	    "connection; is the broker running there?", conn->props->file, tried);
+}
+
+static int
+connect_patiently(struct conn *conn, struct conn_misses *misses, struct why *why)
+{
+	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000L };
+	uint64_t end = clock_mono_ns() + PATIENCE_MS * NS_PER_MS;
+	int err = connect_first(conn, misses, why);
+	while (err == ERR_BUSY && clock_mono_ns() < end) { /* others than who refuses may take their time */
+		(void)nanosleep(&pause, NULL);
+		err = connect_first(conn, misses, why);
 	}
 	return err;
 }
 
 static int
-open_steps(struct conn *conn, struct why *why)
+open_steps(struct conn *conn, struct conn_misses *misses, struct why *why)
 {
-	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000L };
-	int err = connect_first(conn, why);
-	for (int waited = 0; err == ERR_BUSY && waited < PATIENCE_MS; waited += AGAIN_MS) {
-		(void)nanosleep(&pause, NULL);
-		err = connect_first(conn, why);
-	}
+	int err = connect_patiently(conn, misses, why);
 	if (err == 0 && conn->props->tls)
 		err = start_tls(conn, why);
 	if (err != 0)
@@ -570,15 +597,18 @@ open_steps(struct conn *conn, struct why *why)
 }
 
 int
-conn_open(const struct props *props, struct conn **ret, struct why *why)
+conn_open(const struct props *props, struct conn_misses *misses, struct conn **ret, struct why *why)
 {
+	struct arena *arena = misses == NULL ? arena_create(SIZE_MAX) : NULL;
+	struct conn_misses own = { .arena = arena };
 	struct conn *conn = MEM_NEW(struct conn);
 	conn->fd = -1;
 	conn->props = props;
 	buf_init(&conn->in, ANSWER_MAX);
 	for (int i = 0; i < APIS_MAX; i++)
 		conn->highest[i] = INT16_MAX;
-	int err = open_steps(conn, why);
+	int err = open_steps(conn, misses != NULL ? misses : &own, why);
+	arena_destroy(&arena);
 	if (err != 0)
 		conn_close(&conn);
 	else

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/err.h"
 #include "cli/props.h"
 #include "wire/msg.h"
@@ -13,9 +14,16 @@
  */
 struct conn;
 
+/* Where there are several bootstrap servers: why each of those that were tried in vain took no
+ * connection, a sentence each, in the arena. */
+struct conn_misses {
+	struct arena *arena;
+	ARRAY(struct str) v;
+};
+
 /* Connects to the first of the bootstrap servers that answers, checks its
- * certificate, and logs in. */
-int conn_open(const struct props *props, struct conn **ret, struct why *why);
+ * certificate, and logs in. misses may be NULL. */
+int conn_open(const struct props *props, struct conn_misses *misses, struct conn **ret, struct why *why);
 void conn_close(struct conn **conn);
 
 /*

@@ -130,7 +130,7 @@ try_login(struct cli *cli, const struct secret *s, const char *login)
 	p.mechanism = by_password(cli) ? p.mechanism : "SCRAM-SHA-256";
 	p.user = login;
 	p.password = s->password;
-	if (conn_open(&p, &conn, &why) != 0)
+	if (conn_open(&p, NULL, &conn, &why) != 0)
 		cli_complain(CLI_OK, "warning: %s\n  bootstrap.servers there is a listener that lets nobody in as %s; one "
 		    "does that has\n  tenant: from-login, or for a name of main with an @ in it tenant: main: see "
 		    "LISTENERS in schlossd.yaml(5)", cli_escape(cli, str_from(why.text)), login);

@@ -139,6 +139,32 @@ def test_silence_after_the_login(site, shim, tmp_path, answers, what, words):
     assert took < 50
 
 
+def test_each_of_several_servers_has_its_reason(site):
+    """A line each, also where a later one took the connection and failed behind it; and none where one serves."""
+    def servers(*list_, **more):
+        return client_file(site, "several", bootstrap_servers=" , ".join(list_), **more)
+    closed = f"127.0.0.1:{free_port()}"
+    refused = f"  no connection to {closed}: Connection refused\n"
+    conf = servers(closed, "nonsense", "none.invalid:9", closed)
+    said, took = asked(conf)
+    first, *lines = said.splitlines(True)
+    assert first == f"schlossctl: {conf}: bootstrap.servers: none of the 4 takes a connection; is the broker running there?\n"
+    assert lines[:2] + lines[3:] == [refused, '  "nonsense" is not HOST:PORT\n', refused] and lines[2].startswith("  none.invalid: ")
+    assert took >= 3    # who refuses may be starting
+    said, _ = asked(servers(closed, f"127.0.0.1:{site.plain}"))
+    assert said.startswith("schlossctl: 127.0.0.1: TLS: ") and said.endswith("\n" + refused) and said.count("\n") == 2
+    p = run(SCHLOSSCTL, "-F", servers(closed, site.address), "id")
+    assert "admin" in p.stdout and p.stderr == ""
+
+
+def test_who_refuses_is_not_asked_again_for_longer_because_others_hang(site):
+    closed = f"127.0.0.1:{free_port()}"
+    with full() as dead:
+        said, took = asked(client_file(site, "mixed", bootstrap_servers=f"127.0.0.1:{dead},{closed}"))
+    assert said.count(f"\n  no answer to the TCP connection from 127.0.0.1:{dead} within 10 s: ") == 1
+    assert said.endswith(f"\n  no connection to {closed}: Connection refused\n") and 10 <= took < 60
+
+
 # ---- certificates and keys that are not taken ----
 
 EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
