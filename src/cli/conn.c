@@ -188,12 +188,12 @@ timed_out(const struct conn *conn, const char *what, struct why *why)
 	    steps[conn->step].perhaps);
 }
 
-/* Until the socket is ready: 0, or ERR_TIMEOUT. */
+/* Until the descriptor is ready: 0, or ERR_TIMEOUT. */
 static int
-wait_for(const struct conn *conn, short events)
+wait_on(const struct conn *conn, int fd, short events)
 {
 	for (;;) {
-		struct pollfd p = { .fd = conn->fd, .events = events };
+		struct pollfd p = { .fd = fd, .events = events };
 		uint64_t now = clock_mono_ns();
 		if (now >= conn->deadline)
 			return ERR_TIMEOUT;
@@ -203,6 +203,19 @@ wait_for(const struct conn *conn, short events)
 		if (rc < 0 && errno != EINTR)
 			return ERR_IO;
 	}
+}
+
+static int
+wait_for(const struct conn *conn, short events)
+{
+	return wait_on(conn, conn->fd, events);
+}
+
+int
+conn_wait(const struct conn *conn, int fd, int *ret_seconds)
+{
+	*ret_seconds = steps[conn->step].seconds;
+	return wait_on(conn, fd, POLLIN);
 }
 
 /* After a call of OpenSSL's that did not do its work: 0 where it is to be made again. */

@@ -39,6 +39,10 @@ int conn_call(struct conn *conn, struct arena *arena, int key, const void *in, v
 int conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,
     struct why *why);
 
+/* For login.c: until fd, which is another's, has something to read, or the time of the step is over: 0, or
+ * ERR_TIMEOUT, after how many seconds that is. */
+int conn_wait(const struct conn *conn, int fd, int *ret_seconds);
+
 /* The socket, which does not block, and the TLS on it (an SSL *; NULL without), for
  * bench/, which goes on by itself after the login. Owned by the connection. */
 int conn_fd(const struct conn *conn);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One function for each mechanism: a conversation of tokens over
- * conn_sasl_token(). GSSAPI is libsasl2's client, with the ticket that kinit
- * left; the other two need no library. */
+ * conn_sasl_token(). GSSAPI is libsasl2's client in a child process (ticket.h);
+ * the other two need no library. */
 #include "cli/login.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <sasl/sasl.h>
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "cli/ticket.h"
 
 static int
 scram(struct conn *conn, const struct props *props, struct arena *arena, int sha, struct why *why)
@@ -51,47 +51,28 @@ plain(struct conn *conn, const struct props *props, struct arena *arena, struct 
 	return err;
 }
 
-static int
-sasl_reason(sasl_conn_t *sasl, struct why *why)
-{
-	return why_set(why, ERR_DENIED, "no login by Kerberos: %s; is there a ticket (klist)?",
-	    sasl_errdetail(sasl));
-}
-
-/* Steps until the library is content and the broker too (it has the last word
- * with an empty token). */
-static int
-gssapi_steps(struct conn *conn, sasl_conn_t *sasl, struct arena *arena, struct why *why)
-{
-	const char *out = NULL, *mechanism;
-	unsigned n = 0;
-	int rc = sasl_client_start(sasl, "GSSAPI", NULL, &out, &n, &mechanism);
-	for (int turn = 0; turn < 8; turn++) {
-		struct str answer;
-		if (rc != SASL_OK && rc != SASL_CONTINUE)
-			return sasl_reason(sasl, why);
-		bool done = rc == SASL_OK;
-		int err = conn_sasl_token(conn, arena, (struct str){ n > 0 ? out : "", n }, &answer, why);
-		if (err != 0 || done)
-			return err;
-		rc = sasl_client_step(sasl, answer.p, (unsigned)answer.n, NULL, &out, &n);
-	}
-	return why_set(why, ERR_DENIED, "no login by Kerberos: it does not come to an end");
-}
-
+/* Tokens go to and fro until both sides are content; the broker has the last word. */
 static int
 gssapi(struct conn *conn, const struct props *props, struct arena *arena, struct why *why)
 {
-	sasl_conn_t *sasl = NULL;
-	sasl_security_properties_t none = { .max_ssf = 0 };
-	if (sasl_client_init(NULL) != SASL_OK ||
-	    sasl_client_new(props->service, conn_host(conn), NULL, NULL, NULL, 0, &sasl) != SASL_OK)
-		return why_set(why, ERR_UNSUPPORTED, "libsasl2 cannot be used");
-	sasl_setprop(sasl, SASL_SEC_PROPS, &none);
-	int err = gssapi_steps(conn, sasl, arena, why);
-	sasl_dispose(&sasl);
-	sasl_client_done();
-	return err;
+	struct ticket t;
+	bool last = false;
+	int seconds, err = ticket_begin(props->service, conn_host(conn), &t, why);
+	if (err != 0)
+		return err;
+	for (int turn = 0; err == 0 && !last && turn < 8; turn++) {
+		struct str token, answer;
+		if (conn_wait(conn, t.fd, &seconds) == ERR_TIMEOUT)
+			err = ticket_late(props->service, conn_host(conn), seconds, why);
+		else
+			err = ticket_take(&t, arena, &token, &last, why);
+		if (err == 0)
+			err = conn_sasl_token(conn, arena, token, &answer, why);
+		if (err == 0 && !last)
+			err = ticket_give(&t, answer, why);
+	}
+	ticket_end(&t);
+	return err != 0 || last ? err : why_set(why, ERR_DENIED, "no login by Kerberos: it does not come to an end");
 }
 
 static int
