@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests with hostile input share: a bystander, raw connections, frames made by hand."""
+import concurrent.futures
+import contextlib
 import pathlib
 import socket
 import ssl
 import struct
+import threading
 import time
 
 import twin
@@ -14,6 +17,7 @@ from harness import Broker, run
 LEAN = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:quarantine_size_mb=8:malloc_context_size=5"}
 SETTINGS = "group.initial.rebalance.delay.ms: 0"
 PROMPT_S, PATIENCE_S = 2, 30
+MEANWHILE_S = 10        # of a record while others attack: with sanitizers, on two cores that the attack uses, too
 GROWTH_MAX = 300 << 20  # of the broker with a sanitizer, which keeps what is free: bombs leave most, 257 MiB
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
 
@@ -39,7 +43,7 @@ class Site:
         self.producer = Producer({**conf, "linger.ms": 0})
         self.consumer = Consumer({**conf, "group.id": "calm", "enable.auto.commit": False})
         self.consumer.assign([TopicPartition("calm", 0, 0)])
-        self.n = 0
+        self.n, self.turn, self.trips = 0, threading.Lock(), []
         self.begin()
 
     def begin(self):
@@ -56,8 +60,31 @@ class Site:
             assert again <= within, f"{late:.1f} s, and {again:.1f} s once more, for a record of the bystander's"
         self.bounded()
 
+    @contextlib.contextmanager
+    def meanwhile(self, within=MEANWHILE_S):
+        """Whatever is done in the block, records of the bystander's come and go all the time, each in time; there is
+        always one. How long each took is in trips."""
+        over, self.trips = threading.Event(), []
+
+        def go_on():
+            while not over.is_set():
+                self.trips.append(self.there_and_back())
+                over.wait(0.1)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            job = pool.submit(go_on)
+            try:
+                yield
+            finally:
+                over.set()
+            job.result()
+        assert max(self.trips) <= within, f"{max(self.trips):.1f} s for one of {len(self.trips)} records of the bystander's"
+
     def there_and_back(self):
         """How long that took."""
+        with self.turn:
+            return self.one_trip()
+
+    def one_trip(self):
         failed, begin = [], time.monotonic()
         self.producer.produce("calm", b"%d" % self.n, on_delivery=lambda e, m: e and failed.append(e))
         assert self.producer.flush(PATIENCE_S) == 0 and not failed, failed

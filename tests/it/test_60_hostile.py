@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whoever may connect may send anything: before the login, and frames after it.
 
-Each test ends with the bystander (hostile.Site), whose records must still come and go.
+The bystander's records (hostile.Site) must come and go all the while, and be as prompt as ever at the end.
 """
 import base64
 import os
 import random
+import signal
 import socket
 import ssl
 import struct
@@ -18,7 +19,7 @@ import libssl
 import pytest
 import twin
 from harness import SCHLOSSD, free_port, run
-from hostile import API_VERSIONS, SASL_AUTHENTICATE, client_hello, closed, eventually, frame, header, send_and_see
+from hostile import API_VERSIONS, SASL_AUTHENTICATE, SASL_HANDSHAKE, client_hello, closed, eventually, frame, header, send_and_see
 
 MIB = 1 << 20
 
@@ -36,8 +37,17 @@ def everyone():
 
 @pytest.fixture
 def site(everyone):
-    yield everyone
+    with everyone.meanwhile():
+        yield everyone
     everyone.undisturbed()
+
+
+def test_a_bystander_who_is_kept_waiting_is_noticed(everyone):
+    """Also where he is served as soon as the attack is over: the other tests rest on it."""
+    with pytest.raises(AssertionError, match="of the bystander's"), everyone.meanwhile(within=0.5):
+        os.kill(everyone.broker.process.pid, signal.SIGSTOP)
+        time.sleep(1)
+        os.kill(everyone.broker.process.pid, signal.SIGCONT)
 
 
 # ---- before the login ----
@@ -192,10 +202,11 @@ def test_a_handshake_has_a_deadline_of_its_own():
     """Which is not that of the login, and ends what says nothing as well as what began."""
     s = hostile.Site(hostile.SETTINGS + "\nlogin.tls.timeout.ms: 1000\nlogin.timeout.ms: 600000")
     try:
-        silent, half, unlogged = s.tcp(), s.tcp(), s.tls()
-        half.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-        assert closed(silent) and closed(half)
-        assert unlogged.call("api_versions", 0)["error_code"] == 0
+        with s.meanwhile():
+            silent, half, unlogged = s.tcp(), s.tcp(), s.tls()
+            half.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+            assert closed(silent) and closed(half)
+            assert unlogged.call("api_versions", 0)["error_code"] == 0
         s.undisturbed()
     finally:
         s.remove()
@@ -224,6 +235,23 @@ def test_the_clock_runs_against_the_slow():
         s.undisturbed()
     finally:
         s.remove()
+
+
+def test_others_are_served_while_many_are_slow(site):
+    """For as long as these say no more: silent, within a handshake, before and within a login, within a request, and
+    before an answer that they do not read."""
+    slow = []
+    for _ in range(8):
+        silent, half, unlogged, login, request, deaf = site.tcp(), site.tcp(), site.tls(), site.tls(), site.client(), site.client()
+        half.sendall(client_hello(site)[:50])
+        login.sock.sendall(frame(header(SASL_HANDSHAKE, 1) + b"\0\x0dSCRAM-SHA-256") + frame(header(SASL_AUTHENTICATE, 1))[:9])
+        request.sock.sendall((struct.pack(">i", MIB) + bytes(MIB))[:MIB // 2])
+        deaf.sock.sendall(frame(header(API_VERSIONS, 0)) * 1000)
+        slow += [silent, half, unlogged, login, request, deaf]
+    n = len(site.trips)
+    eventually(lambda: len(site.trips) >= n + 20, 120)
+    for c in slow:
+        c.close()
 
 
 def test_a_failed_login_is_one_answer_and_late(site):
@@ -295,9 +323,10 @@ def test_places_are_kept_for_where_operators_come_from():
             with s.tls(source=source) as c:
                 assert c.sasl_scram(*login)["error_code"] == 0
         operator, user = s.tls(source="127.0.0.2"), s.tls(source="127.0.0.3")
-        flood = [s.tcp(source="127.0.0.4") for _ in range(40)]
-        assert closed(user.sock)
-        assert operator.sasl_scram(*s.login)["error_code"] == 0
+        with s.meanwhile():
+            flood = [s.tcp(source="127.0.0.4") for _ in range(40)]
+            assert closed(user.sock)
+            assert operator.sasl_scram(*s.login)["error_code"] == 0
         for c in (*flood, operator):
             c.close()
         s.undisturbed()
@@ -337,10 +366,11 @@ def test_a_full_house_of_strangers_is_no_siege():
                      "login.max.connections: 20")
     try:
         work = [s.client() for _ in range(8)]
-        strangers = [s.tcp(10) for _ in range(30)]
-        late = s.client()
-        for c in work + [late]:
-            assert c.call("metadata", 9, topics=None)["controller_id"] == 1
+        with s.meanwhile():
+            strangers = [s.tcp(10) for _ in range(30)]
+            late = s.client()
+            for c in work + [late]:
+                assert c.call("metadata", 9, topics=None)["controller_id"] == 1
         s.undisturbed()
         for c in work + [late]:
             c.close()
