@@ -27,8 +27,10 @@ ckpt_add(struct buf *out, const struct ckpt_row *r)
 	buf_printf(out, "%s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
 	    " %" PRIu32 " %" PRId32 " %" PRId64, r->label, uuid_format(&r->topic, topic), r->log_start,
 	    r->base, r->at, r->offset, r->producers, r->epoch, r->clean);
-	if (r->promised > 0 || r->voided > 0)
+	if (r->promised > 0 || r->voided > 0 || r->damaged >= 0)
 		buf_printf(out, " %" PRId64 " %" PRId64, r->promised, r->voided);
+	if (r->damaged >= 0)
+		buf_printf(out, " %" PRId64, r->damaged);
 	buf_add_str(out, STR("\n"));
 }
 
@@ -50,16 +52,18 @@ field(struct str *line, int64_t min, int64_t max, int64_t *ret)
 }
 
 /* Files of older brokers do not have the first of these; logs that were always whole none of the
- * others. */
+ * next two, and those without a bad batch not the last. */
 static int
 parse_rest(struct str line, struct ckpt_row *r)
 {
 	if (line.p != NULL && field(&line, 0, INT64_MAX, &r->clean) != 0)
 		return ERR_CORRUPT;
 	if (line.p != NULL && (field(&line, 0, INT64_MAX, &r->promised) != 0 ||
-	    field(&line, 0, INT64_MAX, &r->voided) != 0 || line.p != NULL))
+	    field(&line, 0, INT64_MAX, &r->voided) != 0))
 		return ERR_CORRUPT;
-	return 0;
+	if (line.p != NULL && field(&line, 0, INT64_MAX, &r->damaged) != 0)
+		return ERR_CORRUPT;
+	return line.p == NULL ? 0 : ERR_CORRUPT;
 }
 
 static int
@@ -122,6 +126,7 @@ ckpt_parse(struct str text, struct ckpt *ret)
 			c.v = mem_realloc(c.v, cap * sizeof(*c.v));
 		}
 		memset(&c.v[c.n], 0, sizeof(c.v[c.n]));
+		c.v[c.n].damaged = -1;
 		err = parse_row(line, &c.v[c.n++]);
 	}
 	if (err != 0) {

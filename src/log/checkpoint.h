@@ -21,6 +21,7 @@ struct ckpt_row {
 	int64_t clean;			/* compaction has seen everything below it */
 	int64_t promised;		/* of a log that lacks some of it: so far it was durable; else 0 */
 	int64_t voided;			/* what groups of the journal below it have of it counts no more */
+	int64_t damaged;		/* the last batch in its files that is known to be bad; -1: none */
 };
 
 struct ckpt {

@@ -69,6 +69,8 @@ struct partition {
 	uint32_t generation;		/* of truncations */
 	int64_t promised;		/* of a damaged one: so far it was durable; else 0. Where that is
 					 * behind its end the checkpoint says so, too */
+	int64_t damaged;		/* the last batch in its files that is known to be bad; -1: none. Until
+					 * it is read again whole, deleted, or recovered, also over starts */
 	bool unloaded;			/* the start could not read it: OFFLINE, and without segments */
 	bool in_journal;		/* so are batches of it, which is kept for them */
 	int64_t voided;			/* groups of the journal below it count no more */
@@ -143,6 +145,7 @@ struct store {
 	bool lazy_turn;			/* the last one written was a lazy one */
 	bool stop, writer_asleep, journal_hungry;
 	_Atomic bool wake_owed;		/* to the writing thread, by store_go() */
+	bool damage_found;		/* and the checkpoint does not say so yet */
 	int64_t unsynced_bytes;		/* written since the last pass */
 	uint64_t pass_due;		/* monotonic ns; UINT64_MAX: nothing to sync */
 	uint64_t look_due;		/* while full: the next look for room */
@@ -285,6 +288,8 @@ int store_save(struct store *s, struct partition **v, size_t n);
  * where it could not be moved now. lasting: else fs_sync_all() before the checkpoint. */
 int partition_checkpoint(struct partition *p, bool lasting);
 int store_write_checkpoint(struct store *s);
+/* Damage was found: the checkpoint is to say so soon, without a pass. Any lock below WRITER may be held. */
+void store_note_damage(struct store *s);
 /* Milliseconds until the next pass is due: 0 now, UINT32_MAX never. wlock held. */
 unsigned store_pass_wait(struct store *s, uint64_t now);
 void store_pass_turn(struct store *s);

@@ -5,7 +5,8 @@
  * recovery point was promised to nobody (or is in the journal), so the first bad
  * batch ends the log, whatever follows: files are cut there and later ones removed.
  * Less than the recovery point promised is damage: the partition serves what is
- * there and takes no more. What cannot be read at all is not served, and nothing
+ * there and takes no more; a bad batch that was found before, and lies where nothing is read now,
+ * is not forgotten. What cannot be read at all is not served, and nothing
  * is done to it: another start, or a recovery by hand, may find it well.
  */
 #include <fcntl.h>
@@ -185,6 +186,7 @@ partition_lacks(struct partition *p, int64_t promised)
 	ev_crit(&p->ev, "offsets %" PRId64 " to %" PRId64 " were durable and cannot be read",
 	    p->end.offset, p->promised - 1);
 	p->state = LOG_CORRUPT;
+	store_note_damage(p->store);
 }
 
 static int
@@ -211,6 +213,7 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t noted, 
 		}
 		if (err == ERR_CORRUPT && p->end.offset < promised) {
 			leave_rest(p, g, at);
+			p->damaged = p->end.offset;
 			partition_lacks(p, promised);
 			return 0;
 		}
@@ -220,6 +223,19 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t noted, 
 	if (p->end.offset < promised)
 		partition_lacks(p, promised);
 	return 0;
+}
+
+/* The same, of a log of which a bad batch may be known: where that is read again it tells of itself. */
+static int
+scan_again(struct partition *p, struct segment *from, int64_t at, int64_t noted, int64_t promised)
+{
+	int64_t known = p->damaged;
+	if (known >= p->end.offset)
+		p->damaged = -1;
+	int err = scan_from(p, from, at, noted, promised);
+	if (p->damaged < known && err != 0)
+		p->damaged = known;
+	return err;
 }
 
 /* Whether the part of a segment below byte `at` need not be read for its indexes' sake:
@@ -279,14 +295,14 @@ learn_first(struct segment *g, int64_t at)
 }
 
 /* known: what belongs to the row's offset is there, so the log need not be read before
- * it. */
+ * it. promised: what ends before that is damaged. */
 static int
-scan_rows(struct partition *p, const struct ckpt_row *row, bool known)
+scan_rows(struct partition *p, const struct ckpt_row *row, bool known, int64_t promised)
 {
 	struct segment *from = partition_segment(p, known ? row->base : 0);
-	int64_t at = 0, promised = row == NULL ? 0 : row->offset;
+	int64_t at = 0;
 	if (from == NULL) {
-		p->end.offset = promised;
+		p->end.offset = row == NULL ? 0 : row->offset;
 		if (row != NULL && row->at > 0) {
 			p->end.offset = row->log_start;
 			partition_lacks(p, promised);
@@ -302,7 +318,7 @@ scan_rows(struct partition *p, const struct ckpt_row *row, bool known)
 	if (at > 0)
 		learn_first(from, at);
 	segment_trust_index(from, at);
-	return scan_from(p, from, at, known ? row->offset : 0, promised);
+	return scan_again(p, from, at, known ? row->offset : 0, promised);
 }
 
 /* What appends must know of the active segment that was not read. */
@@ -346,6 +362,7 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 			row->epoch };
 		p->promised = row->promised;
 		p->voided = row->voided;
+		p->damaged = row->damaged;
 	}
 	p->synced.offset = p->point.offset;
 	int err = partition_finish_swaps(p);
@@ -354,10 +371,14 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 	if (err != 0)
 		return err;
 	bool known = how != LOAD_ALL && row != NULL && sequence_load(p, row);
+	int64_t promised = row == NULL ? 0 : row->offset;
+	/* A damaged log gets no newer one; but only the journal could put back what is cut. */
+	if (how != LOAD_CRASH && promised < p->promised)
+		promised = p->promised;
 	if (how == LOAD_CLEAN && known && agrees(p, row))
 		learn_active(p);
 	else
-		err = scan_rows(p, row, known);
+		err = scan_rows(p, row, known, promised);
 	start_at_files(p);
 	return err;
 }

@@ -287,14 +287,23 @@ tell_missing(struct store *s, const struct ckpt_row *row)
 	partition_put(&p);
 }
 
-/* What an earlier start found to be missing has come back, out of the journal or by hand, or it is
- * missing still. */
+/* What was found to be missing has come back, out of the journal or by hand, or it is missing still;
+ * a bad batch lies there still where it was not read again. */
 static void
-look_for_missing(struct partition *p)
+look_for_damage(struct partition *p)
 {
-	if (p->state == LOG_ONLINE && p->end.offset < p->promised)
+	if (p->log_start > p->damaged)
+		p->damaged = -1;
+	if (p->state != LOG_ONLINE)
+		return;
+	if (p->end.offset < p->promised)
 		partition_lacks(p, p->promised);
-	else if (p->state == LOG_ONLINE)
+	else if (p->damaged >= 0) {
+		ev_crit(&p->ev, "the batch at offset %" PRId64 " was found to be damaged: no more is appended until the log is recovered",
+		    p->damaged);
+		p->state = LOG_CORRUPT;
+		p->promised = p->end.offset;
+	} else
 		p->promised = 0;
 }
 
@@ -308,7 +317,7 @@ settle(struct store *s, struct journal_end *end)
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
 		partition_settle(v[i]);
-		look_for_missing(v[i]);
+		look_for_damage(v[i]);
 		/* Should the journal's files be lost, what comes next must count all the same. */
 		if (end->next_group < (uint64_t)v[i]->voided)
 			end->next_group = (uint64_t)v[i]->voided;

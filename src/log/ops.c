@@ -74,23 +74,6 @@ drop_caches(struct partition *p)
 	return err;
 }
 
-/* Appends to the fresh view what the tail has between its end and `to`. */
-static int
-put_back(struct partition *fresh, const struct partition *p, int64_t to)
-{
-	int err = 0;
-	LIST_FOREACH(h, &p->tail) {
-		const struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
-		for (uint32_t at = 0; at < c->used && err == 0;) {
-			const uint8_t *b = c->data + at;
-			at += (uint32_t)head_size(b);
-			if (head_base(b) == fresh->end.offset && head_end(b) <= to)
-				err = partition_append_file(fresh, b, (uint32_t)head_size(b));
-		}
-	}
-	return err;
-}
-
 /* The fresh view becomes the partition's. Where it lacks what was durable, under the next leader
  * epoch: clients that are ahead of it must notice before others take their offsets. Locked. */
 static void
@@ -111,6 +94,7 @@ take_over(struct partition *p, struct partition *fresh, bool lost)
 	p->generation++;
 	p->epoch += lost;
 	p->promised = 0;
+	p->damaged = -1;
 	p->voided = (int64_t)journal_next_group(p->store->journal);	/* all that counts is in the files */
 	p->bad_offset = -1;
 	p->unloaded = p->in_journal = false;
@@ -121,6 +105,12 @@ take_over(struct partition *p, struct partition *fresh, bool lost)
 		p->mode = MODE_JOURNAL;
 	partition_move(p, LOG_ONLINE);
 	partition_fire(p, ERR_IO);	/* offsets and bytes that they wait for are counted anew */
+}
+
+static int64_t
+max_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 static struct partition *
@@ -137,6 +127,8 @@ fresh_view(struct partition *p, struct ckpt_row *row)
 	row->producers = p->point.producers;
 	row->epoch = p->point.epoch;
 	row->clean = p->clean_offset;
+	row->promised = max_of(p->promised, p->durable.offset);
+	row->damaged = -1;
 	return fresh;
 }
 
@@ -177,10 +169,25 @@ cut_rest(struct partition *p, struct partition *fresh)
 	return err;
 }
 
-static int64_t
-max_of(int64_t a, int64_t b)
+/* Appends to the fresh view what the tail has between its end and `to`: also over what lies behind
+ * a bad batch, where the tail has all of it. */
+static int
+put_back(struct partition *fresh, struct partition *p, int64_t to)
 {
-	return a > b ? a : b;
+	const struct chunk *first = list_empty(&p->tail) ? NULL : CONTAINER_OF(p->tail.next, struct chunk, hook);
+	int err = 0;
+	if (fresh->damaged >= 0 && first != NULL && first->base <= fresh->end.offset)
+		err = cut_rest(p, fresh);
+	LIST_FOREACH(h, &p->tail) {
+		const struct chunk *c = CONTAINER_OF(h, struct chunk, hook);
+		for (uint32_t at = 0; at < c->used && err == 0;) {
+			const uint8_t *b = c->data + at;
+			at += (uint32_t)head_size(b);
+			if (head_base(b) == fresh->end.offset && head_end(b) <= to)
+				err = partition_append_file(fresh, b, (uint32_t)head_size(b));
+		}
+	}
+	return err;
 }
 
 /* Gives up what the fresh view lacks, where that may be. The era begins first: should the broker
@@ -202,6 +209,19 @@ give_up(struct partition *p, struct partition *fresh, int64_t promised, bool for
 	return err;
 }
 
+/* It is refused, but what it has found is known from now on. */
+static void
+keep_finding(struct partition *p, const struct partition *fresh, int64_t promised)
+{
+	if (fresh->damaged < 0)
+		return;
+	lock_take(&p->lock);
+	p->damaged = max_of(p->damaged, fresh->damaged);
+	p->promised = promised;
+	lock_drop(&p->lock);
+	store_note_damage(p->store);
+}
+
 static int
 recover_locked(struct partition *p, bool force)
 {
@@ -221,6 +241,8 @@ recover_locked(struct partition *p, bool force)
 	bool lost = err == 0 && fresh->end.offset < promised;
 	if (lost)
 		err = give_up(p, fresh, promised, force);
+	if (lost && err == ERR_CORRUPT)
+		keep_finding(p, fresh, promised);
 	if (err == 0) {
 		fresh->state = LOG_ONLINE;
 		partition_settle(fresh);

@@ -44,7 +44,7 @@ partition_create(struct store *s, const struct uuid *topic, int32_t index, bool 
 	p->config = *config;
 	p->mode = config->flush == LOG_FLUSH_ACK ? MODE_JOURNAL : MODE_WRITTEN;
 	p->last_append_ns = clock_mono_ns();
-	p->bad_offset = -1;
+	p->bad_offset = p->damaged = -1;
 	struct list *lists[] = { &p->segments, &p->doomed, &p->tail, &p->durable_waiters,
 		&p->data_waiters, &p->write_hook, &p->sync_hook, &p->room_waiters, &p->room_hook,
 		&p->commit_hook };

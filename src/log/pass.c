@@ -52,6 +52,15 @@ store_hungry(void *arg)
 	lock_drop(&s->wlock);
 }
 
+void
+store_note_damage(struct store *s)
+{
+	lock_take(&s->wlock);
+	s->damage_found = true;
+	pthread_cond_signal(&s->fwake);
+	lock_drop(&s->wlock);
+}
+
 bool
 store_starved(void *arg)
 {
@@ -61,7 +70,7 @@ store_starved(void *arg)
 unsigned
 store_pass_wait(struct store *s, uint64_t now)
 {
-	uint64_t next = s->journal_hungry ? 0 : s->pass_due;
+	uint64_t next = s->journal_hungry || s->damage_found ? 0 : s->pass_due;
 	if (atomic_load(&s->full) && s->look_due < next)
 		next = s->look_due;
 	if (next == UINT64_MAX)
@@ -83,8 +92,9 @@ row_of(struct partition *p, struct ckpt_row *row)
 	row->producers = p->point.producers;
 	row->epoch = p->point.epoch;
 	row->clean = p->clean_offset;
-	row->promised = p->promised > p->end.offset ? p->promised : 0;
+	row->promised = p->promised > p->end.offset || p->damaged >= 0 ? p->promised : 0;
 	row->voided = p->voided;
+	row->damaged = p->damaged;
 	lock_drop(&p->lock);
 }
 
@@ -347,14 +357,16 @@ store_pass_turn(struct store *s)
 {
 	uint64_t now = clock_mono_ns();
 	lock_take(&s->wlock);
-	bool due = s->pass_due <= now, hungry = s->journal_hungry;
-	s->journal_hungry = false;
+	bool due = s->pass_due <= now, hungry = s->journal_hungry, damage = s->damage_found;
+	s->journal_hungry = s->damage_found = false;
 	s->look_due = now + FULL_LOOK_MS * NS_PER_MS;
 	lock_drop(&s->wlock);
 	if (hungry)
 		journal_prepare(s->journal);
 	if (due)
 		store_pass(s);
+	else if (damage && store_write_checkpoint(s) != 0)
+		store_note_written(s, 0);	/* a pass tries again */
 	store_check_room(s);
 }
 

@@ -159,17 +159,17 @@ log_buf_link(struct log_buf *b, struct arena *arena)
 	arena_link(arena, put_buf, b);
 }
 
-/* Finds the first batch that ends behind offset, at or behind *at. ERR_NOTFOUND: none
+/* Finds the first batch that ends behind the offset, at or behind *at. ERR_NOTFOUND: none
  * before the limit. */
 static int
-find_batch(int fd, int64_t *at, int64_t limit, int64_t offset, uint32_t *ret_size)
+find_batch(int fd, struct cold *c, int64_t *at, uint32_t *ret_size)
 {
 	enum { STEP = 16 * 1024 };
 	uint8_t *window = mem_alloc(STEP);
 	int64_t window_at = 0, from = *at;
 	size_t have = 0;
 	int err = ERR_NOTFOUND;
-	while (limit - *at >= HEAD_BYTES) {
+	while (c->limit - *at >= HEAD_BYTES) {
 		if (*at < window_at || *at + HEAD_BYTES > window_at + (int64_t)have) {
 			window_at = *at;
 			int e = fs_pread_some(fd, window, STEP, window_at, &have);
@@ -179,17 +179,18 @@ find_batch(int fd, int64_t *at, int64_t limit, int64_t offset, uint32_t *ret_siz
 			}
 		}
 		const uint8_t *b = window + (*at - window_at);
-		if (!head_sane(b, limit - *at)) {
+		if (!head_sane(b, c->limit - *at)) {
 			err = ERR_CORRUPT;
 			break;
 		}
-		if (head_end(b) > offset) {
+		if (head_end(b) > c->offset) {
 			/* An index that leads behind the batch is a bad one. */
-			err = *at == from && from > 0 && head_base(b) > offset ? ERR_CORRUPT : 0;
+			err = *at == from && from > 0 && head_base(b) > c->offset ? ERR_CORRUPT : 0;
 			*ret_size = (uint32_t)head_size(b);
 			break;
 		}
 		*at += head_size(b);
+		c->bad = head_end(b);
 	}
 	mem_free(window);
 	return err;
@@ -223,11 +224,11 @@ check_batches(const uint8_t *p, size_t n, int64_t end_offset, uint32_t *ret_n)
 }
 
 static int
-read_file(int fd, const struct cold *c, struct log_buf **ret)
+read_file(int fd, struct cold *c, struct log_buf **ret)
 {
 	int64_t at = c->from;
 	uint32_t size, good = 0;
-	int err = find_batch(fd, &at, c->limit, c->offset, &size);
+	int err = find_batch(fd, c, &at, &size);
 	if (err != 0)
 		return err;
 	if (size > c->max && !c->at_least_one)
@@ -286,6 +287,7 @@ static int
 read_segment(struct partition *p, struct segment *g, struct cold *c, struct log_buf **ret)
 {
 	int fd;
+	c->bad = g->base;
 	c->from = segment_locate(p, g, c->offset);
 	int err = pin_steady(p, g, &fd);
 	if (err != 0)
@@ -293,16 +295,36 @@ read_segment(struct partition *p, struct segment *g, struct cold *c, struct log_
 	err = read_file(fd, c, ret);
 	if (err == ERR_CORRUPT && c->from > 0) {
 		c->from = 0;	/* the index may be what is wrong */
+		c->bad = g->base;
 		err = read_file(fd, c, ret);
 	}
 	fd_unpin(&p->store->fds, &g->file);
 	return err;
 }
 
+/* Whether what was read from g's file is what was to be read, and where g ends; false: look again.
+ * Retention may have been faster; after a deletion the file may have been that of a new topic; a cut or
+ * a recovery may have shortened it meanwhile. */
+static bool
+holds(struct partition *p, const struct segment *g, uint32_t generation, int err, struct log_buf **ret,
+    int64_t *ret_end)
+{
+	lock_take(&p->lock);
+	*ret_end = g->end;
+	bool gone = g->removed || p->generation != generation, deleted = p->state == LOG_DELETED;
+	lock_drop(&p->lock);
+	if (deleted) {
+		log_buf_put(*ret);
+		*ret = NULL;
+	}
+	return !deleted && (err == 0 || !gone);
+}
+
 int
 partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
     struct log_buf **ret)
 {
+	int64_t next;
 	int err;
 	for (;;) {
 		lock_take(&p->lock);
@@ -310,29 +332,22 @@ partition_read_disk(struct partition *p, struct cold *c, struct log_ends *ends,
 		err = range_check(p, c->offset);
 		bool nothing = err == 0 && c->offset >= p->durable.offset;
 		struct segment *g = err == 0 && !nothing ? plan(p, c) : NULL;
+		uint32_t generation = p->generation;
 		lock_drop(&p->lock);
 		if (g == NULL)
 			return err;
 		err = read_segment(p, g, c, ret);
-		lock_take(&p->lock);
-		int64_t next = g->end;
-		/* After a deletion the file may have been that of a new topic. */
-		bool gone = g->removed, deleted = p->state == LOG_DELETED;
-		lock_drop(&p->lock);
+		bool good = holds(p, g, generation, err, ret, &next);
 		segment_put(g);
-		if (deleted) {
-			log_buf_put(*ret);
-			*ret = NULL;
-		}
-		if (deleted || (gone && err != 0))
-			continue;	/* retention was faster: look again */
+		if (!good)
+			continue;
 		if (err != ERR_NOTFOUND || next <= c->offset)
 			break;
 		c->offset = next;	/* compaction left nothing behind it here */
 	}
 	atomic_fetch_add(&p->store->n_cold, 1);
 	if (err == ERR_CORRUPT)
-		partition_found_damage(p, c->offset);
+		partition_found_damage(p, c->bad > ends->log_start ? c->bad : ends->log_start);
 	return err == ERR_NOTFOUND ? 0 : err;
 }
 
@@ -340,13 +355,17 @@ void
 partition_found_damage(struct partition *p, int64_t offset)
 {
 	lock_take(&p->lock);
-	if (offset >= p->log_start && offset < p->durable.offset && p->state != LOG_CORRUPT &&
-	    p->state != LOG_DELETED) {
-		ev_crit(&p->ev, "the batch at offset %" PRId64 " is damaged; no more is appended",
-		    offset);
+	if (offset >= p->log_start && offset < p->durable.offset && p->state != LOG_DELETED) {
+		if (p->damaged < offset)
+			p->damaged = offset;
 		if (p->promised < p->durable.offset)
 			p->promised = p->durable.offset;
-		partition_move(p, LOG_CORRUPT);
+		if (p->state != LOG_CORRUPT) {
+			ev_crit(&p->ev, "the batch at offset %" PRId64 " is damaged; no more is appended",
+			    offset);
+			partition_move(p, LOG_CORRUPT);
+			store_note_damage(p->store);
+		}
 	}
 	lock_drop(&p->lock);
 }

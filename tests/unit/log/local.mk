@@ -4,7 +4,8 @@ log_tests = tests/unit/log/test_store tests/unit/log/test_kafka tests/unit/log/t
 	tests/unit/log/test_compact tests/unit/log/test_sequence \
 	tests/unit/log/test_partition tests/unit/log/test_journal \
 	tests/unit/log/test_direct tests/unit/log/test_fdcache tests/unit/log/test_load \
-	tests/unit/log/test_keep tests/unit/log/test_writer tests/unit/log/test_unread
+	tests/unit/log/test_keep tests/unit/log/test_writer tests/unit/log/test_unread \
+	tests/unit/log/test_damage
 check_PROGRAMS += $(log_tests)
 log_test_libs = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_log_test_store_SOURCES = tests/unit/log/test_store.c tests/unit/log/support.h
@@ -48,6 +49,8 @@ tests_unit_log_test_keep_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_pr
 	-Wl,--wrap=fs_sync,--wrap=fs_sync_dir,--wrap=fs_rename,--wrap=fs_unlink
 tests_unit_log_test_writer_SOURCES = tests/unit/log/test_writer.c tests/unit/log/support.h
 tests_unit_log_test_writer_LDADD = $(log_test_libs)
+tests_unit_log_test_damage_SOURCES = tests/unit/log/test_damage.c tests/unit/log/support.h
+tests_unit_log_test_damage_LDADD = $(log_test_libs)
 tests_unit_log_test_unread_SOURCES = tests/unit/log/test_unread.c tests/unit/log/support.h
 tests_unit_log_test_unread_LDADD = $(log_test_libs)
 tests_unit_log_test_unread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_list

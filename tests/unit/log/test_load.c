@@ -187,14 +187,16 @@ a_newer_checkpoint_is_refused(void **state)
 	fs_rmtree(f.dir);
 }
 
-/* Rows with and without the mark of damage, and of brokers that knew neither it nor what is clean. */
+/* Rows with and without the marks of damage, and of brokers that knew neither them nor what is clean. */
 static void
 rows_are_read_as_they_were_written(void **state)
 {
-	static const char *const bad[] = { "0 0 0 0 0 0 -1 0 -1 0", "0 0 0 0 0 0 -1 0 9", "0 0 0 0 0 0 -1 0 9 9 9",
-		"0 0 0 0 0 0 -1 0 9 x", "0 0 0 0 0 0 -1 0 9 ", "0 0 0 0 0 0 -1 ", "0 0 0 0 0" };
+	static const char *const bad[] = { "0 0 0 0 0 -1 0 -1 0", "0 0 0 0 0 -1 0 9", "0 0 0 0 0 -1 0 9 9 -1",
+		"0 0 0 0 0 -1 0 9 9 9 9", "0 0 0 0 0 -1 0 9 x", "0 0 0 0 0 -1 0 9 9 x", "0 0 0 0 0 -1 0 9 ",
+		"0 0 0 0 0 -1 0 9 9 ", "0 0 0 0 0 -1 -1", "0 0 0 0 0 -1 ", "0 0 0 0 0" };
 	struct ckpt_row rows[] = { { .label = "a-0", .log_start = 1, .base = 2, .at = 3, .offset = 4,
-		.producers = 5, .epoch = 6, .clean = 7, .promised = 8, .voided = 9 }, { .label = "b-0", .epoch = -1 } };
+		.producers = 5, .epoch = 6, .clean = 7, .promised = 8, .voided = 9, .damaged = -1 },
+		{ .label = "b-0", .epoch = -1, .damaged = -1 }, { .label = "d-0", .epoch = -1, .damaged = 0 } };
 	char topic[UUID_TEXT];
 	struct ckpt c;
 	struct buf out;
@@ -203,15 +205,18 @@ rows_are_read_as_they_were_written(void **state)
 	ckpt_begin(&out);
 	ckpt_add(&out, &rows[0]);
 	ckpt_add(&out, &rows[1]);
+	ckpt_add(&out, &rows[2]);
 	buf_printf(&out, "c-0 %s 1 2 3 4 5 6\n", uuid_format(&rows[0].topic, topic));
 	ckpt_end(&out);
 	assert_ok(ckpt_parse((struct str){ (const char *)out.p, out.n }, &c));
-	assert_int_equal(c.n, 3);
+	assert_int_equal(c.n, 4);
 	assert_memory_equal(&c.v[0], &rows[0], sizeof(rows[0]));
 	assert_memory_equal(&c.v[1], &rows[1], sizeof(rows[1]));
+	assert_memory_equal(&c.v[3], &rows[2], sizeof(rows[2]));
 	assert_int_equal(c.v[2].epoch, 6);
 	assert_int_equal(c.v[2].clean, 0);
 	assert_int_equal(c.v[2].promised, 0);
+	assert_int_equal(c.v[2].damaged, -1);
 	ckpt_free(&c);
 	buf_free(&out);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
