@@ -73,6 +73,7 @@ struct partition {
 					 * it is read again whole, deleted, or recovered, also over starts */
 	bool unloaded;			/* the start could not read it: OFFLINE, and without segments */
 	bool in_journal;		/* so are batches of it, which is kept for them */
+	int64_t replayed;		/* so far this start has found it in the journal; 0: it did not */
 	int64_t voided;			/* groups of the journal below it count no more */
 	int64_t log_start;
 	int64_t clean_offset;		/* compaction has seen everything below it */
@@ -257,8 +258,8 @@ int partition_load(struct partition *p, const struct ckpt_row *row, enum load_ho
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
 void partition_settle(struct partition *p);
-/* It cannot be read, now: what is known of it is the checkpoint's row. */
-void partition_unload(struct partition *p, int err);
+/* It cannot be read, or synced, by this start: what is known of it is the checkpoint's row. */
+void partition_unload(struct partition *p, const char *what, int err);
 /* So far it was durable, and it ends before that: it is damaged. */
 void partition_lacks(struct partition *p, int64_t promised);
 
@@ -270,6 +271,8 @@ int partition_finish_swaps(struct partition *p);
 struct journal_end;
 int partition_append_file(struct partition *p, const uint8_t *b, uint32_t n);
 int store_replay(struct store *s, bool clean, struct journal_end *ret);
+/* An unloaded partition leaves what the journal has of it, up to `end`, where it is. */
+void partition_leave_entries(struct partition *p, int64_t end);
 
 /* Calls each(batch) for every batch from offset up to the high watermark until it
  * returns nonzero, and returns that. Blocks. */
@@ -282,8 +285,9 @@ void partition_learn_times(struct partition *p);
 
 /* pass.c: flushes every partition, writes the checkpoint, trims the journal. */
 int store_pass(struct store *s);
-/* Of these (all) partitions: flush what is new, then write the checkpoint. */
-int store_save(struct store *s, struct partition **v, size_t n);
+/* Of these (all) partitions: flush what is new, then write the checkpoint. failed, where there is one, is
+ * asked about each that could not be flushed before the checkpoint is written: 0 where that may be. */
+int store_save(struct store *s, struct partition **v, size_t n, int (*failed)(struct partition *p, int err));
 /* Flushes a partition and moves its recovery point to where it ended before. ERR_AGAIN
  * where it could not be moved now. lasting: else fs_sync_all() before the checkpoint. */
 int partition_checkpoint(struct partition *p, bool lasting);

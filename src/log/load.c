@@ -333,9 +333,9 @@ learn_active(struct partition *p)
 }
 
 void
-partition_unload(struct partition *p, int err)
+partition_unload(struct partition *p, const char *what, int err)
 {
-	ev_err(&p->ev, "cannot be read: %s", err_text(err));
+	ev_err(&p->ev, "cannot be %s: %s; it is offline until it can", what, err_text(err));
 	LIST_FOREACH(h, &p->segments) {
 		list_del(h);
 		segment_put(CONTAINER_OF(h, struct segment, hook));

@@ -2,7 +2,8 @@
 /*
  * Start and stop of a data directory. Start: lock, format, checkpoint, partitions,
  * journal; what was read again is synced before anybody is served, or a second
- * crash could take back what a reader has seen. The mark of a clean stop is removed,
+ * crash could take back what a reader has seen. A partition whose files fail is left
+ * out, with what the journal has of it; the directory's own files must not. The mark of a clean stop is removed,
  * durably, before the first byte is written.
  */
 #include <fcntl.h>
@@ -248,7 +249,7 @@ load_one(struct opening *o, const char *name, int32_t index)
 	p = partition_create(s, &topic, index, false, name, &log_config_default);
 	err = partition_load(p, row, s->was_clean ? LOAD_CLEAN : LOAD_CRASH);
 	if (err != 0)
-		partition_unload(p, err);
+		partition_unload(p, "read", err);
 	store_add(s, p);
 	return 0;
 }
@@ -307,8 +308,38 @@ look_for_damage(struct partition *p)
 		p->promised = 0;
 }
 
+/* What a start cannot make durable it must not serve: as with what it cannot read, another one or a
+ * recovery by hand may, and it gets none of the others into trouble. */
+static int
+leave_out(struct partition *p, int err)
+{
+	if (err != ERR_IO)
+		return err;
+	partition_unload(p, "synced", err);
+	partition_settle(p);
+	if (p->replayed > 0)
+		partition_leave_entries(p, p->replayed);
+	return 0;
+}
+
 /* Segments that were read again, or got batches from the journal, are synced: those of a damaged
- * log, too, which has no checkpoint that would do it. */
+ * log here, as it has no checkpoint that would do it. */
+static int
+settle_one(struct partition *p, struct journal_end *end)
+{
+	int err = 0;
+	partition_settle(p);
+	look_for_damage(p);
+	/* Should the journal's files be lost, what comes next must count all the same. */
+	if (end->next_group < (uint64_t)p->voided)
+		end->next_group = (uint64_t)p->voided;
+	if (p->stale && p->state != LOG_OFFLINE)
+		err = sequence_rebuild(p);
+	if (err != ERR_IO)
+		err = p->state == LOG_CORRUPT ? partition_sync_files(p) : 0;
+	return err == 0 ? 0 : leave_out(p, err);
+}
+
 static int
 settle(struct store *s, struct journal_end *end)
 {
@@ -316,18 +347,11 @@ settle(struct store *s, struct journal_end *end)
 	int err = 0;
 	struct partition **v = store_collect(s, &n);
 	for (size_t i = 0; i < n; i++) {
-		partition_settle(v[i]);
-		look_for_damage(v[i]);
-		/* Should the journal's files be lost, what comes next must count all the same. */
-		if (end->next_group < (uint64_t)v[i]->voided)
-			end->next_group = (uint64_t)v[i]->voided;
-		if (v[i]->stale && v[i]->state != LOG_OFFLINE)
-			sequence_rebuild(v[i]);
-		if (v[i]->state == LOG_CORRUPT && err == 0)
-			err = partition_sync_files(v[i]);
+		int e = settle_one(v[i], end);
+		err = err == 0 ? e : err;
 	}
 	if (!s->was_clean && err == 0)
-		err = store_save(s, v, n);
+		err = store_save(s, v, n, leave_out);
 	store_release(v, n);
 	return err;
 }
@@ -439,7 +463,7 @@ stop_partitions(struct store *s)
 			segment_close_indexes(g);
 		lock_drop(&v[i]->lock);
 	}
-	int err = store_save(s, v, n);
+	int err = store_save(s, v, n, NULL);
 	for (size_t i = 0; i < n; i++) {
 		int e = 0;
 		lock_take(&v[i]->lock);

@@ -305,15 +305,22 @@ write_bulk(struct store *s, struct partition **v, size_t n)
 }
 
 int
-store_save(struct store *s, struct partition **v, size_t n)
+store_save(struct store *s, struct partition **v, size_t n, int (*failed)(struct partition *p, int err))
 {
 	int err = 0;
 	bool bulk = write_bulk(s, v, n);
 	for (size_t i = 0; i < n; i++) {
 		int e = has_news(v[i]) ? partition_checkpoint(v[i], !bulk) : 0;
+		if (e != 0 && failed != NULL)
+			e = failed(v[i], e);
 		err = err == 0 ? e : err;
 	}
 	int e = bulk ? fs_sync_all(s->path) : 0;
+	if (e == ERR_IO && failed != NULL) {
+		ev_err(&s->ev, "the file system cannot be synced: %s; each log was, and what was not is checked",
+		    err_text(e));
+		e = 0;
+	}
 	if (e == 0)
 		e = store_write_checkpoint(s);
 	for (size_t i = 0; i < n && e == 0; i++) {
@@ -328,7 +335,7 @@ pass(struct store *s, struct partition **v, size_t n)
 {
 	bool all = true;
 	uint64_t mark = journal_mark(s->journal);
-	int err = store_save(s, v, n);
+	int err = store_save(s, v, n, NULL);
 	for (size_t i = 0; i < n; i++)
 		all = all && !pins(v[i]);
 	if (all && err == 0)

@@ -82,15 +82,14 @@ replace_from(struct partition *p, struct segment *g, int64_t at, const struct jo
 	return err != 0 ? err : partition_append_file(p, e->batch, e->n);
 }
 
-/* A partition that cannot be read leaves its entries where they are. */
-static void
-leave_entry(struct partition *p, const struct journal_entry *e)
+void
+partition_leave_entries(struct partition *p, int64_t end)
 {
 	if (!p->in_journal)
 		ev_err(&p->ev, "the journal is kept, as it has batches that belong there");
 	p->in_journal = p->store->keep_journal = true;
-	if (p->promised < head_end(e->batch))
-		p->promised = head_end(e->batch);
+	if (p->promised < end)
+		p->promised = end;
 }
 
 /* Whether it may be missing in the segments. */
@@ -136,14 +135,17 @@ each(const struct journal_entry *e, void *arg)
 	if (p == NULL)
 		return 0;	/* its topic was deleted */
 	int err = 0;
-	if (counts(p, e) && !p->unloaded)
+	bool counted = counts(p, e);
+	if (counted && p->replayed < head_end(e->batch))
+		p->replayed = head_end(e->batch);
+	if (counted && !p->unloaded)
 		err = apply(p, e);
 	if (err == ERR_IO) {
-		partition_unload(p, err);
+		partition_unload(p, "read", err);
 		err = 0;
 	}
-	if (counts(p, e) && p->unloaded)
-		leave_entry(p, e);
+	if (counted && p->unloaded)
+		partition_leave_entries(p, p->replayed);
 	partition_put(&p);
 	return err;
 }

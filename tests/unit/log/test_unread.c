@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk that cannot be read at a start, and can at a later one: the partition is not served, what lies
- * there is left as it is, and what only the journal has of it waits in the journal. */
+/* A disk that cannot be read at a start, or not be synced, and can at a later one: the partition is not
+ * served, what lies there is left as it is, and what only the journal has of it waits in the journal. */
 #include "support.h"
 
 #include "log/impl.h"
@@ -11,20 +11,30 @@ enum { BATCH = 300, OLD = 5, ALL = 12, START = 2 };
 
 static struct {
 	pthread_mutex_t mutex;
-	const char *part;		/* of the paths that cannot be opened, or listed; NULL: none */
+	/* Opening and listing; syncing a file, a directory, all of a file system; replacing. */
+	enum { READS, SYNCS, NAMES, ALL_SYNCS, REPLACES } what;
+	const char *part;		/* of the paths of which that cannot be done; NULL: none */
 	int times;			/* how often that happens before it is well again */
 } bad = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int __real_fs_open(const char *path, int flags, int *ret_fd);
 int __real_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
+int __real_fs_sync(int fd);
+int __real_fs_sync_dir(const char *path);
+int __real_fs_sync_all(const char *path);
+int __real_fs_replace(const char *path, const void *p, size_t n);
 int __wrap_fs_open(const char *path, int flags, int *ret_fd);
 int __wrap_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
+int __wrap_fs_sync(int fd);
+int __wrap_fs_sync_dir(const char *path);
+int __wrap_fs_sync_all(const char *path);
+int __wrap_fs_replace(const char *path, const void *p, size_t n);
 
 static bool
-fails(const char *path)
+fails(int what, const char *path)
 {
 	pthread_mutex_lock(&bad.mutex);
-	bool yes = bad.part != NULL && bad.times > 0 && strstr(path, bad.part) != NULL;
+	bool yes = bad.part != NULL && (int)bad.what == what && bad.times > 0 && strstr(path, bad.part) != NULL;
 	bad.times -= yes;
 	pthread_mutex_unlock(&bad.mutex);
 	return yes;
@@ -33,19 +43,49 @@ fails(const char *path)
 int
 __wrap_fs_open(const char *path, int flags, int *ret_fd)
 {
-	return fails(path) ? ERR_IO : __real_fs_open(path, flags, ret_fd);
+	return fails(READS, path) ? ERR_IO : __real_fs_open(path, flags, ret_fd);
 }
 
 int
 __wrap_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg)
 {
-	return fails(path) ? ERR_IO : __real_fs_list(path, each, arg);
+	return fails(READS, path) ? ERR_IO : __real_fs_list(path, each, arg);
+}
+
+int
+__wrap_fs_sync(int fd)
+{
+	char link[64], path[256];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof(path) - 1);
+	assert_true(n > 0);
+	path[n] = '\0';
+	return fails(SYNCS, path) ? ERR_IO : __real_fs_sync(fd);
+}
+
+int
+__wrap_fs_sync_dir(const char *path)
+{
+	return fails(NAMES, path) ? ERR_IO : __real_fs_sync_dir(path);
+}
+
+int
+__wrap_fs_sync_all(const char *path)
+{
+	return fails(ALL_SYNCS, path) ? ERR_IO : __real_fs_sync_all(path);
+}
+
+int
+__wrap_fs_replace(const char *path, const void *p, size_t n)
+{
+	return fails(REPLACES, path) ? ERR_IO : __real_fs_replace(path, p, n);
 }
 
 static void
-break_at(const char *part, int times)
+break_at(int what, const char *part, int times)
 {
 	pthread_mutex_lock(&bad.mutex);
+	bad.what = what;
 	bad.part = part;
 	bad.times = times;
 	pthread_mutex_unlock(&bad.mutex);
@@ -82,13 +122,34 @@ fill_journal(struct fixture *f, int64_t *end)
 	}
 }
 
+/* What no sync has made durable is gone. */
+static void
+lose_power(const struct fixture *f)
+{
+	char path[128];
+	for (int base = OLD + 1; base < ALL; base++) {
+		snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f->dir, base);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f->dir, OLD - 1);
+	assert_int_equal(truncate(path, BATCH), 0);
+}
+
+/* So that all of it is read, and they are written again. */
+static void
+lose_epochs(const struct fixture *f)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/orders-0/leader-epoch-checkpoint", f->dir);
+	unlink(path);
+}
+
 /* As the first partition is before a crash: its segments have the first OLD batches, two each, the
  * journal all behind those; before START they were deleted. */
 static void
 leave_to_journal(struct fixture *f, int64_t *other)
 {
 	int64_t start;
-	char path[128];
 	fixture_make(f);
 	f->topic.segment_bytes = 2 * BATCH;
 	f->config.journal_bytes = 16 * 1024;	/* three groups a file */
@@ -104,12 +165,7 @@ leave_to_journal(struct fixture *f, int64_t *other)
 	*other = 1;
 	fixture_crash(f);
 	f->config.journal_files = 3;
-	for (int base = OLD + 1; base < ALL; base++) {
-		snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f->dir, base);
-		unlink(path);
-	}
-	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f->dir, OLD - 1);
-	assert_int_equal(truncate(path, BATCH), 0);
+	lose_power(f);
 }
 
 /* Not served, and everybody is told so rather than that there is nothing. */
@@ -173,15 +229,20 @@ others_go_on(struct fixture *f, int64_t end)
 }
 
 /* What cannot be read, and how often: the directory, at once or on a second look, for a while or for good;
- * the newest segment, which could be written by the time the journal is looked at, or could not. */
+ * the newest segment, which could be written by the time the journal is looked at, or could not. What
+ * cannot be made durable: the segment that has news, its name, what is saved beside it. */
 static const struct {
+	int what;
 	const char *part;
 	int times;
-} faults[] = { { "/orders-0", 1 }, { "/orders-0", 2 }, { "/orders-0", 3 }, { "/orders-0", 1000 },
-	{ "/orders-0/00000000000000000004.log", 2 }, { "/orders-0/00000000000000000004.log", 1000 } };
+} faults[] = { { READS, "/orders-0", 1 }, { READS, "/orders-0", 2 }, { READS, "/orders-0", 3 },
+	{ READS, "/orders-0", 1000 }, { READS, "/orders-0/00000000000000000004.log", 2 },
+	{ READS, "/orders-0/00000000000000000004.log", 1000 }, { SYNCS, "/orders-0/00000000000000000004.log", 1 },
+	{ SYNCS, "/orders-0", 1000 }, { NAMES, "/orders-0", 1 }, { NAMES, "/orders-0", 1000 },
+	{ REPLACES, "/orders-0/leader-epoch-checkpoint", 1 } };
 
 static void
-what_cannot_be_read_is_kept(void **state)
+what_fails_at_a_start_is_kept(void **state)
 {
 	(void)state;
 	for (size_t k = 0; k < sizeof(faults) / sizeof(faults[0]); k++) {
@@ -189,15 +250,18 @@ what_cannot_be_read_is_kept(void **state)
 		int64_t other;
 		leave_to_journal(&f, &other);
 		for (int i = 0; i < 3; i++) {
-			break_at(faults[k].part, faults[k].times);
+			if (faults[k].what == REPLACES)
+				lose_epochs(&f);
+			break_at(faults[k].what, faults[k].part, faults[k].times);
 			fixture_open(&f);
 			assert_false(store_was_clean(f.store));
 			is_offline(&f);
 			others_go_on(&f, other);
 			fill_journal(&f, &other);
 			store_close(&f.store);
+			lose_power(&f);
 		}
-		break_at(NULL, 0);
+		break_at(READS, NULL, 0);
 		fixture_open(&f);
 		is_whole(&f, ALL);
 		others_go_on(&f, other);
@@ -218,7 +282,7 @@ what_waits_in_the_journal_is_not_given_up_unasked(void **state)
 	struct fixture f;
 	int64_t other;
 	leave_to_journal(&f, &other);
-	break_at("/orders-0", 1);
+	break_at(READS, "/orders-0", 1);
 	fixture_open(&f);
 	struct partition *p = fixture_partition(&f, 0);
 	assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
@@ -244,13 +308,13 @@ nothing_is_kept_for_nothing(void **state)
 	leave_to_journal(&f, &other);
 	fixture_open(&f);
 	store_close(&f.store);
-	break_at("/orders-0", 1);
+	break_at(READS, "/orders-0", 1);
 	fixture_open(&f);
 	assert_true(store_was_clean(f.store));
 	is_offline(&f);
 	fill_journal(&f, &other);
 	store_close(&f.store);
-	break_at("/orders-0", 1);
+	break_at(READS, "/orders-0", 1);
 	fixture_open(&f);
 	assert_true(store_was_clean(f.store));
 	is_offline(&f);
@@ -261,14 +325,72 @@ nothing_is_kept_for_nothing(void **state)
 	fixture_free(&f);
 }
 
+/* So is a damaged one that a start cannot sync; and what it knew of the damage. */
+static void
+damage_is_left_out_as_well(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct log_ends e;
+	int64_t other;
+	char path[128];
+	for (int i = 0; i < 2; i++) {
+		leave_to_journal(&f, &other);
+		snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f.dir, 2);
+		assert_int_equal(truncate(path, BATCH + 1), 0);
+		lose_epochs(&f);
+		break_at(SYNCS, i == 0 ? NULL : "/orders-0", 1);
+		fixture_open(&f);
+		others_go_on(&f, other);
+		struct partition *p = fixture_partition(&f, 0);
+		partition_ends(p, &e);
+		assert_int_equal(e.state, i == 0 ? LOG_CORRUPT : LOG_OFFLINE);
+		assert_int_equal(p->damaged, START + 1);
+		assert_int_equal(p->promised, ALL);
+		partition_put(&p);
+		fill_journal(&f, &other);
+		store_close(&f.store);
+		break_at(READS, NULL, 0);
+		fixture_open(&f);
+		assert_int_equal(store_was_clean(f.store), i == 0);
+		p = fixture_partition(&f, 0);
+		partition_ends(p, &e);
+		assert_int_equal(e.state, LOG_CORRUPT);
+		assert_int_equal(e.end, START + 1);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
+/* With many segments one sync is for all, and tells nobody's errors: each log's own sync does. */
+static void
+a_sync_of_all_tells_of_none(void **state)
+{
+	(void)state;
+	struct fixture f;
+	enum { MANY = 100 };
+	fixture_make(&f);
+	f.topic.flush = LOG_FLUSH_OS;
+	f.topic.segment_bytes = 2 * BATCH;
+	f.config.no_background = true;
+	fixture_open(&f);
+	append(&f, 0, 0, MANY);
+	fixture_crash(&f);
+	break_at(ALL_SYNCS, "", 2);
+	fixture_open(&f);
+	assert_int_equal(bad.times, 0);
+	append(&f, 0, MANY, MANY + 1);
+	fixture_free(&f);
+}
+
 static int
 mend(void **state)
 {
 	(void)state;
-	break_at(NULL, 0);
+	break_at(READS, NULL, 0);
 	return 0;
 }
 #define B(fn) cmocka_unit_test_teardown(fn, mend)
 
-TEST_MAIN(B(what_cannot_be_read_is_kept), B(what_waits_in_the_journal_is_not_given_up_unasked),
-    B(nothing_is_kept_for_nothing))
+TEST_MAIN(B(what_fails_at_a_start_is_kept), B(what_waits_in_the_journal_is_not_given_up_unasked),
+    B(nothing_is_kept_for_nothing), B(damage_is_left_out_as_well), B(a_sync_of_all_tells_of_none))
