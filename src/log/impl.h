@@ -73,6 +73,7 @@ struct partition {
 					 * it is read again whole, deleted, or recovered, also over starts */
 	bool unloaded;			/* the start could not read it: OFFLINE, and without segments */
 	bool in_journal;		/* so are batches of it, which is kept for them */
+	bool unproved;			/* nor its partition.metadata: whose the directory is, its name says alone */
 	int64_t replayed;		/* so far this start has found it in the journal; 0: it did not */
 	int64_t voided;			/* groups of the journal below it count no more */
 	int64_t log_start;
@@ -118,6 +119,9 @@ struct store {
 	struct store_config config;
 	bool was_clean, is_new;
 	bool keep_journal;		/* by this start, for partitions that it cannot read */
+	struct map *nameless;		/* STORE: directories by name of which it could not read whose they are */
+	struct map *orphans;		/* STORE: who has batches in the journal and may be one of them; as the table */
+	bool claimed;			/* STORE: all that have a topic are in the table */
 	struct lock era_lock;		/* LOGERA: one writer of its file at a time */
 	_Atomic int32_t era;
 
@@ -307,6 +311,14 @@ void store_note_written(struct store *s, int64_t bytes);
 /* store.c */
 /* "<path>/<name>" on the heap. */
 char *store_file(const struct store *s, const char *name);
+/* The start could not read whose directory this is. */
+void store_add_nameless(struct store *s, const char *label);
+/* The journal has batches up to `end` of a partition that is not there: true where it may be one whose
+ * directory could not be read. */
+bool store_add_orphan(struct store *s, const struct uuid *topic, int32_t index, int64_t end);
+/* Whether there are any that nobody has claimed and nobody given up. */
+bool store_has_orphans(struct store *s);
+void store_drop_orphans(struct store *s);
 /* All partitions, counted; free with store_release(). */
 struct partition **store_collect(struct store *s, size_t *ret_n);
 void store_release(struct partition **v, size_t n);

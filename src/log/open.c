@@ -87,6 +87,8 @@ make(const char *path, const struct store_config *config, const struct event *ev
 	lock_cond_init(&s->fwake);
 	lock_cond_init(&s->mwake);
 	s->table = map_create();
+	s->nameless = map_create();
+	s->orphans = map_create();
 	struct list *lists[] = { &s->dead, &s->room_list, &s->write_urgent, &s->write_lazy,
 		&s->sync_queue };
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -109,6 +111,12 @@ unmake(struct store *s)
 		partition_put(&p);
 	}
 	map_destroy(&s->table);
+	store_drop_orphans(s);
+	map_destroy(&s->orphans);
+	char *label;
+	for (pos = 0; (label = map_next(s->nameless, &pos, &key)) != NULL; mem_free(label))
+		map_del(s->nameless, key);
+	map_destroy(&s->nameless);
 	store_forget_dead(s);
 	timers_free(&s->sync_timers);
 	tail_cache_free(&s->tail);
@@ -242,6 +250,11 @@ load_one(struct opening *o, const char *name, int32_t index)
 	struct uuid topic;
 	struct partition *p;
 	int err = whose(s, name, row, &topic);
+	if (err == ERR_IO) {
+		ev_err(&s->ev, "%s: partition.metadata cannot be read: left alone until its topic asks for it", name);
+		store_add_nameless(s, name);
+		return 0;
+	}
 	if (err != 0) {
 		ev_warn(&s->ev, "%s has no partition.metadata: left alone", name);
 		return 0;
@@ -476,7 +489,7 @@ stop_partitions(struct store *s)
 	}
 	store_release(v, n);
 	store_fire_room(s, ERR_CLOSED);
-	return err;
+	return err == 0 && store_has_orphans(s) ? ERR_IO : err;
 }
 
 void

@@ -97,7 +97,7 @@ take_over(struct partition *p, struct partition *fresh, bool lost)
 	p->damaged = -1;
 	p->voided = (int64_t)journal_next_group(p->store->journal);	/* all that counts is in the files */
 	p->bad_offset = -1;
-	p->unloaded = p->in_journal = false;
+	p->unloaded = p->in_journal = p->unproved = false;
 	p->trim = p->stale = false;
 	p->fail_err = 0;
 	p->mode = p->config.flush == LOG_FLUSH_ACK ? MODE_SYNC : MODE_WRITTEN;
@@ -222,6 +222,19 @@ keep_finding(struct partition *p, const struct partition *fresh, int64_t promise
 	store_note_damage(p->store);
 }
 
+/* A directory whose name alone says whose it is must say so itself before it is served. */
+static int
+prove(struct partition *p)
+{
+	struct uuid topic;
+	int err = p->unproved ? meta_read(p->dir, &topic) : 0;
+	if (err == 0 && p->unproved && !uuid_eq(&topic, &p->topic))
+		err = ERR_CONFLICT;
+	if (err != 0)
+		ev_err(&p->ev, "cannot be recovered: %s", err == ERR_CONFLICT ? "the directory is another topic's" : err_text(err));
+	return err;
+}
+
 static int
 recover_locked(struct partition *p, bool force)
 {
@@ -232,7 +245,9 @@ recover_locked(struct partition *p, bool force)
 	int64_t promised = p->promised;
 	struct partition *fresh = fresh_view(p, &row);
 	lock_drop(&p->lock);
-	int err = state == LOG_DELETED ? ERR_CLOSED : drop_caches(p);
+	int err = state == LOG_DELETED ? ERR_CLOSED : prove(p);
+	if (err == 0)
+		err = drop_caches(p);
 	if (err == 0)
 		err = partition_load(fresh, &row, state == LOG_CORRUPT || promised > 0 ? LOAD_ALL : LOAD_CRASH);
 	if (err == 0)

@@ -78,7 +78,8 @@ store_pass_wait(struct store *s, uint64_t now)
 	return next <= now ? 0 : (unsigned)((next - now) / NS_PER_MS) + 1;
 }
 
-static void
+/* False where the next start is to ask the directory itself. */
+static bool
 row_of(struct partition *p, struct ckpt_row *row)
 {
 	memset(row, 0, sizeof(*row));
@@ -95,7 +96,9 @@ row_of(struct partition *p, struct ckpt_row *row)
 	row->promised = p->promised > p->end.offset || p->damaged >= 0 ? p->promised : 0;
 	row->voided = p->voided;
 	row->damaged = p->damaged;
+	bool proved = !p->unproved;
 	lock_drop(&p->lock);
+	return proved;
 }
 
 /* Of a recovery point: what compaction asks about. */
@@ -115,8 +118,8 @@ store_write_checkpoint(struct store *s)
 	buf_init(&out, SIZE_MAX);
 	ckpt_begin(&out);
 	for (size_t i = 0; i < n; i++) {
-		row_of(v[i], &row);
-		ckpt_add(&out, &row);
+		if (row_of(v[i], &row))
+			ckpt_add(&out, &row);
 		kept[i] = (struct kept){ row.base, row.offset };
 	}
 	ckpt_end(&out);
@@ -333,7 +336,7 @@ store_save(struct store *s, struct partition **v, size_t n, int (*failed)(struct
 static int
 pass(struct store *s, struct partition **v, size_t n)
 {
-	bool all = true;
+	bool all = !store_has_orphans(s);
 	uint64_t mark = journal_mark(s->journal);
 	int err = store_save(s, v, n, NULL);
 	for (size_t i = 0; i < n; i++)

@@ -6,7 +6,8 @@
  * skipped, another one (or none) is cut off and replaced. An entry beyond the end
  * means that the journal promised something that neither has: damage. Where the
  * segments cannot be read or written the entries stay in the journal, whose files
- * are not used again then.
+ * are not used again then; so do those that are nobody's, as long as there are directories
+ * of which it is not known whose they are.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -132,8 +133,11 @@ each(const struct journal_entry *e, void *arg)
 {
 	struct store *s = arg;
 	struct partition *p = store_find(s, &e->topic, e->partition);
-	if (p == NULL)
-		return 0;	/* its topic was deleted */
+	if (p == NULL) {	/* its topic was deleted, or its directory cannot be read */
+		if (store_add_orphan(s, &e->topic, e->partition, head_end(e->batch)))
+			s->keep_journal = true;
+		return 0;
+	}
 	int err = 0;
 	bool counted = counts(p, e);
 	if (counted && p->replayed < head_end(e->batch))

@@ -144,6 +144,71 @@ store_space(const struct store *s, uint64_t *ret_free, uint64_t *ret_total)
 	return fs_space(s->path, ret_free, ret_total);
 }
 
+/* ---- what a start could not read ---- */
+
+struct orphan {
+	struct uuid topic;
+	int64_t end;			/* of what the journal has of it */
+};
+
+void
+store_add_nameless(struct store *s, const char *label)
+{
+	char *copy = mem_strdup(label);
+	lock_take(&s->lock);
+	map_put(s->nameless, NAME(0, str_from(copy)), copy);
+	lock_drop(&s->lock);
+}
+
+bool
+store_add_orphan(struct store *s, const struct uuid *topic, int32_t index, int64_t end)
+{
+	lock_take(&s->lock);
+	bool may = map_count(s->nameless) > 0;
+	struct orphan *o = may ? map_get(s->orphans, key_of(topic, index)) : NULL;
+	if (may && o == NULL) {
+		o = MEM_NEW(struct orphan);
+		o->topic = *topic;
+		map_put(s->orphans, key_of(&o->topic, index), o);
+	}
+	if (may && o->end < end)
+		o->end = end;
+	lock_drop(&s->lock);
+	return may;
+}
+
+bool
+store_has_orphans(struct store *s)
+{
+	lock_take(&s->lock);
+	bool yes = map_count(s->orphans) > 0;
+	lock_drop(&s->lock);
+	return yes;
+}
+
+void
+store_drop_orphans(struct store *s)
+{
+	size_t pos = 0;
+	struct name key;
+	struct orphan *o;
+	lock_take(&s->lock);
+	while ((o = map_next(s->orphans, &pos, &key)) != NULL) {
+		map_del(s->orphans, key);
+		mem_free(o);
+	}
+	lock_drop(&s->lock);
+}
+
+void
+store_claimed(struct store *s)
+{
+	lock_take(&s->lock);
+	s->claimed = true;
+	lock_drop(&s->lock);
+	store_drop_orphans(s);
+}
+
 /* ---- making ---- */
 
 /* An existing partition: takes over the settings. */
@@ -156,27 +221,60 @@ adopt(struct partition *p, const struct store_topic *t)
 	partition_set_config(p, &t->config);
 }
 
+/* The start could not read whose directory it is; it has a log in it, so nothing is made there, also
+ * where it can be read by now. At the start it is its topic's, which waits for a better day. */
+static int
+claim(struct partition *p, struct why *why)
+{
+	struct store *s = p->store;
+	lock_take(&s->lock);
+	bool late = s->claimed;
+	struct orphan *o = late ? NULL : map_del(s->orphans, key_of(&p->topic, p->index));
+	lock_drop(&s->lock);
+	if (late)
+		return why_set(why, ERR_IO, "%s is there, and the disk did not let the start read whose it is", p->dir);
+	p->unproved = true;
+	p->point.epoch = -1;
+	partition_unload(p, "read", ERR_IO);
+	partition_settle(p);
+	if (o != NULL)
+		partition_leave_entries(p, o->end);
+	mem_free(o);
+	return 0;
+}
+
+/* A directory that there is already: left by a crash before it was made known; or somebody else's. */
+static int
+take_directory(struct partition *p, bool sync, struct why *why)
+{
+	struct store *s = p->store;
+	struct uuid other;
+	lock_take(&s->lock);
+	bool nameless = map_get(s->nameless, NAME(0, str_from(p->label))) != NULL;
+	lock_drop(&s->lock);
+	if (nameless)
+		return claim(p, why);
+	int err = meta_read(p->dir, &other);
+	if (err == ERR_NOTFOUND || (err == 0 && uuid_eq(&other, &p->topic)))
+		return meta_write(p->dir, &p->topic, sync);
+	return why_set(why, ERR_EXISTS, "%s belongs to another topic", p->dir);
+}
+
 static int
 make_one(struct store *s, const struct store_topic *t, int32_t index, bool sync, struct why *why)
 {
 	char label[256];
-	struct uuid other;
 	int err = store_label(t->name, index, &t->id, label, sizeof(label));
 	if (err != 0)
 		return why_set(why, err, "the topic's name does not make a directory's name");
 	struct partition *p = partition_create(s, &t->id, index, t->internal, label, &t->config);
 	err = fs_mkdir(p->dir);
-	if (err == ERR_EXISTS) {
-		/* Left by a crash before it was made known; or somebody else's. */
-		int found = meta_read(p->dir, &other);
-		if (found == ERR_NOTFOUND || (found == 0 && uuid_eq(&other, &t->id)))
-			err = 0;
-		else
-			why_set(why, err, "%s belongs to another topic", p->dir);
-	} else if (err != 0)
-		why_set(why, err, "%s: %s", p->dir, err_text(err));
 	if (err == 0)
 		err = meta_write(p->dir, &t->id, sync);
+	else if (err == ERR_EXISTS)
+		err = take_directory(p, sync, why);
+	else
+		why_set(why, err, "%s: %s", p->dir, err_text(err));
 	p->configured = true;
 	if (err == 0)
 		store_add(s, p);

@@ -84,6 +84,12 @@ int store_create_partitions(struct store *store, const struct store_topic *topic
  * where there is nothing. */
 void store_go(struct store *store);
 
+/* At a start, once the partitions of every topic have been made: what the journal has of others is
+ * nobody's. Until then it is kept, as a directory may be theirs of which the disk did not let the start read
+ * whose it is. Such a one is offline once its topic has made it, until a start or a recovery by
+ * hand can read it; later topics do not get it (ERR_IO). */
+void store_claimed(struct store *store);
+
 /* A counted reference (partition_put), or NULL. Never blocks on the disk. */
 struct partition *store_find(struct store *store, const struct uuid *topic, int32_t index);
 

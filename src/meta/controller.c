@@ -412,6 +412,8 @@ controller_create(const struct controller_config *config, struct controller **re
 		set_strays_aside(c, first);
 		err = begin_leading(c, &first, why);
 	}
+	if (err == 0)
+		store_claimed(config->store);
 	if (err != 0) {
 		image_unref(&first);
 		mem_free(c);

@@ -11,13 +11,14 @@ enum { BATCH = 300, OLD = 5, ALL = 12, START = 2 };
 
 static struct {
 	pthread_mutex_t mutex;
-	/* Opening and listing; syncing a file, a directory, all of a file system; replacing. */
-	enum { READS, SYNCS, NAMES, ALL_SYNCS, REPLACES } what;
+	/* Opening and listing; reading as a whole; syncing a file, a directory, all of a file system; replacing. */
+	enum { READS, WHOLE_READS, SYNCS, NAMES, ALL_SYNCS, REPLACES } what;
 	const char *part;		/* of the paths of which that cannot be done; NULL: none */
 	int times;			/* how often that happens before it is well again */
 } bad = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int __real_fs_open(const char *path, int flags, int *ret_fd);
+int __real_fs_slurp(const char *path, size_t max, char **ret, size_t *ret_n);
 int __real_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
 int __real_fs_sync(int fd);
 int __real_fs_sync_dir(const char *path);
@@ -25,6 +26,7 @@ int __real_fs_sync_all(const char *path);
 int __real_fs_replace(const char *path, const void *p, size_t n);
 int __wrap_fs_open(const char *path, int flags, int *ret_fd);
 int __wrap_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
+int __wrap_fs_slurp(const char *path, size_t max, char **ret, size_t *ret_n);
 int __wrap_fs_sync(int fd);
 int __wrap_fs_sync_dir(const char *path);
 int __wrap_fs_sync_all(const char *path);
@@ -50,6 +52,12 @@ int
 __wrap_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg)
 {
 	return fails(READS, path) ? ERR_IO : __real_fs_list(path, each, arg);
+}
+
+int
+__wrap_fs_slurp(const char *path, size_t max, char **ret, size_t *ret_n)
+{
+	return fails(WHOLE_READS, path) ? ERR_IO : __real_fs_slurp(path, max, ret, ret_n);
 }
 
 int
@@ -170,7 +178,7 @@ leave_to_journal(struct fixture *f, int64_t *other)
 
 /* Not served, and everybody is told so rather than that there is nothing. */
 static void
-is_offline(struct fixture *f)
+is_offline(struct fixture *f, int64_t start)
 {
 	struct append_result r;
 	struct log_ends e;
@@ -178,10 +186,10 @@ is_offline(struct fixture *f)
 	struct partition *p = fixture_partition(f, 0);
 	partition_ends(p, &e);
 	assert_int_equal(e.state, LOG_OFFLINE);
-	assert_int_equal(e.log_start, START);
+	assert_int_equal(e.log_start, start);
 	batch_of(b, 0, 0);
 	assert_int_equal(append_durable(p, b, sizeof(b), &r), ERR_IO);
-	struct log_read_job read = { .p = p, .offset = START, .max_bytes = 1000, .at_least_one = true };
+	struct log_read_job read = { .p = p, .offset = start, .max_bytes = 1000, .at_least_one = true };
 	read_cold(&read);
 	assert_int_equal(read.err, ERR_IO);
 	struct log_lookup_job look = { .p = p, .what = LOG_LOOKUP_TIME, .time = 0 };
@@ -255,7 +263,7 @@ what_fails_at_a_start_is_kept(void **state)
 			break_at(faults[k].what, faults[k].part, faults[k].times);
 			fixture_open(&f);
 			assert_false(store_was_clean(f.store));
-			is_offline(&f);
+			is_offline(&f, START);
 			others_go_on(&f, other);
 			fill_journal(&f, &other);
 			store_close(&f.store);
@@ -286,7 +294,7 @@ what_waits_in_the_journal_is_not_given_up_unasked(void **state)
 	fixture_open(&f);
 	struct partition *p = fixture_partition(&f, 0);
 	assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
-	is_offline(&f);
+	is_offline(&f, START);
 	assert_ok(partition_recover(p, true));
 	partition_put(&p);
 	is_whole(&f, OLD);
@@ -311,13 +319,13 @@ nothing_is_kept_for_nothing(void **state)
 	break_at(READS, "/orders-0", 1);
 	fixture_open(&f);
 	assert_true(store_was_clean(f.store));
-	is_offline(&f);
+	is_offline(&f, START);
 	fill_journal(&f, &other);
 	store_close(&f.store);
 	break_at(READS, "/orders-0", 1);
 	fixture_open(&f);
 	assert_true(store_was_clean(f.store));
-	is_offline(&f);
+	is_offline(&f, START);
 	struct partition *p = fixture_partition(&f, 0);
 	assert_ok(partition_recover(p, false));
 	partition_put(&p);
@@ -383,6 +391,148 @@ a_sync_of_all_tells_of_none(void **state)
 	fixture_free(&f);
 }
 
+/* ---- whose a directory is ---- */
+
+enum { FEW = 9 };
+
+#define METADATA "/orders-0/partition.metadata"
+
+/* As the first partition is before a crash that was made after the last checkpoint: all that it has, its
+ * metadata but for, is in the journal. */
+static void
+leave_all_to_journal(struct fixture *f, int64_t *other)
+{
+	char path[128];
+	fixture_make(f);
+	f->config.journal_bytes = 16 * 1024;
+	f->config.no_background = true;
+	fixture_open(f);
+	append(f, 1, 0, 1);
+	*other = 1;
+	assert_ok(store_checkpoint(f->store));
+	append(f, 0, 0, FEW);
+	fixture_crash(f);
+	f->config.journal_files = 3;
+	snprintf(path, sizeof(path), "%s/orders-0/%020d.log", f->dir, 0);
+	unlink(path);
+}
+
+static void
+has_few(struct fixture *f)
+{
+	struct log_ends e;
+	struct partition *p = fixture_partition(f, 0);
+	int64_t next = 0;
+	partition_ends(p, &e);
+	assert_int_equal(e.state, LOG_ONLINE);
+	assert_ok(partition_walk(p, 0, is_next, &next));
+	assert_int_equal(next, FEW);
+	assert_int_equal(e.end, FEW);
+	partition_put(&p);
+}
+
+/* Whether it can be read a moment later, and whether the topics were told of, is all the same: the topic
+ * has it, offline, nothing is made over it, and its journal waits. */
+static void
+whose_a_directory_is_may_be_read_later(void **state)
+{
+	(void)state;
+	static const int times[] = { 1, 2, 1000 };
+	for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++) {
+		struct fixture f;
+		int64_t other;
+		leave_all_to_journal(&f, &other);
+		for (int i = 0; i < 4; i++) {
+			break_at(WHOLE_READS, METADATA, times[k]);
+			fixture_open(&f);
+			assert_false(store_was_clean(f.store));
+			if (i > 0)
+				is_offline(&f, 0);
+			if (i > 1)
+				store_claimed(f.store);
+			others_go_on(&f, other);
+			fill_journal(&f, &other);
+			if (i > 0)
+				is_offline(&f, 0);
+			if (i < 3)
+				store_close(&f.store);
+			else
+				fixture_crash(&f);
+		}
+		break_at(READS, NULL, 0);
+		fixture_open(&f);
+		has_few(&f);
+		store_close(&f.store);
+		fixture_open(&f);
+		assert_true(store_was_clean(f.store));
+		has_few(&f);
+		fixture_free(&f);
+	}
+}
+
+/* Where no topic has it, nothing is kept for it, and nobody gets it by its name. */
+static void
+what_no_topic_claims_is_not_kept(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct why why;
+	int64_t other;
+	char path[128];
+	leave_all_to_journal(&f, &other);
+	snprintf(path, sizeof(path), "%s%s", f.dir, METADATA);
+	break_at(WHOLE_READS, METADATA, 1);
+	fixture_open(&f);
+	assert_true(f.store->keep_journal);
+	store_claimed(f.store);
+	struct store_topic t = { { "another-topic-id" }, NAME(0, STR("orders")), false, f.topic };
+	assert_int_equal(store_create_partitions(f.store, &t, 0, 1, &why), ERR_IO);
+	assert_null(store_find(f.store, &t.id, 0));
+	assert_true(fs_exists(path));
+	fill_journal(&f, &other);
+	store_close(&f.store);
+	fixture_open(&f);
+	assert_true(store_was_clean(f.store));
+	fixture_free(&f);
+}
+
+/* By hand it is read only when it says itself whose it is. */
+static void
+a_name_is_no_proof(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct why why;
+	int64_t other;
+	struct store_topic t = { { "another-topic-id" }, NAME(0, STR("orders")), false, log_config_default };
+	for (int mine = 0; mine < 2; mine++) {
+		leave_all_to_journal(&f, &other);
+		fixture_open(&f);
+		store_close(&f.store);
+		char path[128];
+		snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+		unlink(path);		/* what it says of it */
+		break_at(WHOLE_READS, METADATA, 2);
+		fixture_open(&f);
+		if (mine)
+			t.id = f.id;
+		assert_ok(store_create_partitions(f.store, &t, 0, 1, &why));
+		store_claimed(f.store);
+		struct partition *p = store_find(f.store, &t.id, 0);
+		assert_true(partition_failed(p));
+		assert_int_equal(partition_recover(p, true), ERR_IO);
+		assert_int_equal(partition_recover(p, true), mine ? 0 : ERR_CONFLICT);
+		assert_int_equal(partition_failed(p), !mine);
+		if (mine)
+			has_few(&f);
+		partition_put(&p);
+		store_close(&f.store);
+		fixture_open(&f);
+		has_few(&f);		/* whose it is */
+		fixture_free(&f);
+	}
+}
+
 static int
 mend(void **state)
 {
@@ -393,4 +543,5 @@ mend(void **state)
 #define B(fn) cmocka_unit_test_teardown(fn, mend)
 
 TEST_MAIN(B(what_fails_at_a_start_is_kept), B(what_waits_in_the_journal_is_not_given_up_unasked),
-    B(nothing_is_kept_for_nothing), B(damage_is_left_out_as_well), B(a_sync_of_all_tells_of_none))
+    B(nothing_is_kept_for_nothing), B(damage_is_left_out_as_well), B(a_sync_of_all_tells_of_none),
+    B(whose_a_directory_is_may_be_read_later), B(what_no_topic_claims_is_not_kept), B(a_name_is_no_proof))

@@ -709,7 +709,23 @@ operators_records_are_the_operators(void **state)
 	room_free(&r);
 }
 
-TEST_MAIN(T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
+/* Once all topics have what is theirs, the log need keep nothing for others. */
+static void
+a_start_tells_the_log_that_all_is_claimed(void **state)
+{
+	struct room r;
+	(void)state;
+	room_make(&r);
+	controller_destroy(&r.controller);
+	store_add_nameless(r.log.store, "orders-0");
+	assert_true(store_add_orphan(r.log.store, &r.log.id, 0, 5));
+	assert_true(store_has_orphans(r.log.store));
+	room_open(&r);
+	assert_false(store_has_orphans(r.log.store));
+	room_free(&r);
+}
+
+TEST_MAIN(T(a_start_tells_the_log_that_all_is_claimed), T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
     T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nobody_inherits_from_a_half_deleted_user),
     T(a_half_deleted_tenant_is_empty_of_users), T(owners_rules_do_not_outlive_a_half_deleted_topic),
     T(nothing_is_published_before_the_answer), T(changes_are_of_the_topic_that_was_meant),
