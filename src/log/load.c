@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One partition at start. After a clean stop its row of the checkpoint says all;
- * otherwise the log is read from the recovery point on. What lies above the
+ * otherwise the log is read from the recovery point on, past the page cache, which may
+ * show what the disk does not have if a sync had failed before. What lies above the
  * recovery point was promised to nobody (or is in the journal), so the first bad
  * batch ends the log, whatever follows: files are cut there and later ones removed.
  * Less than the recovery point promised is damage: the partition serves what is
@@ -146,6 +147,8 @@ scan_segment(struct partition *p, struct segment *g, int64_t at, int64_t noted, 
 	int fd, err = fs_open(g->path, O_RDONLY, &fd);
 	if (err != 0)
 		return err;
+	if (at < limit)
+		(void)fs_drop_cache(fd);
 	scan_start(&s, fd, at, limit, p->end.offset > g->base ? p->end.offset : g->base, true);
 	g->size = at;
 	g->sealed = g->synced_indexes = false;

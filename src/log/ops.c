@@ -2,8 +2,7 @@
 /*
  * What is done to a partition by hand: deleting records, recovering.
  *
- * Recovery reads the files again, past the page cache, because after a failed sync
- * the cache may show what the disk does not have. What is missing up to the durable
+ * Recovery reads the files again as a start does, past the page cache. What is missing up to the durable
  * end is put back from the tail where that still has it. Only then the partition gets
  * the new view, all at once; readers keep their references to the old one.
  */
@@ -56,21 +55,6 @@ partition_delete_records(struct partition *p, int64_t offset, int64_t *ret_log_s
 		err = partition_keep_starts(p);
 	if (err == 0)
 		*ret_log_start = start;
-	return err;
-}
-
-static int
-drop_caches(struct partition *p)
-{
-	int err = 0;
-	for (struct list *h = p->segments.next; h != &p->segments && err == 0; h = h->next) {
-		struct segment *g = CONTAINER_OF(h, struct segment, hook);
-		int fd;
-		if (!g->on_disk || fs_open(g->path, O_RDONLY, &fd) != 0)
-			continue;
-		err = fs_drop_cache(fd);
-		fs_close(&fd);
-	}
 	return err;
 }
 
@@ -246,8 +230,6 @@ recover_locked(struct partition *p, bool force)
 	struct partition *fresh = fresh_view(p, &row);
 	lock_drop(&p->lock);
 	int err = state == LOG_DELETED ? ERR_CLOSED : prove(p);
-	if (err == 0)
-		err = drop_caches(p);
 	if (err == 0)
 		err = partition_load(fresh, &row, state == LOG_CORRUPT || promised > 0 ? LOAD_ALL : LOAD_CRASH);
 	if (err == 0)

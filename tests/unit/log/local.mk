@@ -54,4 +54,4 @@ tests_unit_log_test_damage_LDADD = $(log_test_libs)
 tests_unit_log_test_unread_SOURCES = tests/unit/log/test_unread.c tests/unit/log/support.h
 tests_unit_log_test_unread_LDADD = $(log_test_libs)
 tests_unit_log_test_unread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_list,--wrap=fs_slurp \
-	-Wl,--wrap=fs_sync,--wrap=fs_sync_dir,--wrap=fs_sync_all,--wrap=fs_replace
+	-Wl,--wrap=fs_sync,--wrap=fs_sync_dir,--wrap=fs_sync_all,--wrap=fs_replace,--wrap=fs_drop_cache
