@@ -6,8 +6,12 @@
  * usage: load -F FILE produce TOPIC [-c CONNECTIONS] [-b BATCH-BYTES] [-s MESSAGE-BYTES] [-k IN-FLIGHT]
  *                     [-m MEGABYTES] [-r MESSAGES-A-SECOND] [-t SECONDS] [-p PARTITIONS] [-a ACKS]
  *        load -F FILE fetch TOPIC [-c CONNECTIONS] [-m MEGABYTES] [-r MEGABYTES-A-SECOND -t SECONDS] [-p PARTITIONS]
- *        load -F FILE verify TOPIC [-p PARTITIONS] [-e]
+ *        load -F FILE verify TOPIC [-c CONNECTIONS] [-p PARTITIONS] [-e]
  *        load -F FILE idle - [-c CONNECTIONS]
+ *        load -F FILE commit TOPIC -t SECONDS [-c CONNECTIONS]
+ *        load -F FILE logins - -t SECONDS [-c CONNECTIONS]
+ *        load -F FILE poll TOPIC -c 1 -t SECONDS [-p PARTITIONS]
+ *        load -F FILE ends TOPIC -c 1 [-p PARTITIONS]
  *
  * -m keeps IN-FLIGHT requests going on each connection. -r is an open loop: requests
  * are due at fixed times whether or not earlier ones were answered, and latency
@@ -16,7 +20,11 @@
  * its input ends. `fetch` reads each partition from its beginning and again, and checks
  * every batch's CRC and that no offset is missing. `verify` reads each once, and checks
  * also the stamps (stamp.h): of the first record of a batch, as `produce` writes them, or
- * with -e of each, as `small` does.
+ * with -e of each, as `small` does. `commit` is a group a connection, which commits the
+ * next offset as soon as the last one is acknowledged, and asks in the end what is kept.
+ * `logins` opens connections, TLS without a ticket and all, each for a login. `poll` fetches
+ * by one session again and again from partitions that have nothing. `ends` asks each
+ * partition how far it goes, once.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -30,8 +38,8 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "load.h"
 #include "stamp.h"
-#include "stream.h"
 #include "wire/batch.h"
 #include "wire/batch_build.h"
 #include "wire/header.h"
@@ -41,37 +49,14 @@
 #define FETCH_BYTES	(1u << 20)
 #define CLIENT_ID	STR("load")
 
-struct load {
-	struct props props;
-	struct str topic;
-	int connections, in_flight, partitions, acks;
-	bool each;			/* record has a stamp */
-	size_t batch_bytes, message_bytes;
-	uint64_t bytes;			/* to move in all */
-	double rate, seconds;		/* 0: as fast as it goes, until all bytes are moved */
-
-	int epoll;
-	uint64_t start;			/* by the clock that only rises */
-	struct stream *streams;
-	struct stamps *stamps;		/* by partition */
-	struct out *spare;		/* frames that are not under way */
-	uint64_t *counts;		/* of batches, by connection and partition */
-	uint8_t *frame;			/* what all of them are copies of */
-	size_t frame_n, batch_n, batch_at, index_at;
-	int messages;			/* in a batch */
-	uint64_t asked, moved, requests, records;
-	uint64_t *latency;
-	size_t latencies, latency_max;
-};
-
 /* A frame of `produce`, with a stamp of its own. */
 struct out {
 	struct out *next;
 	uint8_t bytes[];
 };
 
-static void
-fail(const char *what)
+void
+load_fail(const char *what)
 {
 	fprintf(stderr, "load: %s\n", what);
 	exit(1);
@@ -79,9 +64,8 @@ fail(const char *what)
 
 /* ---- frames ---- */
 
-/* The request as one run of bytes, with its length in front. */
-static uint8_t *
-encode(int key, int version, const void *in, size_t *ret_n)
+uint8_t *
+load_encode(int key, int version, const void *in, size_t *ret_n)
 {
 	const struct wire_api *api = wire_api_find(key);
 	struct arena *arena = arena_create(SIZE_MAX);
@@ -92,7 +76,7 @@ encode(int key, int version, const void *in, size_t *ret_n)
 	uint8_t *hole = writer_hole(&w);
 	wire_header_encode(&w, api, version, 0, CLIENT_ID);
 	if (wire_encode(api->req, version, &w, 0, in) != 0 || writer_finish(&w, &out) != 0)
-		fail("the request cannot be encoded");
+		load_fail("the request cannot be encoded");
 	writer_fill(hole, (int32_t)(w.n - 4));
 	buf_init(&b, w.n);
 	for (int32_t i = 0; i < out.n; i++)
@@ -127,7 +111,7 @@ make_batch(struct load *l, struct buf *out)
 		e[i].value = (struct str){ value, l->message_bytes };
 	buf_init(out, 256u << 20);
 	if (batch_build(out, e, l->messages, clock_wall_ms()) != 0)
-		fail("the batch cannot be built");
+		load_fail("the batch cannot be built");
 	l->batch_n = out->n;
 	mem_free(value);
 	mem_free(e);
@@ -145,7 +129,7 @@ make_produce(struct load *l, const struct buf *batch, int partition)
 	in.timeout_ms = 30000;
 	in.topic_data.v = &t;
 	in.topic_data.n = 1;
-	return encode(WIRE_KEY_PRODUCE, PRODUCE_VERSION, &in, &l->frame_n);
+	return load_encode(WIRE_KEY_PRODUCE, PRODUCE_VERSION, &in, &l->frame_n);
 }
 
 /* The frame of partition 0, and where the batch and the partition's number lie in it. */
@@ -160,7 +144,7 @@ make_produce_frame(struct load *l)
 		l->index_at++;
 	const uint8_t *at = memmem(l->frame, l->frame_n, batch.p, batch.n);
 	if (at == NULL || l->index_at + 4 > l->frame_n)
-		fail("the request is not what was encoded");
+		load_fail("the request is not what was encoded");
 	l->batch_at = (size_t)(at - l->frame);
 	l->counts = mem_zalloc((size_t)(l->connections * l->partitions) * sizeof(*l->counts));
 	mem_free(other);
@@ -206,27 +190,26 @@ make_fetch(const struct load *l, int partition, int64_t offset, size_t *ret_n)
 	t.topic = NAME(0, l->topic);
 	t.partitions.v = &p;
 	t.partitions.n = 1;
-	in.max_wait_ms = 500;
+	in.max_wait_ms = l->stamps != NULL ? 0 : 500;	/* partitions that are verified may be empty */
 	in.min_bytes = 1;
 	in.max_bytes = 8 << 20;
 	in.topics.v = &t;
 	in.topics.n = 1;
-	return encode(WIRE_KEY_FETCH, FETCH_VERSION, &in, ret_n);
+	return load_encode(WIRE_KEY_FETCH, FETCH_VERSION, &in, ret_n);
 }
 
 /* ---- answers ---- */
 
-/* All that was to be asked for, or all the time. */
-static bool
-enough(const struct load *l)
+bool
+load_enough(const struct load *l)
 {
 	if (l->bytes > 0)
 		return l->asked >= l->bytes;
 	return (double)(clock_mono_ns() - l->start) >= l->seconds * 1e9;
 }
 
-static void *
-decode(int key, int version, const uint8_t *p, size_t n, struct arena *arena)
+void *
+load_decode(int key, int version, const uint8_t *p, size_t n, struct arena *arena)
 {
 	const struct wire_api *api = wire_api_find(key);
 	struct reader r = reader_of(p, n);
@@ -235,12 +218,12 @@ decode(int key, int version, const uint8_t *p, size_t n, struct arena *arena)
 	wire_defaults(api->rsp, out);
 	if (wire_header_answered(&r, api, version, &correlation) != 0 ||
 	    wire_decode(api->rsp, version, &r, arena, 0, out) != 0)
-		fail("an answer cannot be read");
+		load_fail("an answer cannot be read");
 	return out;
 }
 
-static void
-note_latency(struct load *l, uint64_t when)
+void
+load_note_latency(struct load *l, uint64_t when)
 {
 	if (l->latencies == l->latency_max)
 		return;
@@ -254,15 +237,15 @@ produced(struct load *l, struct stream *s)
 	struct frame f;
 	size_t n;
 	for (const uint8_t *p; (p = stream_answer(s, &n, &f)) != NULL;) {
-		const struct produce_rsp *a = decode(WIRE_KEY_PRODUCE, PRODUCE_VERSION, p, n, arena);
+		const struct produce_rsp *a = load_decode(WIRE_KEY_PRODUCE, PRODUCE_VERSION, p, n, arena);
 		if (a->responses.n != 1 || a->responses.v[0].partition_responses.n != 1)
-			fail("an answer for other partitions");
+			load_fail("an answer for other partitions");
 		int err = a->responses.v[0].partition_responses.v[0].error_code;
 		if (err != 0) {
 			fprintf(stderr, "load: the broker answered error %d\n", err);
 			exit(1);
 		}
-		note_latency(l, f.when);
+		load_note_latency(l, f.when);
 		give_frame(l, f.p);
 		l->moved += l->batch_n;
 		l->records += (uint64_t)l->messages;
@@ -278,11 +261,11 @@ check_stamps(const struct load *l, const uint8_t *p, size_t n, struct stamps *st
 	struct batch_iter it;
 	struct batch_record r;
 	if (batch_iter_begin(&it, p, n, 0) != 0)
-		fail("a batch is compressed");
+		load_fail("a batch is compressed");
 	for (bool more = true; more && batch_iter_next(&it, &r); more = l->each) {
 		const char *wrong = stamps_check(stamps, r.value);
 		if (wrong != NULL)
-			fail(wrong);
+			load_fail(wrong);
 	}
 	batch_iter_end(&it);
 }
@@ -298,9 +281,9 @@ check_batches(struct load *l, struct stream *s, const uint8_t *p, size_t n, stru
 		if (size > n)
 			break;
 		if (base > s->offset || next <= s->offset)
-			fail("an offset is missing, or comes again");
+			load_fail("an offset is missing, or comes again");
 		if (crc32c(0, p + 21, size - 21) != be_get(p + 17, 4))
-			fail("a batch is damaged");
+			load_fail("a batch is damaged");
 		if (stamps != NULL)
 			check_stamps(l, p, size, stamps);
 		l->records += (uint64_t)(next - s->offset);
@@ -314,7 +297,7 @@ static void
 ask_at(struct load *l, struct stream *s, uint64_t when)
 {
 	size_t n;
-	uint8_t *p = make_fetch(l, s->number % l->partitions, s->offset, &n);
+	uint8_t *p = make_fetch(l, s->partition, s->offset, &n);
 	l->asked += FETCH_BYTES;
 	(void)stream_send(s, l->epoll, p, n, when);
 }
@@ -335,10 +318,10 @@ take_fetch(struct load *l, struct stream *s, struct stamps *stamps, bool *ret_mo
 	if (p == NULL)
 		return false;
 	struct arena *arena = arena_create(SIZE_MAX);
-	const struct fetch_rsp *a = decode(WIRE_KEY_FETCH, FETCH_VERSION, p, n, arena);
+	const struct fetch_rsp *a = load_decode(WIRE_KEY_FETCH, FETCH_VERSION, p, n, arena);
 	if (a->error_code != 0 || a->responses.n != 1 || a->responses.v[0].partitions.n != 1 ||
 	    a->responses.v[0].partitions.v[0].error_code != 0)
-		fail("the broker answered a fetch with an error");
+		load_fail("the broker answered a fetch with an error");
 	const struct fetch_rsp_partition *r = &a->responses.v[0].partitions.v[0];
 	l->asked -= FETCH_BYTES;		/* and what it really was: */
 	for (int32_t i = 0; i < r->records.n; i++) {
@@ -348,7 +331,7 @@ take_fetch(struct load *l, struct stream *s, struct stamps *stamps, bool *ret_mo
 	}
 	l->requests++;
 	*ret_more = s->offset < r->high_watermark;
-	note_latency(l, f.when);
+	load_note_latency(l, f.when);
 	mem_free(f.p);
 	arena_destroy(&arena);
 	return true;
@@ -362,7 +345,7 @@ fetched(struct load *l, struct stream *s)
 		return;
 	if (!more)
 		s->offset = 0;
-	if (l->rate == 0 && !enough(l))
+	if (l->rate == 0 && !load_enough(l))
 		ask(l, s);
 }
 
@@ -370,7 +353,13 @@ static void
 verified(struct load *l, struct stream *s)
 {
 	bool more;
-	if (take_fetch(l, s, &l->stamps[s->number], &more) && more)
+	if (!take_fetch(l, s, &l->stamps[s->partition], &more))
+		return;
+	if (!more) {
+		s->partition += l->connections;
+		s->offset = 0;
+	}
+	if (s->partition < l->partitions)
 		ask(l, s);
 }
 
@@ -389,7 +378,7 @@ send_batch(struct load *l, struct stream *s, uint64_t when)
 static void
 refill(struct load *l, struct stream *s)
 {
-	while (!enough(l) && stream_under_way(s) < (uint32_t)l->in_flight)
+	while (!load_enough(l) && stream_under_way(s) < (uint32_t)l->in_flight)
 		(void)send_batch(l, s, clock_mono_ns());
 }
 
@@ -404,14 +393,14 @@ send_due(struct load *l, uint64_t *due)
 		if (when > now)
 			return when - now;
 		if (!send_batch(l, &l->streams[*due % (uint64_t)l->connections], when))
-			fail("thousands of requests are unanswered: the rate is too high");
+			load_fail("thousands of requests are unanswered: the rate is too high");
 		++*due;
 	}
 	return NS_PER_SEC;
 }
 
-static void
-turn(struct load *l, uint64_t wait_ns, void (*answered)(struct load *, struct stream *))
+void
+load_turn(struct load *l, uint64_t wait_ns, void (*answered)(struct load *, struct stream *))
 {
 	struct epoll_event e[64];
 	/* Milliseconds would be a busy wait at a thousand requests a second, on the broker's cores. */
@@ -423,8 +412,8 @@ turn(struct load *l, uint64_t wait_ns, void (*answered)(struct load *, struct st
 	}
 }
 
-static bool
-any_under_way(const struct load *l)
+bool
+load_any_under_way(const struct load *l)
 {
 	for (int i = 0; i < l->connections; i++)
 		if (stream_under_way(&l->streams[i]) > 0)
@@ -447,8 +436,8 @@ run_produce(struct load *l)
 		else
 			for (int i = 0; i < l->connections; i++)
 				refill(l, &l->streams[i]);
-		turn(l, wait, produced);
-	} while (!enough(l) || any_under_way(l));
+		load_turn(l, wait, produced);
+	} while (!load_enough(l) || load_any_under_way(l));
 	for (struct out *out; (out = l->spare) != NULL; mem_free(out))
 		l->spare = out->next;
 	mem_free(l->frame);
@@ -459,7 +448,7 @@ run_produce(struct load *l)
 static uint64_t
 fetch_due(struct load *l)
 {
-	for (int i = 0; i < l->connections && !enough(l); i++) {
+	for (int i = 0; i < l->connections && !load_enough(l); i++) {
 		struct stream *s = &l->streams[i];
 		uint64_t when = l->start + (uint64_t)((double)l->asked * 1000 / l->rate), now = clock_mono_ns();
 		if (when > now)
@@ -479,23 +468,23 @@ run_fetch(struct load *l)
 	for (int i = 0; i < l->connections && l->rate == 0; i++)
 		ask(l, &l->streams[i]);
 	do
-		turn(l, l->rate > 0 ? fetch_due(l) : NS_PER_SEC, fetched);
-	while (!enough(l) || any_under_way(l));
+		load_turn(l, l->rate > 0 ? fetch_due(l) : NS_PER_SEC, fetched);
+	while (!load_enough(l) || load_any_under_way(l));
 }
 
 /* Each partition once, from its beginning to its end. */
 static void
 run_verify(struct load *l)
 {
-	if (l->connections != l->partitions)
-		fail("verify takes as many connections as there are partitions");
+	if (l->connections > l->partitions)
+		load_fail("verify takes no more connections than there are partitions");
 	l->stamps = mem_zalloc((size_t)l->partitions * sizeof(*l->stamps));
 	l->start = clock_mono_ns();
 	for (int i = 0; i < l->connections; i++)
 		ask(l, &l->streams[i]);
 	do
-		turn(l, NS_PER_SEC, verified);
-	while (any_under_way(l));
+		load_turn(l, NS_PER_SEC, verified);
+	while (load_any_under_way(l));
 	for (int i = 0; i < l->partitions; i++)
 		stamps_free(&l->stamps[i]);
 	mem_free(l->stamps);
@@ -576,11 +565,11 @@ options(struct load *l, int argc, char **argv, struct arena *arena)
 	if (l->bytes == 0 && l->seconds == 0)
 		l->bytes = 1000000000;
 	if (l->connections == 0)
-		l->connections = strcmp(argv[optind], "verify") == 0 ? l->partitions : 4;
+		l->connections = strcmp(argv[optind], "verify") == 0 && l->partitions < 4 ? l->partitions : 4;
 	if (l->connections < 1)
 		return NULL;
 	if (props_load(file, arena, &l->props, &why) != 0)
-		fail(why.text);
+		load_fail(why.text);
 	l->topic = str_from(argv[optind + 1]);
 	return argv[optind];
 }
@@ -589,12 +578,17 @@ static const struct mode {
 	const char *name;
 	void (*run)(struct load *);
 	bool quiet;			/* it prints for itself */
+	bool connects;			/* by itself */
 } modes[] = {
-	{ "produce", run_produce, false },
-	{ "fetch", run_fetch, false },
-	{ "verify", run_verify, false },
-	{ "idle", run_idle, true },
-	{ NULL, NULL, false },
+	{ "produce", run_produce, false, false },
+	{ "fetch", run_fetch, false, false },
+	{ "verify", run_verify, false, false },
+	{ "idle", run_idle, true, false },
+	{ "commit", load_commit, false, false },
+	{ "poll", load_poll, false, false },
+	{ "ends", load_ends, false, false },
+	{ "logins", load_logins, false, true },
+	{ NULL, NULL, false, false },
 };
 
 int
@@ -608,18 +602,20 @@ main(int argc, char **argv)
 	while (name != NULL && mode->name != NULL && strcmp(mode->name, name) != 0)
 		mode++;
 	if (name == NULL || mode->name == NULL)
-		fail("usage: load -F FILE produce|fetch|verify|idle TOPIC [-c CONNECTIONS] [-b BATCH-BYTES] [-s MESSAGE-BYTES] "
+		load_fail("usage: load -F FILE produce|fetch|verify|idle|commit|logins|poll|ends TOPIC [-c CONNECTIONS] [-b BATCH-BYTES] [-s MESSAGE-BYTES] "
 		    "[-k IN-FLIGHT] [-m MEGABYTES] [-r RATE] [-t SECONDS] [-p PARTITIONS] [-a ACKS] [-e]");
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.streams = mem_zalloc((size_t)l.connections * sizeof(*l.streams));
 	l.latency = mem_zalloc(l.latency_max * sizeof(*l.latency));
-	for (int i = 0; i < l.connections; i++)
+	for (int i = 0; i < l.connections && !mode->connects; i++) {
 		stream_open(&l.streams[i], &l.props, l.epoll, i);
+		l.streams[i].partition = i % l.partitions;
+	}
 	l.start = clock_mono_ns();
 	mode->run(&l);
 	if (!mode->quiet)
-		report(&l, clock_mono_ns() - l.start);
-	for (int i = 0; i < l.connections; i++)
+		report(&l, (l.end != 0 ? l.end : clock_mono_ns()) - l.start);
+	for (int i = 0; i < l.connections && !mode->connects; i++)
 		stream_close(&l.streams[i]);
 	close(l.epoll);
 	mem_free(l.latency);

@@ -32,7 +32,8 @@ struct stream {
 	size_t in_at;			/* bytes of `in` that were taken */
 	bool wants_write;		/* epoll watches for it */
 	int number;
-	int64_t offset;			/* of the partition that it fetches */
+	int partition;			/* that it fetches, */
+	int64_t offset;			/* and from where */
 };
 
 /* Logs in; exits with the reason where that fails. */
