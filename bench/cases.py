@@ -2,11 +2,18 @@
 """What is compared: each case is one kind of load, with its goal, and how a run of it is made and judged."""
 import dataclasses
 import os
+import shutil
 import time
 
 from peers import machine, run
+from watch import profile
 
 PARTITIONS = 4
+HOT = 40				# megabytes: who keeps up finds them in the tail of Schloss, 96 MiB
+WIDE = 1000				# partitions of row 10
+GROUPS = 100				# of row 17
+DAY = 9.26e6				# records a second of row 11, of
+DAY_BYTES = 219				# each
 GENERATOR_BEHIND = "the rate is too high"
 
 
@@ -59,6 +66,13 @@ CASES = [
          words=("-c", 10, "-r", 1000, "-b", 1, "-s", 1000)),
     Case("9", "acknowledgements at 10,000/s", "latency", True, "ack", "p50 ms", {"p50 ms": 0.5, "p99 ms": 1.5, "p99.9 ms": 5},
          always=False, words=("-c", 10, "-r", 10000, "-b", 5000, "-s", 1000)),
+    *[Case("10", f"16 KiB batches spread over {WIDE:,} partitions, synced against unsynced", "spread", tls, "ack and os", "% of unsynced", 70,
+           always=False) for tls in (False, True)],
+    Case("11", "LinkedIn's average day of 2015: 9.26 M records of 219 bytes a second", "day", False, "os", "cores at 2.03 GB/s",
+         {"cores at 2.03 GB/s": 0.75, "s until on disk": 1, "records/s": DAY}, always=False),
+    Case("16", "full TLS 1.3 and SCRAM logins", "logins", True, "os", "logins/s and core", 2500, always=False),
+    *[Case("17", f"offset commits, one group a connection, {GROUPS} groups", "commits", tls, flush, "commits/s and core", goal, always=False)
+      for flush, goal in (("os", 60000), ("ack", 20000)) for tls in (False, True)],
 ]
 
 
@@ -66,42 +80,45 @@ class Runs:
     """Makes runs of cases against a peer. Each has a topic of its own; what it wrote is read back and verified."""
 
     def __init__(self, build, seconds):
-        self.build, self.seconds, self.made = build, seconds, 0
-
-    def load(self, peer, tls, *words):
-        out = run(self.build / "bench/load", "-F", peer.conf(tls), *words)
-        return {k: float(v) for k, v in (w.split("=") for w in out.split())}
+        self.build, self.seconds, self.made, self.reached = build, seconds, 0, {}
+        self.profiling, self.profile = False, []	# where the time went, of the last run while the first was set
 
     def measured(self, peer, work):
         """What work() returns, and the seconds of processors that it took until all was on disk."""
         broker, (everything, stolen), began = peer.cpu(), machine(), time.monotonic()
-        r = work()
+        if self.profiling:
+            r, self.profile = profile(peer, work)
+        else:
+            r = work()
         r["took"] = time.monotonic() - began
         os.sync()
+        r["synced"] = time.monotonic() - began - r["took"]
         after, stolen_after = machine()
         r |= {"broker": peer.cpu() - broker, "others": after - everything - r["client_cpu"],
               "stolen": (stolen_after - stolen) / (time.monotonic() - began) / os.cpu_count()}
         return r
 
-    def fresh(self, peer, case):
+    def fresh(self, peer, flush, partitions=PARTITIONS):
         self.made += 1
         name = f"t{self.made}"
-        peer.topic(name, PARTITIONS, f"flush={case.flush}", "file.delete.delay.ms=0")
+        peer.topic(name, partitions, f"flush={flush}", "file.delete.delay.ms=0")
+        if partitions > PARTITIONS:
+            peer.settle()
         return name
 
-    def verify(self, peer, topic, messages, *words):
+    def verify(self, peer, topic, messages, *words, partitions=PARTITIONS):
         try:
-            got = self.load(peer, False, "verify", topic, "-p", PARTITIONS, *words)["messages"]
+            got = peer.load(False, "verify", topic, "-p", partitions, *words)["messages"]
         except RuntimeError as e:
             raise Void(f"{peer.name}, {topic}: {e}") from None
         if got != messages:
             raise Void(f"{peer.name}, {topic}: {messages:.0f} messages were acknowledged, {got:.0f} are there")
 
-    def written(self, peer, case, words):
+    def written(self, peer, case, words, flush=None, partitions=PARTITIONS):
         """One run of the generator that writes, verified."""
-        topic = self.fresh(peer, case)
-        r = self.measured(peer, lambda: self.load(peer, case.tls, "produce", topic, "-p", PARTITIONS, *words))
-        self.verify(peer, topic, r["messages"])
+        topic = self.fresh(peer, flush or case.flush, partitions)
+        r = self.measured(peer, lambda: peer.load(case.tls, "produce", topic, "-p", partitions, *words))
+        self.verify(peer, topic, r["messages"], partitions=partitions)
         peer.ctl("topic", "delete", topic)
         return r
 
@@ -113,16 +130,18 @@ class Runs:
         return self.cost(r, r["bytes"] / 1e9, case.unit), r["messages"] / r["took"]
 
     def fetch(self, peer, case, rate, seconds):
-        topic = self.fresh(peer, case)
-        self.load(peer, False, "produce", topic, "-p", PARTITIONS, "-s", 1000, "-m", 400)
+        topic = self.fresh(peer, case.flush)
+        peer.load(False, "produce", topic, "-p", PARTITIONS, "-s", 1000, "-m", HOT)
+        other = self.fresh(peer, case.flush, 1)
         pace = ("-r", rate) if rate else ()
-        r = self.measured(peer, lambda: self.load(peer, case.tls, "fetch", topic, "-p", PARTITIONS, "-t", seconds, *pace))
-        peer.ctl("topic", "delete", topic)
+        with peer.awake(other):
+            r = self.measured(peer, lambda: peer.load(case.tls, "fetch", topic, "-p", PARTITIONS, "-t", seconds, *pace))
+        peer.ctl("topic", "delete", topic, other)
         return self.cost(r, r["bytes"] / 1e9, case.unit), r["mb_s"]
 
     def small(self, peer, case, rate, seconds):
         messages = int((rate or 100_000) * seconds)
-        topic = self.fresh(peer, case)
+        topic = self.fresh(peer, case.flush)
 
         def work():
             out = run(self.build / "bench/small", peer.rdkafka_conf(case.tls), topic, messages, 100, PARTITIONS, int(rate or 0))
@@ -145,6 +164,39 @@ class Runs:
         r = self.written(peer, case, (*case.words, "-t", seconds))
         return {"p50 ms": r["p50_ms"], "p99 ms": r["p99_ms"], "p99.9 ms": r["p999_ms"], "max ms": r["max_ms"],
                 "% of a core": 100 * r["broker"] / r["took"], "stolen": r["stolen"]}, 0
+
+    def spread(self, peer, case, _, seconds):
+        """Unsynced and synced, as fast as each goes, one after the other, every second time the other way round."""
+        order = ("os", "ack") if self.made % 4 < 2 else ("ack", "os")
+        r = {flush: self.written(peer, case, ("-b", 16384, "-s", 1000, "-t", seconds), flush, WIDE) for flush in order}
+        return {case.unit: 100 * r["ack"]["mb_s"] / r["os"]["mb_s"], "synced MB/s": r["ack"]["mb_s"], "unsynced MB/s": r["os"]["mb_s"],
+                "synced c-s/GB": r["ack"]["broker"] / r["ack"]["bytes"] * 1e9,
+                "unsynced c-s/GB": r["os"]["broker"] / r["os"]["bytes"] * 1e9, "stolen": max(x["stolen"] for x in r.values())}, 0
+
+    def day(self, peer, case, rate, seconds):
+        """At the rate of that day where the peer reached it, else as fast as it goes: what a second of that day takes then follows
+        from the bytes."""
+        room = shutil.disk_usage(peer.parent).free / 2 / (DAY * DAY_BYTES)
+        pace = ("-r", DAY) if rate and self.reached[peer.name] > DAY else ()
+        r = self.written(peer, case, ("-b", 1000000, "-s", DAY_BYTES - 10, "-t", min(seconds, room), *pace))
+        self.reached[peer.name] = r["messages"] / r["took"]
+        return {case.unit: r["broker"] / r["bytes"] * DAY * DAY_BYTES, "s until on disk": r["synced"], "records/s": r["messages"] / r["took"],
+                "GB/s": r["bytes"] / r["took"] / 1e9, "client, cores": r["client_cpu"] / r["took"], "stolen": r["stolen"]}, r["messages"] / r["took"]
+
+    def logins(self, peer, case, _, seconds):
+        r = self.measured(peer, lambda: peer.load(case.tls, "logins", "-", "-c", 4, "-t", seconds))
+        return {case.unit: r["requests"] / r["broker"], "ms a login": r["broker"] / r["requests"] * 1e3, "logins/s": r["requests"] / r["took"],
+                "client, cores": r["client_cpu"] / r["took"], "stolen": r["stolen"]}, 0
+
+    def commits(self, peer, case, _, seconds):
+        """The generator asks in the end what is kept, and fails where that is not what was acknowledged last."""
+        peer.groups(GROUPS)
+        peer.flush_offsets(case.flush)
+        topic = self.fresh(peer, "os")
+        r = self.measured(peer, lambda: peer.load(case.tls, "commit", topic, "-c", GROUPS, "-t", seconds))
+        peer.ctl("topic", "delete", topic)
+        return {case.unit: r["requests"] / r["broker"], "us a commit": r["broker"] / r["requests"] * 1e6, "commits/s": r["requests"] / r["took"],
+                "p50 ms": r["p50_ms"], "p99 ms": r["p99_ms"], "client, cores": r["client_cpu"] / r["took"], "stolen": r["stolen"]}, 0
 
     @staticmethod
     def cost(r, amount, unit):

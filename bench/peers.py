@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brokers that are measured: Schloss, and Apache Kafka with the same listeners, key, user, rights and quotas."""
+import contextlib
 import os
 import pathlib
 import re
@@ -51,7 +52,7 @@ class Peer:
         self.tls, self.plain, self.other = free_ports(3)
         self.process = None
 
-    def start(self):
+    def start(self, limit=120):
         """Seconds until the first answer."""
         began = time.monotonic()
         with open(self.parent / "log", "a", encoding="utf-8") as log:
@@ -64,9 +65,12 @@ class Peer:
                         return time.monotonic() - began
             except OSError:
                 pass
-            if self.process.poll() is not None or time.monotonic() - began > 120:
+            if self.process.poll() is not None or time.monotonic() - began > limit:
                 sys.exit(f"{self.name} does not start:\n" + (self.parent / "log").read_text()[-2000:])
             time.sleep(0.001)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
 
     def stop(self, how=signal.SIGTERM):
         if self.process is not None:
@@ -89,6 +93,15 @@ class Peer:
             words = f.read().rsplit(")", 1)[1].split()
         return (int(words[11]) + int(words[12])) / TICK
 
+    def settle(self, limit=60):
+        """Waits until it has done what it does behind answers: making and removing a thousand partitions, for one."""
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            before = self.cpu()
+            time.sleep(1)
+            if self.cpu() - before < 0.2:
+                return
+
     def resident(self):
         """KiB."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
@@ -100,6 +113,32 @@ class Peer:
     def rdkafka_conf(self, tls):
         """Debian's librdkafka does not log in to Kafka 4 by SCRAM."""
         return self.parent / ("rdkafka.conf" if tls else "plain.conf")
+
+    def load(self, tls, *words):
+        """What the generator says."""
+        return {k: float(v) for k, v in (w.split("=") for w in run(self.build / "bench/load", "-F", self.conf(tls), *words).split())}
+
+    @contextlib.contextmanager
+    def awake(self, topic):
+        """Meanwhile two records a second are written there: Schloss lets go of its tails after ten seconds without any, and
+        consumers who keep up with nobody are none."""
+        with subprocess.Popen([self.build / "bench/load", "-F", self.conf(False), "produce", topic, "-c", "1", "-b", "1", "-s", "100",
+                               "-r", "2", "-t", "3600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+            try:
+                yield
+            finally:
+                p.kill()
+
+    def served(self, topic, partitions, limit=120):
+        """Waits until all its partitions are; the number of records in it."""
+        end = time.monotonic() + limit
+        while True:
+            try:
+                return self.load(False, "ends", topic, "-c", 1, "-p", partitions)["messages"]
+            except RuntimeError:
+                if time.monotonic() > end or not self.alive():
+                    raise
+                time.sleep(0.02)
 
     def ctl(self, *args):
         return run(self.build / "schlossctl", "-F", self.admin(), *args)
@@ -116,7 +155,7 @@ class Schloss(Peer):
 
     def __init__(self, build, parent, settings=""):
         super().__init__(build, parent)
-        self.dir = self.parent / "b"
+        self.dir, self.reserved = self.parent / "b", 0
         run(build / "schlossd", "init", self.dir, "--listen", f"127.0.0.1:{self.tls}")
         path = self.dir / "schlossd.yaml"
         text = path.read_text().replace("listeners:\n", f"""listeners:
@@ -144,6 +183,21 @@ class Schloss(Peer):
     def topic(self, name, partitions=4, *settings):
         self.ctl("topic", "create", name, "-p", partitions, *[x for s in settings for x in ("-c", s)])
         self.ctl("chmod", "--force", "777", f"/main/topics/{name}")
+
+    def groups(self, n):
+        """Groups load-0 ... that everybody may use. A stranger owns nothing, not even a group that he made by use."""
+        for i in range(self.reserved, n):
+            self.ctl("group", "create", f"load-{i}", "--mode", "777")
+        self.reserved = max(self.reserved, n)
+
+    def flush_offsets(self, flush):
+        """How commits are flushed, which is the broker's default: no client may change __consumer_offsets."""
+        path = self.dir / "schlossd.yaml"
+        text = re.sub(r"^log\.flush: .*\n", "", path.read_text(), flags=re.M) + f"log.flush: {flush}\n"
+        if text != path.read_text():
+            path.write_text(text)
+            self.stop()
+            self.start()
 
     def version(self):
         return "Schloss " + run("git", "describe", "--always", "--dirty", cwd=ROOT).strip()
@@ -248,13 +302,23 @@ ssl.cipher.suites={SUITE}
         self.java(self.tool("ConfigCommand"), *where, "--alter", "--entity-type", "users", "--entity-name", USER,
                   "--add-config", ",".join(PLENTY))
         self.java(self.tool("AclCommand"), *where, "--add", "--force", "--allow-principal", f"User:{USER}",
-                  "--operation", "All", "--topic", "*")
+                  "--operation", "All", "--topic", "*", "--group", "*")
 
     def topic(self, name, partitions=4, *settings):
         """Its words for `flush`: none for `os`, one record for `ack`."""
         words = {"flush=os": [], "flush=ack": ["flush.messages=1"]}
         self.ctl("topic", "create", name, "-p", partitions, *[x for s in settings for w in words.get(s, [s]) for x in ("-c", w)])
-        time.sleep(1)			# it answers 6, not its leader, until its parts have heard of it
+        self.served(name, partitions)	# it answers 6, not its leader, until its parts have heard of it
+
+    def groups(self, n):
+        pass
+
+    def flush_offsets(self, flush):
+        """Its offsets' topic is made when somebody first asks for a group."""
+        self.topic("offsets", 1)
+        self.load(False, "commit", "offsets", "-c", 1, "-t", 0.1)
+        self.ctl("topic", "delete", "offsets")
+        self.ctl("topic", "alter", "__consumer_offsets", *(("-c", "flush.messages=1") if flush == "ack" else ("-d", "flush.messages")))
 
     def version(self):
         jar = next(self.jars.glob("kafka-clients-*.jar"))

@@ -10,6 +10,9 @@ import pathlib
 import statistics
 import sys
 
+PROFILE = "Where the processor time of {} goes, in one more run (perf, cpu-clock):"
+# Of these more is better; of all others less.
+MORE = {"% of unsynced", "records/s", "logins/s and core", "commits/s and core", "partitions", "connections"}
 QUANTILES = (("p50 ms", "50"), ("p99 ms", "99"), ("p99.9 ms", "99.9"), ("max ms", "100"))
 
 
@@ -18,15 +21,21 @@ def median(result, peer, figure):
     return statistics.median(values) if values else None
 
 
+def number(v):
+    return f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.3g}"
+
+
 def spread(result, peer, figure):
-    values = [p[peer][figure] for p in result["pairs"] if p[peer] is not None]
-    return f"{min(values):.3g} - {max(values):.3g}" if values else "not reached"
+    values = [p[peer][figure] for p in result["pairs"] if p[peer] is not None and figure in p[peer]]
+    if not values:
+        return "not reached"
+    return number(values[0]) if len(values) == 1 else f"{number(min(values))} - {number(max(values))}"
 
 
 def ratios(result, peers, figure):
     """Of the second peer to the first: of the medians, and the least and the greatest of the pairs."""
     a, b = peers
-    each = [p[b][figure] / p[a][figure] for p in result["pairs"] if p[a] is not None and p[b] is not None and p[a].get(figure)]
+    each = [p[b][figure] / p[a][figure] for p in result["pairs"] if p[a] is not None and p[b] is not None and p[a].get(figure) and figure in p[b]]
     if not each:
         return None
     return median(result, b, figure) / median(result, a, figure), min(each), max(each)
@@ -50,7 +59,8 @@ def verdict(result, peers, figure):
     goal, value = goals(result).get(figure), median(result, peers[0], figure)
     if goal is None or value is None:
         return ""
-    return f"{goal:g}: met" if value <= goal else f"{goal:g}: missed, {value / goal:.2f} times that"
+    met = value >= goal if figure in MORE else value <= goal
+    return f"{number(goal)}: met" if met else f"{number(goal)}: missed, {value / goal:.2f} times that"
 
 
 def lines(result, peers):
@@ -92,14 +102,27 @@ def said_of(raw):
     ]
 
 
+# What kinds of cases have to say of themselves.
+NOTES = {
+    "spread": "As fast as each goes. Each run is two, one with flush=ack (Apache Kafka: flush.messages=1) and one without.",
+    "day": "At that rate where a peer can keep it, else as fast as it goes; cores are the CPU seconds a GB that it took times 2.03.",
+    "logins": "Each on a connection of its own, without a ticket; the client's part runs on the same processors.",
+    "commits": "As fast as it goes, one under way a group. What each group was acknowledged last was asked for and was there.",
+    "restart": "From exec to the answer; then until each partition answers where it ends. All that was acknowledged was there.",
+    "connections": "Resident memory of the process. What the kernel holds for a socket, 2 to 3 KiB, is not counted. Kafka's heap grows in steps.",
+    "partitions": "Resident memory of the process. The fetches are of a session over partitions without records, by one connection.",
+}
+
+
 def note_of(result):
-    words = []
+    words = [NOTES[result["kind"]]] if result["kind"] in NOTES else []
     if result["kind"] in ("produce", "small"):
         words.append(f"Offered: {result['rate']:,.0f} records a second to each.")
     if result["kind"] == "fetch":
         words.append(f"Offered: {result['rate']:,.0f} MB a second from each.")
     if result["dropped"]:
         words.append(f"{result['dropped']} pairs were dropped: the host took the processors away.")
+    words += [f"{peer} went no further: {why}." for peer, why in result.get("ends", {}).items()]
     if result["memory MiB"]:
         words.append("Resident after it: " + ", ".join(f"{p} {m:,.0f} MiB" for p, m in result["memory MiB"].items()) + ".")
     return " ".join(words)
@@ -110,6 +133,11 @@ def markdown(raw):
     for r in raw["results"]:
         out += [f"## Row {r['row']}: {r['title']}", "", "| " + " | ".join(heads(raw)) + " |", "|" + " --- |" * len(heads(raw))]
         out += ["| " + " | ".join(row) + " |" for row in table(raw, r)] + ["", note_of(r), ""]
+        for peer, points in r.get("series", {}).items():
+            out += [f"{peer}, MiB at: " + ", ".join(f"{n:,}: {m:,.1f}" for n, m in points) + ".", ""]
+        if r.get("profile"):
+            out += [PROFILE.format(raw["peers"][0]), "", "| % | function | in |", "| --- | --- | --- |"]
+            out += [f"| {percent:.1f} | `{function}` | {where} |" for percent, function, where in r["profile"]] + [""]
     return "\n".join(out)
 
 
@@ -129,7 +157,7 @@ def short(result):
 
 def plot_costs(plt, raw):
     """Medians side by side, and a line where the goal is."""
-    costs = [r for r in raw["results"] if r["kind"] in ("produce", "fetch", "small", "saturate", "steady")]
+    costs = [r for r in raw["results"] if r["kind"] in ("produce", "fetch", "small", "saturate", "steady", "spread", "day", "logins", "commits")]
     if not costs:
         return ""
     figure, axes = plt.subplots(1, len(costs), figsize=(1.7 * len(costs) + 1, 3.6), squeeze=False)
@@ -181,6 +209,26 @@ def plot_memory(plt, raw):
     return svg(figure)
 
 
+def plot_series(plt, raw):
+    """Memory over the number of what holds it."""
+    rows = [r for r in raw["results"] if r.get("series")]
+    if not rows:
+        return ""
+    figure, axes = plt.subplots(1, len(rows), figsize=(4.2 * len(rows), 3.2), squeeze=False)
+    for ax, r in zip(axes[0], rows):
+        for i, peer in enumerate(raw["peers"]):
+            points = r["series"].get(peer, [])
+            ax.plot([n for n, _ in points], [m for _, m in points], marker="o", color=("#27608b", "#c0803a")[i], label=peer)
+        ax.set_yscale("log")
+        ax.set_title(short(r), fontsize=7)
+        ax.set_xlabel(r["kind"], fontsize=8)
+        ax.grid(True, which="both", linewidth=0.3)
+    axes[0][0].set_ylabel("MiB resident", fontsize=8)
+    axes[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    return svg(figure)
+
+
 STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; margin: 0.5em 0 } td, th { padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; text-align: left }
 h2 { font-size: 1.1em; margin-top: 2em } svg { max-width: 100%; height: auto }"""
@@ -194,7 +242,8 @@ def page(raw):
     out = [f"<!doctype html><html lang=en><meta charset=utf-8><title>Schloss beside Apache Kafka</title><style>{STYLE}</style>",
            "<h1>Schloss beside Apache Kafka</h1>", *[f"<p>{e(s)}</p>" for s in said_of(raw)]]
     for title, plot in (("What the broker's process costs; the dotted line is the goal for Schloss", plot_costs),
-                        ("Latency", plot_latencies), ("Memory", plot_memory)):
+                        ("Latency", plot_latencies), ("Memory over connections and partitions", plot_series),
+                        ("Memory after each case", plot_memory)):
         drawn = plot(plt, raw)
         if drawn:
             out += [f"<h2>{e(title)}</h2>", drawn]
@@ -202,6 +251,9 @@ def page(raw):
         out += [f"<h2>Row {e(r['row'])}: {e(r['title'])}</h2><table><tr>", *[f"<th>{e(h)}</th>" for h in heads(raw)], "</tr>"]
         out += ["<tr>" + "".join(f"<td>{e(c)}</td>" for c in row) + "</tr>" for row in table(raw, r)]
         out += [f"</table><p>{e(note_of(r))}</p>"]
+        if r.get("profile"):
+            out += [f"<details><summary>{e(PROFILE.format(raw['peers'][0]))}</summary><table>"]
+            out += [f"<tr><td>{p:.1f} %</td><td><code>{e(f)}</code></td><td>{e(w)}</td></tr>" for p, f, w in r["profile"]] + ["</table></details>"]
     return "\n".join(out) + "\n</html>\n"
 
 
