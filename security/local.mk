@@ -20,5 +20,5 @@ libsecurity_a_SOURCES = \
 	security/subst.c security/subst.h
 libsecurity_a_SOURCES += \
 	security/tls.c security/tls.h security/tls_context.c security/tls_context.h \
-	security/tls_name.c security/tls_name.h
+	security/tls_name.c security/tls_name.h security/tls_tickets.c security/tls_tickets.h
 EXTRA_DIST += security/README.md doc/THREATMODEL.md

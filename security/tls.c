@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "security/tls_context.h"
 #include "security/tls_name.h"
+#include "security/tls_tickets.h"
 
 #define RECORD		16384u
 #define WRITE_MAX	(16 * RECORD)	/* of plain text in one call */
@@ -47,6 +48,7 @@ struct tls {
 	struct buf kept_in, kept_out;
 	unsigned for_nothing;		/* messages that brought no data, less those made good */
 	size_t good;			/* bytes towards the next that is */
+	uint8_t server_name[TLS_SERVER_NAME];	/* written where there are tickets */
 	bool eof, broken;
 	char reason[160];
 	char cipher[96];
@@ -423,6 +425,7 @@ tls_create(struct tls_context *context, int fd, struct transport_scratch *scratc
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_accept_state(ssl);
+	SSL_set_app_data(ssl, s->server_name);
 	SSL_set_msg_callback(ssl, count_messages);
 	SSL_set_msg_callback_arg(ssl, s);
 	return &s->t;

@@ -9,11 +9,12 @@
 #include "base/transport.h"
 
 /*
- * TLS 1.2 and 1.3 by OpenSSL, as a transport. No renegotiation, no compression,
- * no resumption (neither tickets nor a session cache), no early data: a
- * connection is authenticated by its own handshake.
+ * TLS 1.2 and 1.3 by OpenSSL, as a transport. No renegotiation, no compression, no early
+ * data, no session cache. Resumption, where it is given at all, is by tickets
+ * (tls_tickets.h): within one context, and never where a client certificate is asked for.
  */
 struct tls_context;
+struct rcu;
 
 enum tls_client_cert {
 	TLS_CERT_NONE,			/* not asked for */
@@ -21,11 +22,19 @@ enum tls_client_cert {
 	TLS_CERT_REQUIRED,
 };
 
+enum tls_resume {
+	/* Where it pays: not with a P-256 or Ed25519 key, with which a full handshake of TLS 1.3 costs
+	 * no more than a resumed one (bench/README.md). */
+	TLS_RESUME_AUTO,
+	TLS_RESUME_ALWAYS, TLS_RESUME_NEVER,
+};
+
 struct tls_config {
 	const char *keystore;		/* PEM file: private key, certificate, chain */
 	const char *key_password;	/* NULL or "": the key is not encrypted */
 	const char *truststore;		/* PEM file of client CAs; NULL or "" where none */
 	enum tls_client_cert client_cert;
+	enum tls_resume resume;		/* whatever it says, not where client_cert asks */
 	bool tls12, tls13;
 	const char *ciphers;		/* OpenSSL's names, ':'; NULL or "": the default */
 };
@@ -37,6 +46,12 @@ struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context **context);
 /* When the server certificate ends: seconds since 1970. */
 int64_t tls_context_expires(const struct tls_context *context);
+
+/* New keys for tickets where they are due; to be called every few seconds. These two: one thread,
+ * while those that make and serve its connections are readers of rcu. */
+void tls_context_tick(struct tls_context *context, struct rcu *rcu, uint64_t now_ns);
+/* It makes no more connections, though those that are there keep it: its tickets are good for nothing any more. */
+void tls_context_retire(struct tls_context *context, struct rcu *rcu, uint64_t now_ns);
 
 /* The server's side on an accepted non-blocking socket. scratch: the owning
  * thread's, used for the length of each call. Takes its own reference. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys, certificates and policy of a listener. Immutable once made: a reload
- * makes another context, and connections that are open keep theirs.
+ * Keys, certificates and policy of a listener. Immutable once made, but for the keys of
+ * tickets: a reload makes another context, and connections that are open keep theirs.
  */
 #include "security/tls_context.h"
 
@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/ref.h"
+#include "security/tls_tickets.h"
 
 #define VERIFY_DEPTH	6
 
@@ -30,6 +31,7 @@ struct tls_context {
 	struct ref ref;
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
+	struct tls_tickets *tickets;	/* NULL: no resumption */
 	int64_t expires;
 };
 
@@ -60,6 +62,7 @@ tls_context_unref(struct tls_context **context)
 	if (c == NULL || !ref_put(&c->ref))
 		return;
 	SSL_CTX_free(c->ctx);
+	tls_tickets_destroy(&c->tickets);
 	BIO_meth_free(c->bio);
 	mem_free(c);
 }
@@ -68,6 +71,20 @@ int64_t
 tls_context_expires(const struct tls_context *c)
 {
 	return c->expires;
+}
+
+void
+tls_context_tick(struct tls_context *c, struct rcu *rcu, uint64_t now_ns)
+{
+	if (c->tickets != NULL)
+		tls_tickets_tick(c->tickets, rcu, now_ns);
+}
+
+void
+tls_context_retire(struct tls_context *c, struct rcu *rcu, uint64_t now_ns)
+{
+	if (c->tickets != NULL)
+		tls_tickets_forget(c->tickets, rcu, now_ns);
 }
 
 /* The reason that OpenSSL gives, behind what was attempted. */
@@ -195,15 +212,39 @@ configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 	return err;
 }
 
+/* Whether the server's signature is cheap beside what a ticket costs. */
+static bool
+signs_quickly(const SSL_CTX *ctx)
+{
+	char group[32];
+	const EVP_PKEY *key = SSL_CTX_get0_privatekey(ctx);
+	return EVP_PKEY_is_a(key, "ED25519") ||
+	    (EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 && strcmp(group, SN_X9_62_prime256v1) == 0);
+}
+
+static int
+make_tickets(SSL_CTX *ctx, const struct tls_config *f, struct tls_tickets **ret, struct why *why)
+{
+	if (f->client_cert != TLS_CERT_NONE || f->resume == TLS_RESUME_NEVER)
+		return 0;
+	if (f->resume == TLS_RESUME_AUTO && signs_quickly(ctx))
+		return 0;
+	*ret = tls_tickets_create(ctx);
+	return *ret == NULL ? refuse(why, "OpenSSL", NULL) : 0;
+}
+
 int
 tls_context_create(const struct tls_config *config, struct tls_context **ret, struct why *why)
 {
+	struct tls_tickets *tickets = NULL;
 	int64_t expires = 0;
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL)
 		return refuse(why, "OpenSSL", NULL);
 	int err = configure(ctx, config, &expires, why);
+	if (err == 0)
+		err = make_tickets(ctx, config, &tickets, why);
 	if (err != 0) {
 		SSL_CTX_free(ctx);
 		return err;
@@ -211,6 +252,7 @@ tls_context_create(const struct tls_config *config, struct tls_context **ret, st
 	struct tls_context *c = MEM_NEW(struct tls_context);
 	ref_init(&c->ref);
 	c->ctx = ctx;
+	c->tickets = tickets;
 	c->expires = expires;
 	c->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 126, "schloss");
 	tls_bio_method(c->bio);

@@ -99,6 +99,8 @@ void part_doors_stop(struct broker *b);
 int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why);
 /* Reads the files of a listener with TLS. */
 int parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_context **ret, struct why *why);
+/* New keys for TLS tickets, where they are due; main's thread. */
+void parts_tick_doors(struct broker *b, uint64_t now_ns);
 /* Closes the connections of users who may not stay, in the current image, within
  * a quarter of a second. Any thread, while the loops run. */
 void parts_sweep_users(struct broker *b);

@@ -220,6 +220,7 @@ parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_c
 		.key_password = c->ssl_key_password,
 		.truststore = pick(l->truststore, c->ssl_truststore_location),
 		.client_cert = (enum tls_client_cert)l->client_auth,
+		.resume = (enum tls_resume)c->ssl_session_tickets,
 		.ciphers = c->ssl_cipher_suites,
 	};
 	for (size_t i = 0; i < c->ssl_enabled_protocols.n; i++) {
@@ -355,6 +356,25 @@ release_tls(void *object)
 	tls_context_unref(&tls);
 }
 
+/* Connections keep the old one; nobody resumes what began with it. */
+static void
+replace_tls(struct broker *b, struct door *d, struct tls_context *fresh)
+{
+	struct tls_context *old = rcu_publish(d->core.tls_context, fresh);
+	tls_context_retire(old, b->rcu, clock_mono_ns());
+	rcu_retire(b->rcu, release_tls, old);
+}
+
+void
+parts_tick_doors(struct broker *b, uint64_t now_ns)
+{
+	for (size_t i = 0; i < b->doors_n; i++) {
+		struct tls_context *tls = atomic_load(&b->doors[i].core.tls_context);
+		if (tls != NULL)
+			tls_context_tick(tls, b->rcu, now_ns);
+	}
+}
+
 /* New certificates for new connections. A listener whose files cannot be used
  * keeps what it has, and so do all others. */
 int
@@ -374,8 +394,7 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 		if (err != 0)
 			tls_context_unref(&fresh[i]);
 		else if (fresh[i] != NULL)
-			rcu_retire(b->rcu, release_tls,
-			    rcu_publish(b->doors[i].core.tls_context, fresh[i]));
+			replace_tls(b, &b->doors[i], fresh[i]);
 	}
 	if (err == 0)
 		listeners_set_max(b->listeners, (unsigned)conf->max_connections,

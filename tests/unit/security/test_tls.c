@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "security/tls.h"
+#include "security/tls_context.h"
+#include "security/tls_tickets.h"
 
 static char dir[] = "/tmp/schloss-tls-XXXXXX";
 static struct echo echo;
@@ -28,9 +30,9 @@ struct pair {
 static struct pair ca, other_ca, server, client, stranger;
 
 static struct pair
-make_cert(const char *cn, const struct pair *issuer, const char *ou)
+make_cert_of(EVP_PKEY *key, const char *cn, const struct pair *issuer, const char *ou)
 {
-	struct pair p = { EVP_EC_gen("P-256"), X509_new() };
+	struct pair p = { key, X509_new() };
 	X509_NAME *name = X509_NAME_new();
 	X509_set_version(p.cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(p.cert), rand());
@@ -51,6 +53,12 @@ make_cert(const char *cn, const struct pair *issuer, const char *ou)
 	assert_true(X509_sign(p.cert, issuer == NULL ? p.key : issuer->key, EVP_sha256()) > 0);
 	X509_NAME_free(name);
 	return p;
+}
+
+static struct pair
+make_cert(const char *cn, const struct pair *issuer, const char *ou)
+{
+	return make_cert_of(EVP_EC_gen("P-256"), cn, issuer, ou);
 }
 
 static void
@@ -88,12 +96,18 @@ make_transport(void *arg, int fd, struct loop *loop)
 }
 
 static int
-make_context(enum tls_client_cert cert, bool tls12, bool tls13, struct tls_context **ret)
+make_resuming(const char *keystore, enum tls_client_cert cert, enum tls_resume resume, struct tls_context **ret)
 {
 	struct why why;
-	struct tls_config f = { .keystore = at("server.pem"), .truststore = at("ca.pem"),
-		.client_cert = cert, .tls12 = tls12, .tls13 = tls13 };
+	struct tls_config f = { .keystore = at(keystore), .truststore = at("ca.pem"), .client_cert = cert,
+		.resume = resume, .tls12 = true, .tls13 = true };
 	return tls_context_create(&f, ret, &why);
+}
+
+static int
+make_context(enum tls_client_cert cert, struct tls_context **ret)
+{
+	return make_resuming("server.pem", cert, TLS_RESUME_AUTO, ret);
 }
 
 static void
@@ -101,7 +115,7 @@ start(enum tls_client_cert cert)
 {
 	memset(&echo, 0, sizeof(echo));
 	echo.limits = conn_limits_default;
-	assert_ok(make_context(cert, true, true, &context));
+	assert_ok(make_context(cert, &context));
 	echo_start(&echo, make_transport);
 }
 
@@ -120,8 +134,8 @@ struct peer {
 	int fd;
 };
 
-static bool
-try_connect(struct peer *p, int version, const struct pair *cert)
+static void
+make_peer(struct peer *p, int version, const struct pair *cert)
 {
 	p->ctx = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_min_proto_version(p->ctx, version);
@@ -135,6 +149,12 @@ try_connect(struct peer *p, int version, const struct pair *cert)
 	p->fd = echo_connect(&echo);
 	p->ssl = SSL_new(p->ctx);
 	SSL_set_fd(p->ssl, p->fd);
+}
+
+static bool
+try_connect(struct peer *p, int version, const struct pair *cert)
+{
+	make_peer(p, version, cert);
 	return SSL_connect(p->ssl) == 1;
 }
 
@@ -361,7 +381,7 @@ reload_serves_the_new_certificate(void **state)
 	struct pair fresh = make_cert("fresh", &ca, NULL);
 	write_pem("server.pem", &fresh, true);
 	struct tls_context *next;
-	assert_ok(make_context(TLS_CERT_NONE, true, true, &next));
+	assert_ok(make_context(TLS_CERT_NONE, &next));
 	struct tls_context *old = context;
 	context = next; /* between two accepts: the test's loop reads it there only */
 	tls_context_unref(&old);
@@ -375,6 +395,239 @@ reload_serves_the_new_certificate(void **state)
 	pair_free(&fresh);
 	write_pem("server.pem", &server, true);
 	stop();
+}
+
+/* ---- tickets ---- */
+
+/* New connections are made by another one. */
+static void
+serve_by(struct tls_context *next)
+{
+	tls_context_unref(&context);
+	context = next; /* between two accepts: the test's loop reads it there only */
+}
+
+static void
+start_resuming(void)
+{
+	struct tls_context *c;
+	start(TLS_CERT_NONE);
+	assert_ok(make_resuming("server.pem", TLS_CERT_NONE, TLS_RESUME_ALWAYS, &c));
+	serve_by(c);
+}
+
+/* A connection that offers *session, and the session that it ends with in its place (NULL: of no
+ * use for a next one). Whether it was resumed. */
+static bool
+resumed(int version, const char *server_name, SSL_SESSION **session)
+{
+	struct peer p;
+	make_peer(&p, version, NULL);
+	if (server_name != NULL)
+		SSL_set_tlsext_host_name(p.ssl, server_name);
+	if (*session != NULL)
+		SSL_set_session(p.ssl, *session);
+	SSL_SESSION_free(*session);
+	assert_int_equal(SSL_connect(p.ssl), 1);
+	assert_true(exchange(&p, (const uint8_t *)"hi", 2)); /* under 1.3 a ticket comes behind the handshake */
+	bool reused = SSL_session_reused(p.ssl);
+	*session = SSL_get1_session(p.ssl);
+	if (!SSL_SESSION_has_ticket(*session)) {
+		SSL_SESSION_free(*session);
+		*session = NULL;
+	}
+	SSL_shutdown(p.ssl); /* OpenSSL resumes nothing that broke */
+	hang_up(&p);
+	return reused;
+}
+
+static SSL_SESSION *
+first_session(int version, const char *server_name)
+{
+	SSL_SESSION *session = NULL;
+	assert_false(resumed(version, server_name, &session));
+	assert_non_null(session);
+	return session;
+}
+
+/* Whether it is taken, where it is offered now. */
+static bool
+taken(SSL_SESSION *session, int version)
+{
+	bool is = resumed(version, NULL, &session);
+	SSL_SESSION_free(session);
+	return is;
+}
+
+static void
+a_session_is_resumed_by_its_ticket(void **state)
+{
+	(void)state;
+	start_resuming();
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		SSL_SESSION *session = first_session(v, "a.example");
+		for (int i = 0; i < 5; i++) {
+			assert_true(resumed(v, "a.example", &session));
+			assert_non_null(session);
+			assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
+			assert_in_range(SSL_SESSION_get_ticket_lifetime_hint(session), 1, TLS_TICKET_S);
+		}
+		SSL_SESSION_free(session);
+	}
+	assert_int_equal(SSL_CTX_sess_number(tls_context_ssl(context)), 0); /* nothing is kept here */
+	stop();
+}
+
+static void
+a_ticket_is_of_no_use_in_another_context(void **state)
+{
+	struct tls_context *other;
+	(void)state;
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		start_resuming();
+		SSL_SESSION *session = first_session(v, NULL);
+		assert_ok(make_resuming("server.pem", TLS_CERT_NONE, TLS_RESUME_ALWAYS, &other));
+		serve_by(other);
+		assert_false(resumed(v, NULL, &session));
+		assert_true(taken(session, v));
+		stop();
+	}
+}
+
+static void
+a_ticket_is_for_one_server_name(void **state)
+{
+	static const char *const names[] = { "a.example", "b.example", "a.exampl", NULL };
+	(void)state;
+	start_resuming();
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++)
+		for (int from = 0; from < 4; from++)
+			for (int to = 0; to < 4; to++) {
+				SSL_SESSION *session = first_session(v, names[from]);
+				assert_int_equal(resumed(v, names[to], &session), from == to);
+				SSL_SESSION_free(session);
+			}
+	stop();
+}
+
+/* CVE-2025-23419: who was let in without a certificate, or by another listener's rules, resumed. */
+static void
+no_ticket_where_certificates_are_asked_for(void **state)
+{
+	static const enum tls_client_cert kinds[] = { TLS_CERT_REQUESTED, TLS_CERT_REQUIRED };
+	struct tls_context *strict;
+	(void)state;
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++)
+		for (int i = 0; i < 2; i++) {
+			struct peer p;
+			start_resuming();
+			SSL_SESSION *session = first_session(v, NULL);
+			assert_ok(make_resuming("server.pem", kinds[i], TLS_RESUME_ALWAYS, &strict));
+			serve_by(strict);
+			make_peer(&p, v, NULL);
+			SSL_set_session(p.ssl, session);
+			bool served = SSL_connect(p.ssl) == 1 && exchange(&p, (const uint8_t *)"hi", 2);
+			assert_int_equal(served, kinds[i] == TLS_CERT_REQUESTED);
+			assert_false(served && SSL_session_reused(p.ssl));
+			hang_up(&p);
+			assert_true(try_connect(&p, v, &client));
+			assert_true(exchange(&p, (const uint8_t *)"hi", 2));
+			assert_false(SSL_SESSION_has_ticket(SSL_get0_session(p.ssl)));
+			hang_up(&p);
+			SSL_SESSION_free(session);
+			stop();
+		}
+}
+
+static void
+keys_of_tickets_are_replaced(void **state)
+{
+	const uint64_t key_ns = TLS_TICKET_KEY_S * NS_PER_SEC, ticket_ns = TLS_TICKET_S * NS_PER_SEC;
+	(void)state;
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		start_resuming();
+		uint64_t now = clock_mono_ns() + NS_PER_SEC;
+		SSL_SESSION *old[3];
+		for (int i = 0; i < 3; i++)
+			old[i] = first_session(v, NULL);
+		tls_context_tick(context, echo.rcu, now + key_ns - 60 * NS_PER_SEC);
+		assert_true(taken(old[0], v));
+		tls_context_tick(context, echo.rcu, now + key_ns);
+		SSL_SESSION *young = first_session(v, NULL);
+		assert_true(taken(old[1], v));
+		tls_context_tick(context, echo.rcu, now + key_ns + ticket_ns);
+		assert_false(taken(old[2], v));
+		assert_true(resumed(v, NULL, &young));
+		/* A clock that was not looked at for long: nothing is as old as it may be. */
+		tls_context_tick(context, echo.rcu, now + 4 * key_ns);
+		assert_false(taken(young, v));
+		stop();
+	}
+}
+
+static void
+a_retired_context_takes_no_tickets(void **state)
+{
+	(void)state;
+	start_resuming();
+	SSL_SESSION *session = first_session(TLS1_3_VERSION, NULL);
+	tls_context_retire(context, echo.rcu, clock_mono_ns());
+	assert_false(taken(session, TLS1_3_VERSION));
+	stop();
+}
+
+/* A full handshake, and no error. */
+static void
+a_damaged_ticket_is_no_ticket(void **state)
+{
+	(void)state;
+	start_resuming();
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++)
+		for (size_t i = 0;; i += 7) {
+			const unsigned char *ticket;
+			size_t n;
+			SSL_SESSION *session = first_session(v, NULL);
+			SSL_SESSION_get0_ticket(session, &ticket, &n);
+			if (i < n)
+				((unsigned char *)(uintptr_t)ticket)[i] ^= 1;
+			assert_int_equal(taken(session, v), i >= n);
+			if (i >= n)
+				break;
+		}
+	stop();
+}
+
+static void
+tickets_are_given_where_they_pay(void **state)
+{
+	static const struct {
+		const char *keystore;
+		enum tls_resume resume;
+		bool gives;
+	} rows[] = {
+		{ "server.pem", TLS_RESUME_AUTO, false }, { "server.pem", TLS_RESUME_ALWAYS, true },
+		{ "rsa.pem", TLS_RESUME_AUTO, true }, { "rsa.pem", TLS_RESUME_NEVER, false },
+		{ "p384.pem", TLS_RESUME_AUTO, true },
+	};
+	(void)state;
+	struct pair rsa = make_cert_of(EVP_RSA_gen(2048), "server", &ca, NULL);
+	struct pair p384 = make_cert_of(EVP_EC_gen("P-384"), "server", &ca, NULL);
+	write_pem("rsa.pem", &rsa, true);
+	write_pem("p384.pem", &p384, true);
+	start(TLS_CERT_NONE);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+			struct tls_context *c;
+			SSL_SESSION *session = NULL;
+			assert_ok(make_resuming(rows[i].keystore, TLS_CERT_NONE, rows[i].resume, &c));
+			serve_by(c);
+			assert_false(resumed(v, NULL, &session));
+			assert_int_equal(session != NULL, rows[i].gives);
+			SSL_SESSION_free(session);
+		}
+	stop();
+	pair_free(&rsa);
+	pair_free(&p384);
 }
 
 static int
@@ -457,6 +710,10 @@ main(void)
 		T(client_certificates), T(garbage_is_closed), T(renegotiation_is_refused),
 		T(endless_key_updates_end), T(keys_changed_between_much_data_are_fine),
 		T(reload_serves_the_new_certificate),
+		T(a_session_is_resumed_by_its_ticket), T(a_ticket_is_of_no_use_in_another_context),
+		T(a_ticket_is_for_one_server_name), T(no_ticket_where_certificates_are_asked_for),
+		T(keys_of_tickets_are_replaced), T(a_retired_context_takes_no_tickets),
+		T(a_damaged_ticket_is_no_ticket), T(tickets_are_given_where_they_pay),
 		T(bad_files_have_reasons), T(subjects_are_written_as_java_does) };
 	if (mkdtemp(dir) == NULL)
 		return 1;
