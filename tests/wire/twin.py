@@ -12,6 +12,7 @@ the raw client of the integration tests:
 Structs are dicts, text is str (bytes that are no UTF-8 as surrogates), uuids
 and bytes are bytes, null is None. What a dict leaves out has its default.
 """
+import functools
 import os
 import pathlib
 import re
@@ -471,6 +472,13 @@ class Client:
         return last
 
 
+@functools.cache
+def salted_password(*args):
+    """What is dear of a login, for each user once."""
+    import hashlib
+    return hashlib.pbkdf2_hmac(*args)
+
+
 class Scram:
     def __init__(self, user, password, mechanism):
         self.hash = "sha256" if mechanism.endswith("256") else "sha512"
@@ -493,8 +501,7 @@ class Scram:
         parts = dict(p.split("=", 1) for p in challenge.decode().split(","))
         if not parts["r"].startswith(self.nonce):
             raise Bad("scram", "the nonce is not ours")
-        salted = hashlib.pbkdf2_hmac(self.hash, self.password, base64.b64decode(parts["s"]),
-                                     int(parts["i"]))
+        salted = salted_password(self.hash, self.password, base64.b64decode(parts["s"]), int(parts["i"]))
         bare = f"c=biws,r={self.nonce if twice else ''}{parts['r']}"
         said = f"{self.bare},{challenge.decode()},{bare}".encode()
         key = self.mac(salted, b"Client Key")
