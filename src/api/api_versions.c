@@ -7,9 +7,6 @@
  */
 #include "api/api_versions.h"
 
-#include <stdio.h>
-
-#include "api/session.h"
 
 void
 api_versions_fill(struct request *rq, struct api_versions_rsp *out, enum kerr err)
@@ -47,16 +44,11 @@ enum api_turn
 api_api_versions(struct request *rq, const void *vin, void *vout)
 {
 	const struct api_versions_req *in = vin;
-	struct session *s = rq->session;
 	enum kerr err = KERR_NONE;
-	if (request_flag(rq, FLAG_api_versions_names_client)) {
-		if (!api_versions_name_fits(in->client_software_name) ||
-		    !api_versions_name_fits(in->client_software_version))
-			err = KERR_INVALID_REQUEST;
-		else
-			snprintf(s->software, sizeof(s->software), "%.*s %.*s",
-			    STR_ARG(in->client_software_name), STR_ARG(in->client_software_version));
-	}
+	if (request_flag(rq, FLAG_api_versions_names_client) &&
+	    (!api_versions_name_fits(in->client_software_name) ||
+	    !api_versions_name_fits(in->client_software_version)))
+		err = KERR_INVALID_REQUEST;
 	api_versions_fill(rq, vout, err);
 	return API_ANSWER;
 }

@@ -63,13 +63,14 @@ void
 session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 {
 	struct broker_core *core = s->core;
-	size_t n = p->user.s.n < sizeof(s->user) ? p->user.s.n : sizeof(s->user);
 	bool first = s->phase != SESSION_RENEW;
-	memcpy(s->user, p->user.s.p, n);
-	s->principal = *p;
-	s->principal.user.s = (struct str){ s->user, n };
-	if (first)
+	/* The same one when it is renewed, and requests may be looking at his name. */
+	if (first) {
+		s->user = str_dup(p->user.s);
 		s->tenant = p->user.tenant;
+	}
+	s->principal = *p;
+	s->principal.user.s.p = s->user;
 	s->login_expires_ms = expires_ms;
 	s->login_requests = 0; /* the next login is counted for itself */
 	session_move(s, SESSION_READY);
@@ -213,6 +214,7 @@ session_closed(struct conn *conn, void *arg)
 	}
 	fetch_session_destroy(&s->fetches);
 	quota_close(&s->quota);
+	mem_free(s->user);
 	mem_free(s);
 }
 

@@ -26,15 +26,14 @@ struct session {
 	const struct core_listener *listener;
 	enum session_phase phase;
 	struct sasl_login *login;	/* while one is under way */
-	struct principal principal;	/* from READY on; user's bytes are owned below */
-	char user[256];
+	struct principal principal;	/* from READY on */
+	char *user;			/* the bytes of its name: the same when it is renewed */
 	uint32_t tenant;		/* of all names here: the user's, but for Enter */
 	struct quota_link *quota;	/* from READY on */
 	uint64_t around_ns;		/* of the loop's time, for no request yet billed */
 	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
 	int64_t login_expires_ms;	/* wall; 0: never */
 	uint64_t login_until;		/* monotonic ns; a session past it must renew; 0: never */
-	char software[96];		/* "name version" of the client, as it says */
 	struct list requests;		/* all that are not finished */
 	struct fetch_session *fetches;	/* what it reads (KIP-227); NULL: none was begun */
 	unsigned login_requests;	/* before READY: bounded */
