@@ -69,13 +69,17 @@ charge_fetched(struct request *rq, const struct pieces *answer)
 {
 	struct quota_link *quota = rq->session->quota;
 	uint64_t told = rq->throttle_ns;
-	double bytes = 0;
-	if (rq->row->bill != API_BILL_FETCH || quota == NULL)
+	size_t bytes = 0;
+	rq->beside = 0;
+	if (rq->row->bill != API_BILL_FETCH)
 		return false;
 	for (int32_t i = 0; i < answer->n; i++)
 		bytes += answer->v[i].n;
+	rq->beside = bytes;
+	if (quota == NULL)
+		return false;
 	quota_release(&rq->held);
-	ask_delay(rq, quota_charge(quota, QUOTA_FETCH, bytes, request_now(rq)));
+	ask_delay(rq, quota_charge(quota, QUOTA_FETCH, (double)bytes, request_now(rq)));
 	return rq->throttle_ns > told;
 }
 
@@ -123,6 +127,7 @@ answer_send(struct request *rq)
 	}
 	if (rq->throttle_ns > 0)
 		conn_mute(s->conn, request_now(rq) + rq->throttle_ns);
+	conn_reply_holds(rq->reply, arena_used(rq->arena) + rq->beside);
 	conn_reply_send(rq->reply, &pieces, sent, rq);
 	/* The next request may wait for a bucket already, and now for a peer who may take his time. */
 	if (s->quota != NULL && conn_is_choked(s->conn))

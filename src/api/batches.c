@@ -157,6 +157,7 @@ intake_keep(struct request *rq, struct intake *in)
 	uint8_t *copy = arena_alloc(rq->arena, in->n);
 	memcpy(copy, in->batch, in->n);
 	in->batch = copy;
+	rq->beside += in->n;
 }
 
 /* On a worker. */

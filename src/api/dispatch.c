@@ -150,6 +150,7 @@ decode(struct request *rq)
 	}
 	rq->out = arena_zalloc(rq->arena, api->rsp->type->size);
 	wire_defaults(api->rsp, rq->out);
+	rq->decoded = arena_used(rq->arena);
 	return API_NEXT;
 }
 
@@ -196,6 +197,7 @@ dispatch_settle(struct request *rq, enum api_turn turn)
 	case API_WAIT:
 		rq->parked = true;
 		rq->frame = NULL;
+		conn_reply_holds(rq->reply, rq->decoded + rq->beside); /* the arena may be a worker's now */
 		if (!rq->overtake)
 			conn_hold(s->conn);
 		break;

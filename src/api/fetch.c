@@ -62,6 +62,7 @@ struct fetch {
 	size_t bytes;			/* found */
 	bool failed;			/* an error to report: do not wait */
 	bool cold;			/* reads were started */
+	bool has_read;			/* by the pass before: this one takes what they brought */
 	size_t cold_max;		/* bytes that they may bring */
 };
 
@@ -84,9 +85,16 @@ has_read(struct log_read_job *job)
 		request_wake_last(pl->rq);
 }
 
+/* All reads together bring no more than may be answered, and one round of them is enough: for
+ * whom there is nothing left it is another time. */
 static void
 start_read(struct fetch *s, struct place *pl, size_t max, bool at_least_one)
 {
+	size_t left = s->cold_max < s->left ? s->left - s->cold_max : 0;
+	at_least_one = at_least_one && !s->cold;
+	max = max < left ? max : left;
+	if (s->has_read || (max == 0 && !at_least_one))
+		return;
 	log_buf_put(pl->cold.buf);
 	pl->cold = (struct log_read_job){ .p = pl->p, .offset = pl->in->fetch_offset,
 		.max_bytes = max, .at_least_one = at_least_one, .done = has_read };
@@ -280,6 +288,7 @@ reads_done(struct request *rq)
 		pl->has_cold = pl->reading;
 		pl->reading = false;
 	}
+	s->has_read = true;
 	return pass(rq);
 }
 
@@ -372,6 +381,7 @@ begin(struct request *rq)
 		quota_client(quota, rq->header.client_id);
 		owed = quota_delay(quota, QUOTA_FETCH, now);
 	}
+	s->has_read = false;
 	if (owed == 0) {
 		add_due(rq, s);
 		return pass(rq);
@@ -396,6 +406,7 @@ wait_for_reads(struct request *rq, struct fetch *s)
 		quota_release(&rq->held);
 		rq->held = quota_hold(quota, QUOTA_FETCH, (double)bytes);
 	}
+	rq->beside += s->cold_max;
 	return request_park_last(rq, reads_done);
 }
 
@@ -407,6 +418,8 @@ most_at_once(struct request *rq, const struct fetch_req *in)
 	if (most > (size_t)rq->core->settings.fetch_max_bytes)
 		most = (size_t)rq->core->settings.fetch_max_bytes;
 	uint64_t burst = rq->session->quota == NULL ? UINT64_MAX : quota_most(rq->session->quota, QUOTA_FETCH);
+	size_t room = conn_room(rq->session->conn);
+	most = most < room ? most : room;
 	return most < burst ? most : (size_t)burst;
 }
 

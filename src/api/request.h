@@ -38,6 +38,8 @@ struct request {
 	int answer_version;		/* of the response, where not the request's; else -1 */
 	const uint8_t *frame;		/* valid until the handler has returned */
 	size_t frame_n, bytes_in;
+	size_t decoded;			/* bytes of the arena when the handler began */
+	size_t beside;			/* that it holds besides, or will when they have been read */
 	struct quota_held *held;	/* of the fetch quota: promised to what is being read for it */
 	uint64_t cpu_ns;		/* processor time used so far, for the request quota */
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */

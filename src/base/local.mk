@@ -15,7 +15,7 @@ libbase_a_SOURCES = \
 	src/base/piece.h src/base/pmap.c src/base/pmap.h \
 	src/base/rand.c src/base/rand.h \
 	src/base/rcu.c src/base/rcu.h \
-	src/base/ref.h \
+	src/base/ration.h src/base/ref.h \
 	src/base/str.c src/base/str.h \
 	src/base/transport.h \
 	src/base/timer.c src/base/timer.h \

@@ -25,6 +25,7 @@
 #define NEW_MEMBER_MS	300000
 #define DRAIN_NS	(5 * NS_PER_SEC)
 #define PAUSE_US	5000
+#define LENGTH_BYTES	4
 
 struct door {
 	struct core_listener core;
@@ -125,6 +126,24 @@ part_loops_stop(struct broker *b)
 
 /* ---- what requests share ---- */
 
+#define FRAMES_MIN (UINT64_C(4) << 20)
+
+/* A quarter of all memory for requests that are being received. */
+static uint64_t
+frames_max(const struct conf *c)
+{
+	uint64_t max = parts_memory(c) / 4;
+	return max < FRAMES_MIN ? FRAMES_MIN : max;
+}
+
+/* What a tenant could never hold is not begun. */
+static size_t
+largest_frame(const struct conf *c)
+{
+	uint64_t half = frames_max(c) / 2 - LENGTH_BYTES, asked = (uint64_t)c->socket_request_max_bytes;
+	return (size_t)(asked < half ? asked : half);
+}
+
 int
 part_core_start(struct broker *b, struct why *why)
 {
@@ -134,7 +153,7 @@ part_core_start(struct broker *b, struct why *why)
 	s->node_id = (int32_t)c->node_id;
 	s->auto_create_topics = c->auto_create_topics_enable;
 	s->delete_topics = c->delete_topic_enable;
-	s->arena_max = (uint64_t)c->socket_request_max_bytes * 2;
+	s->arena_max = (uint64_t)largest_frame(c) * 2;
 	s->fetch_max_bytes = (int32_t)c->fetch_max_bytes;
 	s->fetch_sessions_max = parts_memory(c) / 64;
 	s->describe_modes = c->acl_describe_modes;
@@ -285,10 +304,14 @@ open_door(struct broker *b, const struct conf_listener *l, struct door *d, struc
 }
 
 static void
-fill_limits(const struct conf *c, struct conn_limits *ret)
+fill_limits(struct broker *b, const struct conf *c, struct conn_limits *ret)
 {
 	*ret = conn_limits_default;
-	ret->frame_max = (size_t)c->socket_request_max_bytes;
+	b->frames.max = frames_max(c);
+	b->held.max = b->frames.max / 2;
+	ret->frames = &b->frames;
+	ret->held = &b->held;
+	ret->frame_max = largest_frame(c);
 	ret->tls_ns = (uint64_t)c->login_tls_timeout_ms * NS_PER_MS;
 	ret->login_ns = (uint64_t)c->login_timeout_ms * NS_PER_MS;
 	ret->idle_ns = (uint64_t)c->connections_max_idle_ms * NS_PER_MS;
@@ -321,7 +344,7 @@ part_doors_start(struct broker *b, struct why *why)
 {
 	const struct conf *c = b->conf;
 	int err = 0;
-	fill_limits(c, &b->conn_limits);
+	fill_limits(b, c, &b->conn_limits);
 	b->listeners = listeners_create(&(struct listeners_config){ .loops = b->loops, .loops_n = b->loops_n,
 	    .limits = &b->conn_limits, .max = (unsigned)c->max_connections,
 	    .max_per_ip = (unsigned)c->max_connections_per_ip,

@@ -10,11 +10,15 @@
  * at the head that are complete go out in one write. What the socket does not
  * take waits for EPOLLOUT.
  *
+ * Memory is shared with all others (holding.h): without room for it a frame is not read on, nor another begun. While room is
+ * scarce reads are small, and who neither sends the rest of a frame nor takes an answer at any speed
+ * worth the name has to go.
+ *
  * Ends: a broken frame, a peer that closes, a deadline (handshake, login, idle,
  * or a peer that takes nothing) close the connection; the memory goes at the end of the
  * turn, so that callers up the stack may still look at it.
  */
-#include "net/conn.h"
+#include "net/conn_private.h"
 
 #include <limits.h>
 #include <netinet/in.h>
@@ -26,7 +30,6 @@
 #include <unistd.h>
 
 #include "base/be.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -37,6 +40,8 @@
 #define STEP_MIN	(64u << 10)	/* of a buffer that grows */
 #define IOV_A_WRITE	64
 #define LENGTH_BYTES	4
+#define LOOK_AGAIN_NS	(20 * NS_PER_MS)	/* where there is no room */
+#define BYTES_A_SECOND	(256u << 10)	/* the least that is worth the name */
 
 const struct conn_limits conn_limits_default = {
 	.frame_before_login = 64 * 1024,
@@ -49,15 +54,6 @@ const struct conn_limits conn_limits_default = {
 	.unsent_replies = 1000,
 };
 
-enum conn_state {
-	CONN_HANDSHAKE,		/* the transport is being set up */
-	CONN_LOGIN,		/* frames, small ones */
-	CONN_READY,		/* frames */
-	CONN_DRAIN,		/* replies only */
-	CONN_CLOSED,		/* freed at the end of the turn */
-	CONN_STATES
-};
-
 static const unsigned may_follow[CONN_STATES] = {
 #define FROM(s) (1u << CONN_##s)
 	[CONN_HANDSHAKE] = 0,
@@ -66,46 +62,6 @@ static const unsigned may_follow[CONN_STATES] = {
 	[CONN_DRAIN] = FROM(LOGIN) | FROM(READY) | FROM(DRAIN),
 	[CONN_CLOSED] = FROM(HANDSHAKE) | FROM(LOGIN) | FROM(READY) | FROM(DRAIN),
 #undef FROM
-};
-
-struct reply {
-	struct list hook;
-	struct conn *conn;
-	bool done;
-	struct piece *v;
-	int32_t n, at;			/* pieces; the first that is not taken whole */
-	uint32_t skip;			/* bytes of it that are taken */
-	size_t bytes;
-	void (*sent)(void *arg);
-	void *arg;
-};
-
-struct conn {
-	struct loop_source source;
-	struct loop *loop;
-	struct transport *transport;
-	enum conn_state state;
-	uint32_t events;		/* what epoll watches for */
-	const struct conn_ops *ops;
-	void *listener, *session;
-	const struct conn_limits *limits;
-	struct buf in;			/* from a frame's beginning; see the top */
-	struct list replies;
-	unsigned replies_n;
-	size_t unsent;
-	unsigned holds;
-	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
-	uint64_t muted_until, since, active, progress;
-	uint64_t time_ns;		/* see conn_take_time_ns(): laps that have ended */
-	bool busy;			/* the lap is its own */
-	struct timer deadline;
-	struct timer unmute;		/* or, not muted: goes on reading in the next turn */
-	struct loop_task task;
-	struct addr peer;
-	char peer_text[ADDR_TEXT + 8];
-	struct event ev;
-	void (*gone)(void *arg, const struct conn *conn);
-	void *gone_arg;
 };
 
 static void conn_event_due(struct loop_source *source, uint32_t events);
@@ -146,6 +102,7 @@ conn_create(const struct conn_config *f)
 	c->gone = f->gone;
 	c->gone_arg = f->gone_arg;
 	c->since = c->active = c->progress = loop_now(f->loop);
+	c->holding = (struct holding){ .frames = f->limits->frames, .held = f->limits->held };
 	c->task.run = end_of_turn;
 	c->deadline.fire = deadline_due;
 	c->unmute.fire = unmute_due;
@@ -177,6 +134,22 @@ conn_end(struct conn *c)
 	c->busy = false;
 }
 
+/* ---- what it holds ---- */
+
+static void
+count(struct conn *c)
+{
+	holding_count(&c->holding, c->held + c->sending + (c->holding.promised > 0 ? 0 : c->in.cap));
+}
+
+void
+conn_reply_holds(struct reply *r, size_t bytes)
+{
+	r->conn->held += bytes - r->held;
+	r->held = bytes;
+	count(r->conn);
+}
+
 /* ---- the end ---- */
 
 static void
@@ -186,6 +159,7 @@ reply_free(struct reply *r)
 	list_del(&r->hook);
 	c->replies_n--;
 	c->unsent -= r->bytes;
+	c->held -= r->held;
 	if (r->sent != NULL)
 		r->sent(r->arg);
 	mem_free(r);
@@ -216,6 +190,9 @@ conn_free(struct conn *c)
 	c->transport->ops->destroy(&c->transport);
 	close(c->source.fd);
 	buf_free(&c->in);
+	c->sending = 0;
+	holding_give_back(&c->holding);
+	count(c);
 	if (c->gone != NULL)
 		c->gone(c->gone_arg, c);
 	mem_free(c);
@@ -234,6 +211,14 @@ conn_drain(struct conn *c)
 
 /* ---- deadlines ---- */
 
+static bool
+may_read(const struct conn *c)
+{
+	return (c->state == CONN_LOGIN || c->state == CONN_READY) && c->holds == 0 &&
+	    c->muted_until <= loop_now(c->loop) && c->unsent < c->limits->unsent_bytes &&
+	    c->replies_n < c->limits->unsent_replies;
+}
+
 static uint64_t
 next_deadline(const struct conn *c)
 {
@@ -248,6 +233,16 @@ next_deadline(const struct conn *c)
 	if (c->unsent > 0 || c->state == CONN_DRAIN)
 		return c->progress + c->limits->stall_ns;
 	return c->active + c->limits->idle_ns;
+}
+
+/* What it is in the middle of is to end some time while others wait for the room. */
+static bool
+too_slow(const struct conn *c, uint64_t now)
+{
+	bool frame = c->holding.promised > 0 && may_read(c) && holding_is_scarce(&c->holding, c->holding.frames);
+	bool answer = c->holding.counted > 0 && c->unsent > 0 && holding_is_scarce(&c->holding, c->holding.held);
+	return (frame || answer) && now >= c->slow_since + c->limits->stall_ns +
+	    (c->holding.promised + c->holding.counted) * NS_PER_SEC / BYTES_A_SECOND;
 }
 
 /* Deadlines move with every request; the timer is moved only when it fires. */
@@ -265,21 +260,17 @@ deadline_due(struct timer *timer, uint64_t now)
 	/* A request under way is no idleness. */
 	if (c->state == CONN_READY && c->unsent == 0 && c->replies_n > 0)
 		next = now + c->limits->idle_ns;
-	if (next > now)
+	if (c->holding.promised > 0 && next > now + c->limits->stall_ns)
+		next = now + c->limits->stall_ns;
+	if (too_slow(c, now))
+		conn_close(c, "the peer takes too long while memory is scarce");
+	else if (next > now)
 		timer_set(loop_timers(c->loop), timer, next);
 	else
 		conn_close(c, why[c->state]);
 }
 
 /* ---- frames ---- */
-
-static bool
-may_read(const struct conn *c)
-{
-	return (c->state == CONN_LOGIN || c->state == CONN_READY) && c->holds == 0 &&
-	    c->muted_until <= loop_now(c->loop) && c->unsent < c->limits->unsent_bytes &&
-	    c->replies_n < c->limits->unsent_replies;
-}
 
 static int32_t
 frame_length(const uint8_t *p)
@@ -303,7 +294,7 @@ take_frames(struct conn *c, const uint8_t *p, size_t n)
 		}
 		if (n - used - LENGTH_BYTES < (size_t)length)
 			break;
-		uint64_t wait = c->ops->admit == NULL ? 0
+		uint64_t wait = holding_is_full(&c->holding) ? LOOK_AGAIN_NS : c->ops->admit == NULL ? 0
 		    : c->ops->admit(c, c->session, p + used + LENGTH_BYTES, (size_t)length);
 		if (wait > 0) {
 			conn_mute(c, loop_now(c->loop) + wait);
@@ -347,6 +338,8 @@ take_kept(struct conn *c)
 	if (c->state == CONN_CLOSED)
 		return;
 	buf_consume(&c->in, used);
+	if (used > 0)
+		holding_give_back(&c->holding);
 	if (c->in.n == 0)
 		buf_free(&c->in);
 }
@@ -372,9 +365,33 @@ room_for_rest(struct conn *c)
 	return buf_reserve(&c->in, rest) == 0 ? rest : 0;
 }
 
+/* Whether there is room for all of the frame whose beginning is kept. */
+static bool
+promise(struct conn *c)
+{
+	if (c->holding.promised > 0 || c->in.n < LENGTH_BYTES)
+		return true;
+	if (!holding_promise(&c->holding, c->in.n + rest_of_frame(c)))
+		return false;
+	c->slow_since = loop_now(c->loop);
+	if (c->holding.promised > 0 && c->deadline.when > c->slow_since + c->limits->stall_ns)
+		timer_set(loop_timers(c->loop), &c->deadline, c->slow_since + c->limits->stall_ns);
+	return true;
+}
+
+/* For as long as there is no room. */
+static int
+look_again(struct conn *c)
+{
+	conn_mute(c, loop_now(c->loop) + LOOK_AGAIN_NS);
+	return ERR_AGAIN;
+}
+
 static int
 read_rest(struct conn *c, size_t *ret_n)
 {
+	if (!promise(c))
+		return look_again(c);
 	size_t room = room_for_rest(c);
 	int err = room == 0 ? ERR_NOMEM : c->transport->ops->read(c->transport, c->in.p + c->in.n, room, ret_n);
 	if (err == 0) {
@@ -390,8 +407,11 @@ read_some(struct conn *c, size_t *ret_n)
 	struct transport_scratch *scratch = loop_scratch(c->loop);
 	if (c->in.n > 0)
 		return read_rest(c, ret_n);
+	if (holding_is_full(&c->holding))
+		return look_again(c);
 	uint8_t *plain = scratch->plain;
-	int err = c->transport->ops->read(c->transport, plain, scratch->size, ret_n);
+	size_t most = holding_is_scarce(&c->holding, c->holding.held) ? HOLDING_SMALL : scratch->size;
+	int err = c->transport->ops->read(c->transport, plain, most, ret_n);
 	if (err != 0)
 		return err;
 	c->in_frame = true;
@@ -504,7 +524,7 @@ conn_reply_send(struct reply *r, const struct pieces *pieces, void (*sent)(void 
 	r->arg = arg;
 	r->done = true;
 	if (c->unsent == 0)
-		c->progress = loop_now(c->loop);
+		c->progress = c->slow_since = loop_now(c->loop);
 	c->unsent += r->bytes;
 	defer(c);
 }
@@ -558,6 +578,7 @@ advance(struct conn *c, size_t n)
 			c->unsent -= n;
 			return;
 		}
+		c->slow_since = loop_now(c->loop);
 		reply_free(r);
 	}
 }
@@ -568,6 +589,8 @@ flush(struct conn *c)
 {
 	struct iovec iov[IOV_A_WRITE];
 	int n, err = c->transport->ops->flush(c->transport);
+	if (err == 0)
+		c->sending = 0;
 	while (err == 0 && (n = gather(c, iov)) > 0) {
 		size_t put;
 		err = c->transport->ops->write(c->transport, iov, n, &put);
@@ -575,6 +598,7 @@ flush(struct conn *c)
 			c->progress = loop_now(c->loop);
 			advance(c, put);
 			err = c->transport->ops->flush(c->transport);
+			c->sending = err == ERR_AGAIN ? put : 0;
 		}
 	}
 	if (err == 0)
@@ -621,6 +645,7 @@ end_of_turn(struct loop_task *task)
 		read_turn(c);
 	if (c->state != CONN_CLOSED)
 		watch(c, err == ERR_AGAIN);
+	count(c);
 	conn_end(c);
 }
 
@@ -640,6 +665,7 @@ go_on(struct conn *c)
 {
 	if (c->state != CONN_LOGIN && c->state != CONN_READY)
 		return;
+	c->slow_since = loop_now(c->loop);
 	c->go_on = true;
 	defer(c);
 }
@@ -684,42 +710,6 @@ conn_set_ready(struct conn *c)
 	timer_set(loop_timers(c->loop), &c->deadline, next_deadline(c));
 }
 
-bool
-conn_is_choked(const struct conn *c)
-{
-	return c->unsent >= c->limits->unsent_bytes;
-}
-
-bool
-conn_is_ready(const struct conn *c)
-{
-	return c->state == CONN_READY;
-}
-
-struct loop *
-conn_loop(const struct conn *c)
-{
-	return c->loop;
-}
-
-struct transport *
-conn_transport(const struct conn *c)
-{
-	return c->transport;
-}
-
-const struct addr *
-conn_peer(const struct conn *c)
-{
-	return &c->peer;
-}
-
-const struct event *
-conn_event(const struct conn *c)
-{
-	return &c->ev;
-}
-
 uint64_t
 conn_take_time_ns(struct conn *c)
 {
@@ -728,22 +718,4 @@ conn_take_time_ns(struct conn *c)
 	if (c->busy)
 		ns += loop_lap(c->loop);
 	return ns;
-}
-
-uint64_t
-conn_since(const struct conn *c)
-{
-	return c->since;
-}
-
-void *
-conn_gone_arg(const struct conn *c)
-{
-	return c->gone_arg;
-}
-
-void *
-conn_session(const struct conn *c)
-{
-	return c->session;
 }

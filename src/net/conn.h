@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/event.h"
 #include "base/piece.h"
+#include "base/ration.h"
 #include "base/transport.h"
 #include "net/loop.h"
 
@@ -17,7 +18,8 @@
  *
  * Reading stops by itself while the connection is held or muted, and while too
  * much that was answered has not been taken by the peer: that is the
- * back-pressure, nothing is read that cannot be worked on.
+ * back-pressure, nothing is read that cannot be worked on. So it does while connections
+ * hold more than their ration of memory together.
  */
 struct conn;
 struct reply;
@@ -43,6 +45,8 @@ struct conn_limits {
 	uint64_t stall_ns;				/* without the peer taking a byte */
 	size_t unsent_bytes;				/* and not reading any more */
 	unsigned unsent_replies;
+	struct ration *frames;				/* for those that are being received; NULL: no bound */
+	struct ration *held;				/* for what else they hold; NULL: no bound */
 };
 extern const struct conn_limits conn_limits_default;
 
@@ -69,6 +73,11 @@ void conn_set_ready(struct conn *conn);
 bool conn_is_choked(const struct conn *conn);
 bool conn_is_ready(const struct conn *conn);
 
+/* Who pays for what it holds; 0 until this is called. */
+void conn_set_payer(struct conn *conn, uint32_t payer);
+/* Bytes that an answer may have, as far as memory goes. */
+size_t conn_room(const struct conn *conn);
+
 /* Frames wait until conn_resume(). Counted. */
 void conn_hold(struct conn *conn);
 void conn_resume(struct conn *conn);
@@ -83,6 +92,8 @@ void conn_close(struct conn *conn, const char *why);
 
 /* A place in the order of replies. Then exactly one of: */
 struct reply *conn_reply_begin(struct conn *conn);
+/* What its request and its answer hold in memory now, bytes, until it is gone. */
+void conn_reply_holds(struct reply *reply, size_t bytes);
 /* The pieces' bytes stay until sent(arg): when the peer's kernel or the cipher has
  * taken them all, or the connection is gone. The first piece begins with the
  * frame's length. */

@@ -416,7 +416,7 @@ fetch(int fd, int min_bytes)
 	for (int i = 0; i < PARTITIONS; i++) {
 		struct fetch_req_partition *p = WIRE_ADD(host->arena, t->partitions, fetch_req_partition);
 		p->partition = i;
-		p->partition_max_bytes = 1 << 24;
+		p->partition_max_bytes = BURST / READS;
 	}
 	ask(fd, WIRE_KEY_FETCH, 4, &in);
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/ration.h"
+
+/*
+ * What one connection holds of the memory that all of them share. A frame that is being received has room of its
+ * own, for all of it, before it is read on: those that have begun can end. What else is held (beginnings that wait
+ * for that, waiting requests, answers that the peer has not taken) is there already and counts past the bound;
+ * then nothing else is begun. Nobody is told when there is room again: who has to wait looks again.
+ */
+struct holding {
+	struct ration *frames, *held;	/* NULL: no bound */
+	uint32_t payer;
+	size_t promised;		/* for the frame whose beginning is kept; bytes */
+	size_t counted;			/* of what it holds besides */
+};
+
+/* So much is counted for nobody. */
+#define HOLDING_SMALL (16u << 10)
+
+/* What it holds now besides a frame that has room. */
+void holding_count(struct holding *s, size_t bytes);
+/* Whether a frame of so many bytes has room; false: not yet. */
+bool holding_promise(struct holding *s, size_t bytes);
+/* The frame has come, or will not. */
+void holding_give_back(struct holding *s);
+/* Whoever pays from now on. */
+void holding_set_payer(struct holding *s, uint32_t payer);
+
+/* Whether nothing may be begun. A frame that has room goes on, or all might wait for each other. */
+bool holding_is_full(const struct holding *s);
+/* Whether half of what the payer may have is in use: of `frames` or `held`. */
+bool holding_is_scarce(const struct holding *s, const struct ration *of);
+/* Bytes that an answer may have: an eighth of what is left, so that many slow ones come near the bound and
+ * not past it. */
+size_t holding_room(const struct holding *s);

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""memory.max under many connections that send half and take nothing: the broker reads less, and others go on.
+
+Those who make the noise are of a tenant of their own; tests/long/scale has them by the thousand."""
+import contextlib
+import socket
+import ssl
+import struct
+import time
+
+import hostile
+import pytest
+from hostile import frame
+from test_61_faults import batch, error_of, produce_request
+from test_64_greed import Peak
+
+MIB = 1 << 20
+BOUND = 128 * MIB
+LARGEST = BOUND // 8  # an eighth of memory.max: half of the quarter for what connections hold
+# What a sanitizer adds to what is held, and keeps of what is free.
+SLACK = 64 * MIB
+NOISY = 150
+
+
+def noisy_site(settings=""):
+    s = hostile.Site(f"{hostile.SETTINGS}\nmemory.max: {BOUND}\nmax.connections.per.ip: 20000\n"
+                     f"login.max.connections.per.ip: 1000\n{settings}")
+    s.broker.ctl("tenant", "create", "acme", "--admin", "tina", "--password", "tinas own 1")
+    s.broker.ctl("--tenant", "acme", "topic", "create", "much", "-c", "flush=os", "-c", "max.message.bytes=20000000")
+    s.broker.ctl("--tenant", "acme", "topic", "create", "wide", "-p", "1000")
+    return s
+
+
+@pytest.fixture(scope="module")
+def everyone():
+    s = noisy_site()
+    with noise(s, 1) as (c,):
+        for _ in range(64):
+            assert error_of(c.call("produce", 9, **produce_request("much", batch([bytes(250_000)] * 4)))) == 0
+    s.undisturbed()
+    yield s
+    s.remove()
+
+
+@pytest.fixture
+def site(everyone):
+    yield everyone
+    everyone.undisturbed()
+
+
+@contextlib.contextmanager
+def noise(site, n, timeout=60):
+    """So many connections of the other tenant."""
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(site.tls(timeout)) for _ in range(n)]
+        for c in made:
+            assert c.sasl_scram("tina@acme", "tinas own 1")["error_code"] == 0
+        yield made
+
+
+def fetch_all(offset=0):
+    return dict(replica_id=-1, max_wait_ms=0, min_bytes=1, max_bytes=50 * MIB, topics=[
+        {"topic": "much", "partitions": [{"partition": 0, "fetch_offset": offset, "partition_max_bytes": 50 * MIB}]}])
+
+
+def taken(client, offset):
+    """Where the next fetch would begin, after one more answer."""
+    rows = client.answer("fetch", 11)[1]["responses"][0]["partitions"]
+    records, at = rows[0]["records"], 0
+    assert rows[0]["error_code"] == 0 and records
+    while at + 61 <= len(records):
+        base, size = struct.unpack_from(">qi", records, at)
+        if at + 12 + size > len(records):
+            break
+        offset, at = base + struct.unpack_from(">i", records, at + 23)[0] + 1, at + 12 + size
+    return offset
+
+
+def within_bound(held):
+    assert held.bytes < BOUND + SLACK, f"{held.bytes >> 20} MiB more, of {BOUND >> 20}"
+
+
+def slow_readers(site, n):
+    """Each asks for all there is and takes nothing; then one does."""
+    with Peak(site) as held, noise(site, n) as clients:
+        for c in clients:
+            c.send("fetch", 11, fetch_all())
+        time.sleep(2)
+        site.undisturbed()
+        within_bound(held)
+        assert taken(clients[0], 0) > 0
+    within_bound(held)
+
+
+def test_slow_readers(site):
+    slow_readers(site, NOISY)
+
+
+def test_slow_readers_of_the_disk(site):
+    site.restart()
+    slow_readers(site, NOISY)
+
+
+def test_answers_that_nobody_takes(site):
+    """Small questions, long answers."""
+    with Peak(site) as held, noise(site, NOISY) as clients:
+        ask = frame(site.schema["metadata"].encode_request(9, {"topics": [{"name": "wide"}], "allow_auto_topic_creation": False}, 7))
+        for c in clients:
+            c.sock.sendall(ask * 200)
+        time.sleep(2)
+        site.undisturbed()
+    within_bound(held)
+
+
+def test_largest_requests_by_halves(site):
+    """Those that have begun end, one after the other, and each is answered."""
+    body = batch([bytes(LARGEST - 4096)])
+    raw = frame(site.schema["produce"].encode_request(9, produce_request("much", body), 7))
+    assert LARGEST - 4096 < len(raw) < LARGEST
+    with Peak(site) as held, noise(site, 24) as clients:
+        at = [0] * len(clients)
+        for c in clients:
+            c.sock.setblocking(False)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and any(n < len(raw) for n in at):
+            moved = False
+            for i, c in enumerate(clients):
+                with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
+                    n = c.sock.send(raw[at[i]:at[i] + 256 * 1024]) if at[i] < len(raw) else 0
+                    at[i] += n
+                    moved = moved or n > 0
+            if not moved:
+                time.sleep(0.005)
+        assert all(n == len(raw) for n in at), at
+        for c in clients:
+            c.sock.settimeout(60)
+            assert error_of(c.answer("produce", 9)[1]) in (0, 10)
+    within_bound(held)
+
+
+def test_larger_than_its_share(site):
+    """Not taken at all: it could never be held."""
+    with noise(site, 1) as (c,):
+        c.sock.sendall(struct.pack(">i", LARGEST) + bytes(1000))
+        assert hostile.closed(c.sock)
+
+
+def test_half_a_request_that_never_ends(site):
+    """All the room is taken by who sends nothing more: small requests of the same tenant go on."""
+    with noise(site, 2) as (stuck, other):
+        stuck.sock.sendall(struct.pack(">i", LARGEST - 4096) + bytes(100_000))
+        time.sleep(0.5)
+        assert other.call("metadata", 9, topics=[{"name": "much"}])["topics"][0]["error_code"] == 0
+        site.undisturbed()
+        stuck.sock.shutdown(socket.SHUT_RDWR)
