@@ -6,7 +6,7 @@ from harness import BUILD, ROOT, run
 
 
 def test_every_scenario_runs():
-    out = run(ROOT / "bench/run", "--quick", "--build", BUILD, "idle", "latency", "produce", "fetch", timeout=300).stdout
+    out = run(ROOT / "bench/run", "--quick", "--build", BUILD, "idle", "latency", "produce", "fetch", "requests", timeout=300).stdout
     assert len(out.splitlines()) > 15, out
 
 
