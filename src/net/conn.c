@@ -493,8 +493,10 @@ conn_event_due(struct loop_source *source, uint32_t events)
 		handshake(c);
 	else if ((events & (EPOLLHUP | EPOLLERR)) != 0 && !may_read(c))
 		conn_close(c, NULL);
-	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+		c->in_vain = !may_read(c);
 		read_turn(c);
+	}
 	if (c->state != CONN_CLOSED)
 		defer(c);
 	conn_end(c);
@@ -606,14 +608,17 @@ flush(struct conn *c)
 	return err;
 }
 
+/* Who may not read goes on being told of input until some comes: most are held for the time of one
+ * answer, and their peers say nothing before they have it. */
 static void
 watch(struct conn *c, bool write)
 {
-	uint32_t events = (may_read(c) || c->state == CONN_HANDSHAKE ? EPOLLIN : 0) |
-	    (write ? EPOLLOUT : 0);
+	bool in = may_read(c) || c->state == CONN_HANDSHAKE || ((c->events & EPOLLIN) != 0 && !c->in_vain);
+	uint32_t events = (in ? EPOLLIN : 0) | (write ? EPOLLOUT : 0);
 	if (events != c->events)
 		loop_modify(c->loop, &c->source, events);
 	c->events = events;
+	c->in_vain = false;
 }
 
 static void

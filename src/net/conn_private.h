@@ -45,6 +45,7 @@ struct conn {
 	struct holding holding;		/* of the memory of all */
 	unsigned holds;
 	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
+	bool in_vain;			/* input has come, and may not be read now */
 	uint64_t muted_until, since, active, progress, slow_since;
 	uint64_t time_ns;		/* see conn_take_time_ns(): laps that have ended */
 	bool busy;			/* the lap is its own */
