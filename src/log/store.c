@@ -232,7 +232,7 @@ claim(struct partition *p, struct why *why)
 	struct orphan *o = late ? NULL : map_del(s->orphans, key_of(&p->topic, p->index));
 	lock_drop(&s->lock);
 	if (late)
-		return why_set(why, ERR_IO, "%s is there, and the disk did not let the start read whose it is", p->dir);
+		return why_set(why, ERR_IO, "%s has a log, and the start could not read whose it is", p->dir);
 	p->unproved = true;
 	p->point.epoch = -1;
 	partition_unload(p, "read", ERR_IO);
@@ -243,7 +243,16 @@ claim(struct partition *p, struct why *why)
 	return 0;
 }
 
-/* A directory that there is already: left by a crash before it was made known; or somebody else's. */
+static int
+is_log(const char *name, void *arg)
+{
+	(void)arg;
+	const char *dot = strrchr(name, '.');
+	return dot != NULL && strcmp(dot, ".log") == 0;
+}
+
+/* A directory that there is already: left by a crash before it was made known, of many at once perhaps
+ * without whose it is; or somebody else's. */
 static int
 take_directory(struct partition *p, bool sync, struct why *why)
 {
@@ -255,9 +264,11 @@ take_directory(struct partition *p, bool sync, struct why *why)
 	if (nameless)
 		return claim(p, why);
 	int err = meta_read(p->dir, &other);
-	if (err == ERR_NOTFOUND || (err == 0 && uuid_eq(&other, &p->topic)))
-		return meta_write(p->dir, &p->topic, sync);
-	return why_set(why, ERR_EXISTS, "%s belongs to another topic", p->dir);
+	if (err == 0 && !uuid_eq(&other, &p->topic))
+		return why_set(why, ERR_EXISTS, "%s belongs to another topic", p->dir);
+	if (err != 0 && fs_list(p->dir, is_log, NULL) != 0)
+		return claim(p, why);
+	return meta_write(p->dir, &p->topic, sync);
 }
 
 static int

@@ -5,6 +5,7 @@
 
 #include "log/impl.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
 enum { BATCH = 300, OLD = 5, ALL = 12, START = 2 };
@@ -555,6 +556,79 @@ a_name_is_no_proof(void **state)
 	}
 }
 
+/* Of many that are made at once nothing is synced but all together: a power loss before that leaves names, and
+ * files without their bytes. The topic is in the metadata by then, and gets them at the next start. */
+static void
+what_was_half_made_is_made(void **state)
+{
+	(void)state;
+	enum { MANY = 8 };
+	struct fixture f;
+	struct why why;
+	char path[128];
+	fixture_make(&f);
+	f.config.no_background = true;
+	fixture_open(&f);
+	struct store_topic t = { f.id, NAME(0, STR("orders")), false, f.topic };
+	assert_ok(store_create_partitions(f.store, &t, 0, MANY, &why));
+	fixture_crash(&f);
+	snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+	unlink(path);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(path, sizeof(path), "%s/orders-%d/partition.metadata", f.dir, i);
+		assert_int_equal(i % 2 ? truncate(path, 0) : unlink(path), 0);
+	}
+	fixture_open(&f);
+	assert_ok(store_create_partitions(f.store, &t, 0, MANY, &why));
+	store_claimed(f.store);
+	for (int i = 0; i < MANY; i++)
+		append(&f, i, 0, 1);
+	store_close(&f.store);
+	fixture_open(&f);
+	assert_int_equal(store_count(f.store), MANY);
+	fixture_free(&f);
+}
+
+/* But where there is a log nothing is made over it: at a start its topic has it, offline; later it is refused. */
+static void
+a_log_that_does_not_say_whose_it_is_stays(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct why why;
+	int64_t other;
+	char path[128], kept[128];
+	for (int torn = 0; torn < 2; torn++) {
+		leave_all_to_journal(&f, &other);
+		fixture_open(&f);
+		store_close(&f.store);	/* now its file has it */
+		snprintf(path, sizeof(path), "%s/checkpoint", f.dir);
+		unlink(path);
+		snprintf(path, sizeof(path), "%s%s", f.dir, METADATA);
+		snprintf(kept, sizeof(kept), "%s/kept", f.dir);
+		assert_int_equal(link(path, kept), 0);
+		unlink(path);
+		int fd;
+		if (torn) {
+			assert_ok(fs_open(path, O_WRONLY | O_CREAT, &fd));
+			fs_close(&fd);
+		}
+		fixture_open(&f);
+		struct store_topic t = { f.id, NAME(0, STR("orders")), false, f.topic };
+		assert_ok(store_create_partitions(f.store, &t, 0, 1, &why));
+		store_claimed(f.store);
+		struct partition *p = store_find(f.store, &f.id, 0);
+		assert_true(partition_failed(p));
+		assert_true(partition_recover(p, true) != 0);
+		unlink(path);
+		assert_ok(fs_rename(kept, path));
+		assert_ok(partition_recover(p, true));
+		has_few(&f);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
 /* What was read after a sync had failed may be the page cache's alone: the next start asks the disk, and puts
  * back out of the journal what that does not have. */
 static void
@@ -588,4 +662,4 @@ mend(void **state)
 TEST_MAIN(B(what_fails_at_a_start_is_kept), B(what_waits_in_the_journal_is_not_given_up_unasked),
     B(nothing_is_kept_for_nothing), B(damage_is_left_out_as_well), B(a_sync_of_all_tells_of_none),
     B(whose_a_directory_is_may_be_read_later), B(what_no_topic_claims_is_not_kept), B(a_name_is_no_proof),
-    B(the_page_cache_is_not_believed))
+    B(what_was_half_made_is_made), B(a_log_that_does_not_say_whose_it_is_stays), B(the_page_cache_is_not_believed))
