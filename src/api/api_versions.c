@@ -7,7 +7,6 @@
  */
 #include "api/api_versions.h"
 
-
 void
 api_versions_fill(struct request *rq, struct api_versions_rsp *out, enum kerr err)
 {

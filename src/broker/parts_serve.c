@@ -25,7 +25,6 @@
 #define NEW_MEMBER_MS	300000
 #define DRAIN_NS	(5 * NS_PER_SEC)
 #define PAUSE_US	5000
-#define LENGTH_BYTES	4
 
 struct door {
 	struct core_listener core;
@@ -140,7 +139,7 @@ frames_max(const struct conf *c)
 static size_t
 largest_frame(const struct conf *c)
 {
-	uint64_t half = frames_max(c) / 2 - LENGTH_BYTES, asked = (uint64_t)c->socket_request_max_bytes;
+	uint64_t half = frames_max(c) / 2 - CONN_LENGTH_BYTES, asked = (uint64_t)c->socket_request_max_bytes;
 	return (size_t)(asked < half ? asked : half);
 }
 

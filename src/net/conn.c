@@ -39,7 +39,6 @@
 #define WHOLE_FRAME	(1u << 20)	/* room for so much is made at once */
 #define STEP_MIN	(64u << 10)	/* of a buffer that grows */
 #define IOV_A_WRITE	64
-#define LENGTH_BYTES	4
 #define LOOK_AGAIN_NS	(20 * NS_PER_MS)	/* where there is no room */
 #define BYTES_A_SECOND	(256u << 10)	/* the least that is worth the name */
 
@@ -108,7 +107,7 @@ conn_create(const struct conn_config *f)
 	c->unmute.fire = unmute_due;
 	list_init(&c->replies);
 	list_init(&c->task.hook);
-	buf_init(&c->in, f->limits->frame_max + LENGTH_BYTES);
+	buf_init(&c->in, f->limits->frame_max + CONN_LENGTH_BYTES);
 	snprintf(c->peer_text, sizeof(c->peer_text), f->peer.family == 6 ? "[%s]:%u" : "%s:%u",
 	    addr_format(&f->peer, text), f->peer_port);
 	event_child(&c->ev, f->ev, "peer", str_from(c->peer_text));
@@ -275,7 +274,7 @@ deadline_due(struct timer *timer, uint64_t now)
 static int32_t
 frame_length(const uint8_t *p)
 {
-	return (int32_t)be_get(p, LENGTH_BYTES);
+	return (int32_t)be_get(p, CONN_LENGTH_BYTES);
 }
 
 /* Hands over the complete frames among n bytes, as long as it may; the bytes
@@ -284,7 +283,7 @@ static size_t
 take_frames(struct conn *c, const uint8_t *p, size_t n)
 {
 	size_t used = 0;
-	while (n - used >= LENGTH_BYTES && may_read(c)) {
+	while (n - used >= CONN_LENGTH_BYTES && may_read(c)) {
 		int32_t length = frame_length(p + used);
 		size_t max = c->state == CONN_LOGIN ? c->limits->frame_before_login : c->limits->frame_max;
 		if (length < 0 || (size_t)length > max) {
@@ -292,17 +291,17 @@ take_frames(struct conn *c, const uint8_t *p, size_t n)
 			conn_close(c, "no request, or too large a one (is the client set to use TLS here?)");
 			return used;
 		}
-		if (n - used - LENGTH_BYTES < (size_t)length)
+		if (n - used - CONN_LENGTH_BYTES < (size_t)length)
 			break;
 		uint64_t wait = holding_is_full(&c->holding) ? LOOK_AGAIN_NS : c->ops->admit == NULL ? 0
-		    : c->ops->admit(c, c->session, p + used + LENGTH_BYTES, (size_t)length);
+		    : c->ops->admit(c, c->session, p + used + CONN_LENGTH_BYTES, (size_t)length);
 		if (wait > 0) {
 			conn_mute(c, loop_now(c->loop) + wait);
 			break;
 		}
 		c->active = loop_now(c->loop);
-		c->ops->frame(c, c->session, p + used + LENGTH_BYTES, (size_t)length);
-		used += LENGTH_BYTES + (size_t)length;
+		c->ops->frame(c, c->session, p + used + CONN_LENGTH_BYTES, (size_t)length);
+		used += CONN_LENGTH_BYTES + (size_t)length;
 	}
 	return used;
 }
@@ -320,8 +319,8 @@ room_for_frame(const struct conn *c, size_t all, size_t n)
 static void
 keep(struct conn *c, const uint8_t *p, size_t n)
 {
-	if (n >= LENGTH_BYTES && c->in.n == 0)
-		(void)buf_reserve(&c->in, room_for_frame(c, LENGTH_BYTES + (size_t)(uint32_t)frame_length(p), n));
+	if (n >= CONN_LENGTH_BYTES && c->in.n == 0)
+		(void)buf_reserve(&c->in, room_for_frame(c, CONN_LENGTH_BYTES + (size_t)(uint32_t)frame_length(p), n));
 	if (c->state != CONN_CLOSED && n > 0 && buf_add(&c->in, p, n) != 0)
 		conn_close(c, "no memory for its requests");
 }
@@ -330,7 +329,7 @@ keep(struct conn *c, const uint8_t *p, size_t n)
 static void
 take_kept(struct conn *c)
 {
-	if (c->in.n < LENGTH_BYTES || c->in_frame)
+	if (c->in.n < CONN_LENGTH_BYTES || c->in_frame)
 		return;
 	c->in_frame = true; /* a handler may resume the connection inside of it */
 	size_t used = take_frames(c, c->in.p, c->in.n);
@@ -348,8 +347,8 @@ take_kept(struct conn *c)
 static size_t
 rest_of_frame(const struct conn *c)
 {
-	int64_t all = LENGTH_BYTES, have = (int64_t)c->in.n;
-	if (have >= LENGTH_BYTES)
+	int64_t all = CONN_LENGTH_BYTES, have = (int64_t)c->in.n;
+	if (have >= CONN_LENGTH_BYTES)
 		all += frame_length(c->in.p);
 	return all > have ? (size_t)(all - have) : 0;
 }
@@ -369,7 +368,7 @@ room_for_rest(struct conn *c)
 static bool
 promise(struct conn *c)
 {
-	if (c->holding.promised > 0 || c->in.n < LENGTH_BYTES)
+	if (c->holding.promised > 0 || c->in.n < CONN_LENGTH_BYTES)
 		return true;
 	if (!holding_promise(&c->holding, c->in.n + rest_of_frame(c)))
 		return false;

@@ -24,6 +24,8 @@
 struct conn;
 struct reply;
 
+#define CONN_LENGTH_BYTES 4		/* before each frame */
+
 /* What the layer above does; one const table for each kind of listener. */
 struct conn_ops {
 	/* The transport is ready (TLS done). Returns what the other calls get as
