@@ -101,7 +101,6 @@ conn_create(const struct conn_config *f)
 	c->gone = f->gone;
 	c->gone_arg = f->gone_arg;
 	c->since = c->active = c->progress = loop_now(f->loop);
-	c->holding = (struct holding){ .frames = f->limits->frames, .held = f->limits->held };
 	c->task.run = end_of_turn;
 	c->deadline.fire = deadline_due;
 	c->unmute.fire = unmute_due;

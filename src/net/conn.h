@@ -75,7 +75,7 @@ void conn_set_ready(struct conn *conn);
 bool conn_is_choked(const struct conn *conn);
 bool conn_is_ready(const struct conn *conn);
 
-/* Who pays for what it holds; 0 until this is called. */
+/* Once, at the login: whose ration of memory it has a part in from now on. */
 void conn_set_payer(struct conn *conn, uint32_t payer);
 /* Bytes that an answer may have, as far as memory goes. */
 size_t conn_room(const struct conn *conn);

@@ -5,7 +5,7 @@
 void
 conn_set_payer(struct conn *c, uint32_t payer)
 {
-	holding_set_payer(&c->holding, payer);
+	c->holding = (struct holding){ c->limits->frames, c->limits->held, payer, 0, 0 };
 }
 
 size_t

@@ -31,16 +31,6 @@ holding_give_back(struct holding *s)
 	s->promised = 0;
 }
 
-void
-holding_set_payer(struct holding *s, uint32_t payer)
-{
-	size_t n = s->counted;
-	holding_give_back(s);	/* asked for anew with the next bytes */
-	holding_count(s, 0);
-	s->payer = payer;
-	holding_count(s, n);
-}
-
 bool
 holding_is_full(const struct holding *s)
 {

@@ -8,6 +8,9 @@
  * own, for all of it, before it is read on: those that have begun can end. What else is held (beginnings that wait
  * for that, waiting requests, answers that the peer has not taken) is there already and counts past the bound;
  * then nothing else is begun. Nobody is told when there is room again: who has to wait looks again.
+ *
+ * Who has not logged in holds nothing of it, or strangers could take it all by what they announce: they have
+ * small frames, buffers that grow with what comes, and a number of connections that is bounded.
  */
 struct holding {
 	struct ration *frames, *held;	/* NULL: no bound */
@@ -25,8 +28,6 @@ void holding_count(struct holding *s, size_t bytes);
 bool holding_promise(struct holding *s, size_t bytes);
 /* The frame has come, or will not. */
 void holding_give_back(struct holding *s);
-/* Whoever pays from now on. */
-void holding_set_payer(struct holding *s, uint32_t payer);
 
 /* Whether nothing may be begun. A frame that has room goes on, or all might wait for each other. */
 bool holding_is_full(const struct holding *s);

@@ -153,3 +153,17 @@ def test_half_a_request_that_never_ends(site):
         assert other.call("metadata", 9, topics=[{"name": "much"}])["topics"][0]["error_code"] == 0
         site.undisturbed()
         stuck.sock.shutdown(socket.SHUT_RDWR)
+
+
+def test_strangers_take_nothing_of_it(site):
+    """What is announced before a login is on no tenant's account: others go on beside more than a tenant's share of it."""
+    site.broker.ctl("topic", "create", "own")
+    with contextlib.ExitStack() as stack:
+        strangers = [stack.enter_context(site.tls(60)) for _ in range(LARGEST // 65000 + 50)]
+        for part in struct.pack(">i", 65000) + bytes(100), bytes(100):  # what is announced is looked at when more comes
+            for c in strangers:
+                c.sock.sendall(part)
+            time.sleep(0.5)
+        with site.client() as c:
+            assert error_of(c.call("produce", 9, **produce_request("own", batch([bytes(900_000)])))) == 0
+        assert site.connections() >= len(strangers)
