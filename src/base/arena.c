@@ -16,11 +16,14 @@
 
 #define ALIGN		_Alignof(max_align_t)
 #define BLOCK_MIN	2048u
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEPS_SPARES	false		/* what is used after its end is to be found */
+#if defined(__has_feature)	/* clang */
+#define ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
 #else
-#define KEEPS_SPARES	true
+#define ADDRESS_SANITIZER 0
 #endif
+#define KEEPS_SPARES (!ADDRESS_SANITIZER)	/* what is used after its end is to be found */
 #define SPARES_MAX	64u
 #define BLOCK_MAX	(64u * 1024u)
 
