@@ -266,8 +266,10 @@ take_directory(struct partition *p, bool sync, struct why *why)
 	int err = meta_read(p->dir, &other);
 	if (err == 0 && !uuid_eq(&other, &p->topic))
 		return why_set(why, ERR_EXISTS, "%s belongs to another topic", p->dir);
-	if (err != 0 && fs_list(p->dir, is_log, NULL) != 0)
+	if (err != 0 && fs_list(p->dir, is_log, NULL) != 0) {
+		ev_err(&p->ev, "there is a log, and partition.metadata does not say whose: %s", err_text(err));
 		return claim(p, why);
+	}
 	return meta_write(p->dir, &p->topic, sync);
 }
 

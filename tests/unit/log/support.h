@@ -116,6 +116,16 @@ fixture_crash(struct fixture *f)
 	assert_ok(fs_rename(copy, f->dir));
 }
 
+static inline void
+state_is(struct partition *p, enum log_state state, int64_t end)
+{
+	struct log_ends e;
+	partition_ends(p, &e);
+	assert_int_equal(e.state, state);
+	assert_int_equal(e.end, end);
+	assert_int_equal(partition_failed(p), state != LOG_ONLINE);
+}
+
 /* A waiter that a test thread can wait for. */
 struct gate {
 	struct log_waiter w;

@@ -27,16 +27,6 @@ append(struct partition *p, int64_t from, int64_t to)
 	}
 }
 
-static void
-state_is(struct partition *p, enum log_state state, int64_t end)
-{
-	struct log_ends e;
-	partition_ends(p, &e);
-	assert_int_equal(e.state, state);
-	assert_int_equal(e.end, end);
-	assert_int_equal(partition_failed(p), state != LOG_ONLINE);
-}
-
 static int
 read_at(struct partition *p, int64_t offset)
 {

@@ -404,15 +404,6 @@ damage_is_noticed_and_kept_apart(void **state)
 	fixture_free(&f);
 }
 
-static void
-state_is(struct partition *p, enum log_state state, int64_t end)
-{
-	struct log_ends e;
-	partition_ends(p, &e);
-	assert_int_equal(e.state, state);
-	assert_int_equal(e.end, end);
-}
-
 /* Refused without force, and nothing is given up by that; with it under another epoch. */
 static void
 recover_by_force(struct fixture *f, struct partition *p)
