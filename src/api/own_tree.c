@@ -8,6 +8,7 @@
 #include "acl/change.h"
 #include "acl/text.h"
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/own.h"
 #include "base/buf.h"
 #include "meta/image.h"
@@ -32,6 +33,7 @@ struct walk {
 	    bool by_use);
 	void *arg;
 	int end;
+	bool unloaded;			/* groups may be missing, because they are not loaded */
 };
 
 static void
@@ -60,8 +62,19 @@ walk_children(struct walk *w, enum acl_type type)
 	const struct acl_node *node;
 	while (w->end == 0 && (node = acl_tenant_next_node(w->tenant, type, name, &name)) != NULL)
 		visit(w, type, name, node, false);
-	if (type == ACL_GROUP && w->rq->core->coord != NULL)
-		(void)coord_list(w->rq->core->coord, acl_tenant_number(w->tenant), visit_used, w);
+	if (type == ACL_GROUP && w->end == 0 && w->rq->core->coord != NULL)
+		w->unloaded = coord_list(w->rq->core->coord, acl_tenant_number(w->tenant), visit_used, w) != KERR_NONE;
+}
+
+/* Whose a group is that has no node. */
+static const struct acl_node *
+used_node(struct walk *w)
+{
+	struct name name = NAME(acl_tenant_number(w->tenant), w->from.name);
+	bool unloaded = group_unloaded(w->rq, name); /* in this order, or it could be loaded in between */
+	const struct acl_node *node = group_node(w->rq, name);
+	w->unloaded = node == NULL && unloaded;
+	return node;
 }
 
 /* The node itself, then what is below it: nothing, one level, or all. */
@@ -72,7 +85,7 @@ walk_run(struct walk *w)
 	const struct acl_node *node = acl_tenant_node(w->tenant, type, w->from.name);
 	bool used = node == NULL && type == ACL_GROUP;
 	if (used)
-		node = group_node(w->rq, NAME(acl_tenant_number(w->tenant), w->from.name));
+		node = used_node(w);
 	visit(w, type, w->from.name, node, used);
 	for (size_t i = 0; w->depth != WALK_NODE && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		if (type == ACL_TENANT)
@@ -112,6 +125,13 @@ open_path(struct request *rq, struct str text, struct acl_path *ret_path,
 	enum kerr err = own_tenant(rq, ret_path->tenant, &number);
 	*ret_tenant = err == KERR_NONE ? acl_image_tenant(image_acl(rq->image), number) : NULL;
 	return err == KERR_NONE && *ret_tenant == NULL ? KERR_RESOURCE_NOT_FOUND : err;
+}
+
+static enum kerr
+say_unloaded(struct request *rq, struct str *ret_message)
+{
+	*ret_message = change_text(rq, CHANGE_LOADING, &(struct why){ "" });
+	return change_code(CHANGE_LOADING);
 }
 
 /* ---- TreeList ---- */
@@ -163,8 +183,11 @@ api_tree_list(struct request *rq, const void *vin, void *vout)
 	struct walk w = { .rq = rq, .depth = in->recursive ? WALK_ALL : WALK_LEVEL, .visit = list_node,
 		.arg = &l };
 	out->error_code = (int16_t)open_path(rq, in->path, &w.from, &w.tenant, &out->error_message);
-	if (out->error_code == 0)
-		walk_run(&w);
+	if (out->error_code != 0)
+		return API_ANSWER;
+	walk_run(&w);
+	if (w.unloaded && !out->more) /* beside what is known */
+		out->error_code = (int16_t)say_unloaded(rq, &out->error_message);
 	return API_ANSWER;
 }
 
@@ -263,6 +286,8 @@ plan_path(struct request *rq, struct setting *s)
 	r->error_code = (int16_t)open_path(rq, s->in->path, &w.from, &w.tenant, &r->error_message);
 	if (r->error_code == 0)
 		walk_run(&w);
+	if (r->error_code == 0 && w.unloaded)
+		r->error_code = (int16_t)say_unloaded(rq, &r->error_message);
 	if (r->error_code == 0 && r->nodes == 0) {
 		r->error_code = KERR_RESOURCE_NOT_FOUND;
 		r->error_message = STR("there is no such node, or you may not see it");
@@ -372,9 +397,14 @@ api_group_create(struct request *rq, const void *vin, void *vout)
 	if (out->error_code != 0)
 		return API_ANSWER;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), tenant);
+	bool unloaded = group_unloaded(rq, name); /* in this order, or it could be loaded in between */
 	if (acl_tenant_node(t, ACL_GROUP, name.s) != NULL || group_node(rq, name) != NULL) {
 		out->error_code = KERR_INVALID_REQUEST;
 		out->error_message = STR("the group exists already; schlossctl chown changes whose it is");
+		return API_ANSWER;
+	}
+	if (unloaded) { /* it may be somebody's */
+		out->error_code = (int16_t)say_unloaded(rq, &out->error_message);
 		return API_ANSWER;
 	}
 	caller(rq, &w);

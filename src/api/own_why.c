@@ -6,6 +6,7 @@
 #include "acl/change.h"
 #include "acl/text.h"
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/own.h"
 #include "api/session.h"
 #include "base/buf.h"
@@ -16,6 +17,7 @@ struct question {
 	struct acl_object object;
 	struct acl_who who;		/* asked about */
 	enum acl_op op;
+	bool unloaded;			/* whose the group is, if it was made by use, is not known */
 };
 
 /* The object of the path, in the tenant that the path names. */
@@ -37,8 +39,10 @@ take_object(struct request *rq, const struct why_req *in, struct question *q, st
 		return KERR_INVALID_REQUEST;
 	}
 	q->object = (struct acl_object){ path.type, NAME(tenant, path.name), NULL };
-	if (path.type == ACL_GROUP)
+	if (path.type == ACL_GROUP) {
+		q->unloaded = group_unloaded(rq, q->object.name); /* in this order, as it may be loaded in between */
 		q->object.node = group_node(rq, q->object.name);
+	}
 	return KERR_NONE;
 }
 
@@ -85,6 +89,16 @@ fill(struct request *rq, const struct acl_answer *a, struct why_rsp *out)
 	}
 }
 
+/* Whether whose the group is could change the answer, and is not known. */
+static bool
+hangs_on_owner(const struct acl_image *acl, const struct question *q, const struct acl_answer *a)
+{
+	if (!q->unloaded || q->object.node != NULL ||
+	    acl_tenant_node(acl_image_tenant(acl, q->object.name.tenant), ACL_GROUP, q->object.name.s) != NULL)
+		return false;
+	return a->step == ACL_STEP_DIRECTORY || a->step == ACL_STEP_NOTHING;
+}
+
 enum api_turn
 api_why(struct request *rq, const void *vin, void *vout)
 {
@@ -108,6 +122,11 @@ api_why(struct request *rq, const void *vin, void *vout)
 		(void)acl_check_create(acl, &q.who, &q.object, &a);
 	else
 		(void)acl_check(acl, &q.who, q.op, &q.object, &a);
+	if (hangs_on_owner(acl, &q, &a)) { /* a request would be told to come again, too */
+		out->error_code = (int16_t)change_code(CHANGE_LOADING);
+		out->error_message = change_text(rq, CHANGE_LOADING, &(struct why){ "" });
+		return API_ANSWER;
+	}
 	caller(rq, &asker);
 	acl_explain_to(acl, &asker, &q.who, &a, line, sizeof(line), &hidden);
 	out->sentence = arena_str(rq->arena, str_from(line));

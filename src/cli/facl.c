@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/tree.h"
+#include "wire/kerr.h"
 
 #define RULES_MAX (1024 * 1024)
 #define NEAR_MAX 8	/* that are shown beside a rule that is not there */
@@ -83,6 +84,8 @@ ask_node(struct cli *cli, const struct rules *r, struct tree_list_rsp_node *ret,
 	in.limit = 10;
 	*ret_found = false;
 	int status = cli_call(cli, WIRE_KEY_TREE_LIST, &in, &out);
+	if (status == 0 && out.error_code == KERR_COORDINATOR_LOAD_IN_PROGRESS) /* it may be there */
+		return cli_answer(cli, cli_escape(cli, r->text), out.error_code, out.error_message);
 	for (int32_t i = 0; status == 0 && out.error_code == 0 && i < out.nodes.n; i++) {
 		if (str_eq(out.nodes.v[i].path, r->text)) {
 			*ret = out.nodes.v[i];

@@ -261,12 +261,13 @@ ls_pages(struct cli *cli, struct tree_list_req *in, struct print_table *t)
 	struct tree_list_rsp out;
 	do {
 		int status = cli_call(cli, WIRE_KEY_TREE_LIST, in, &out);
-		if (status == 0)
-			status = cli_answer(cli, cli_escape(cli, in->path), out.error_code, out.error_message);
 		if (status != 0)
 			return status;
-		for (int32_t i = 0; i < out.nodes.n; i++)
+		for (int32_t i = 0; i < out.nodes.n; i++) /* groups may be missing: what is known, then that */
 			ls_row(cli, t, &out.nodes.v[i]);
+		status = cli_answer(cli, cli_escape(cli, in->path), out.error_code, out.error_message);
+		if (status != 0)
+			return status;
 		if (out.nodes.n > 0)
 			in->after = out.nodes.v[out.nodes.n - 1].path;
 	} while (out.more && out.nodes.n > 0);
@@ -324,7 +325,7 @@ run_ls(struct cli *cli, struct args *args)
 	print_table_init(&t, &cli->print, "nodes", columns, 5);
 	if (status == 0)
 		status = str_is(in.path, "/") ? ls_root(cli, &in, &t) : ls_pages(cli, &in, &t);
-	if (status == 0)
+	if (status == 0 || t.first != NULL)
 		print_table(&cli->print, &t);
 	return status;
 }

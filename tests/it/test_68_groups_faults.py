@@ -255,3 +255,36 @@ def test_the_owner_of_a_group_by_use_comes_again_while_it_is_loaded(sick):  # no
         assert rule_codes(olga, mine) == [0, 0, 0]
         for group in (mine, reserved, absent):
             assert rule_codes(stan, group) == [31, 31, 31], group
+
+
+def test_the_paths_of_a_group_that_is_not_loaded_say_so(sick):  # noqa: F811
+    """ls shows what is known and ends with 14; chmod, create and why do not answer as if it were nobody's."""
+    mine, calm = in_shard(49, "path"), in_shard(0, "pathed")
+    for user in ("pia", "rob"):
+        sick.broker.ctl("user", "create", user, "--password", "pass of paths")
+    with sick.tls() as pia, sick.client() as admin:
+        assert pia.sasl_scram("pia", "pass of paths")["error_code"] == 0
+        sick.broker.ctl("setfacl", "-m", "user:pia:read", "topics/calm")
+        for group in (mine, calm):
+            assert settled(lambda group=group: commit(pia, group, 1)) == 0
+        (sick.notes / "eio").write_text("/journal/")
+        assert commit(pia, mine, 2) in COME_AGAIN
+        eventually(lambda: committed(admin, mine)[0] == 14)
+
+        def says_so(*words):
+            done = sick.broker.ctl(*words, check=False)
+            assert done.returncode == 4 and "groups are being loaded: try again" in done.stderr, (words, done)
+            return done.stdout
+        for words in (("chmod", "0777", f"groups/{mine}"), ("chmod", "-R", "g+r", "groups"), ("group", "create", mine),
+                      ("why", "rob", "read", f"groups/{mine}"), ("ls", f"groups/{mine}"), ("getfacl", f"groups/{mine}")):
+            assert mine not in says_so(*words)
+        seen = says_so("ls", "groups")
+        assert f"/main/groups/{calm}" in seen and mine not in seen
+        assert "no" in sick.broker.ctl("why", "rob", "read", f"groups/{calm}", check=False).stdout.lower()
+        assert sick.broker.ctl("why", "admin", "read", f"groups/{mine}", check=False).returncode == 0	# whosever it is
+        (sick.notes / "eio").unlink()
+        sick.broker.ctl("topic", "recover", "__consumer_offsets")
+        assert loaded(admin, mine) in (1, 2)
+    assert sick.broker.ctl("group", "create", mine, check=False).returncode != 0
+    assert "pia" in sick.broker.ctl("ls", f"groups/{mine}").stdout
+    assert sick.broker.ctl("why", "pia", "read", f"groups/{mine}", check=False).returncode == 0
