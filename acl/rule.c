@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "acl/image.h"
 #include "base/mem.h"
 #include "base/principal.h"
 
@@ -211,6 +212,17 @@ acl_rule_applies(const struct acl_rule *rule, const struct addr *host, enum acl_
 		return true;
 	return rule->b.permission == ACL_ALLOW &&
 	    (implied((enum acl_op)rule->b.op) >> op & 1) != 0;
+}
+
+bool
+acl_rule_names(const struct acl_rule *rule, const struct acl_who *who)
+{
+	struct str name = rule->b.principal, kind;
+	if (!str_cut(&name, ':', &kind))
+		return false;
+	if (str_is(kind, "Team"))
+		return !who->anonymous && acl_user_in(who->record, name);
+	return str_is(name, "*") || str_eq(name, who->anonymous ? STR("ANONYMOUS") : who->user.s);
 }
 
 char *

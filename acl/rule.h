@@ -68,6 +68,9 @@ bool acl_rule_eq(const struct acl_rule *a, const struct acl_rule *b);
  * found by the index. Implied operations count for allow rules only. */
 bool acl_rule_applies(const struct acl_rule *rule, const struct addr *host, enum acl_op op);
 
+/* Whether the rule's principal stands for who: himself, a team of his, or everybody. */
+bool acl_rule_names(const struct acl_rule *rule, const struct acl_who *who);
+
 /* "topic:orders allow User:bert from * to read", for answers and logs. */
 char *acl_rule_format(const struct acl_rule *rule, char *out, size_t size);
 

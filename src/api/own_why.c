@@ -3,6 +3,8 @@
  * Why: the decision that a request of that user would meet now, by the same
  * function, explained as far as the asker may know.
  */
+#include "api/own_why.h"
+
 #include "acl/change.h"
 #include "acl/text.h"
 #include "api/authorize.h"
@@ -13,21 +15,13 @@
 #include "base/clock.h"
 #include "meta/image.h"
 
-struct question {
-	struct acl_object object;
-	struct acl_who who;		/* asked about */
-	enum acl_op op;
-	bool unloaded;			/* whose the group is, if it was made by use, is not known */
-};
-
-/* The object of the path, in the tenant that the path names. */
-static enum kerr
-take_object(struct request *rq, const struct why_req *in, struct question *q, struct str *ret_message)
+enum kerr
+why_take_object(struct request *rq, struct str text, struct question *q, struct str *ret_message)
 {
 	struct acl_path path;
 	struct why why;
 	uint32_t tenant = 0;
-	if (acl_path_parse(rq->arena, in->path, &path, &why) != 0) {
+	if (acl_path_parse(rq->arena, text, &path, &why) != 0) {
 		*ret_message = arena_str(rq->arena, str_from(why.text));
 		return KERR_INVALID_REQUEST;
 	}
@@ -46,13 +40,23 @@ take_object(struct request *rq, const struct why_req *in, struct question *q, st
 	return KERR_NONE;
 }
 
+enum kerr
+why_take_host(struct str text, struct addr *ret, struct str *ret_message)
+{
+	*ret = (struct addr){ .family = 0 };
+	if (text.p == NULL || addr_parse(text, ret) == 0)
+		return KERR_NONE;
+	*ret_message = STR("the host is no address");
+	return KERR_INVALID_REQUEST;
+}
+
 static enum kerr
 take_user(struct request *rq, const struct why_req *in, struct question *q, struct str *ret_message)
 {
 	const struct acl_image *acl = image_acl(rq->image);
 	struct acl_who asker;
 	struct acl_answer a;
-	struct addr host = { .family = 0 };
+	struct addr host;
 	caller(rq, &asker);
 	struct name user = in->user.p == NULL ? rq->session->principal.user :
 	    NAME(q->object.name.tenant, in->user);
@@ -61,37 +65,54 @@ take_user(struct request *rq, const struct why_req *in, struct question *q, stru
 	    acl_tenant_user(acl_image_tenant(acl, user.tenant), in->user) == NULL &&
 	    str_eq(in->user, asker.user.s))
 		user = asker.user;
-	if (in->host.p != NULL && addr_parse(in->host, &host) != 0) {
-		*ret_message = STR("the host is no address");
-		return KERR_INVALID_REQUEST;
-	}
+	enum kerr err = why_take_host(in->host, &host, ret_message);
+	if (err != KERR_NONE)
+		return err;
 	if (!acl_may_ask_why(acl, &asker, user, &a))
 		return own_denied(rq, &asker, &a);
 	acl_who_named(acl, user, host, clock_wall_ms(), &q->who);
 	return KERR_NONE;
 }
 
-static void
-fill(struct request *rq, const struct acl_answer *a, struct why_rsp *out)
+struct str
+why_rule(struct request *rq, const struct acl_binding *rule)
 {
-	static const char *const classes[] = { "owner", "team", "other" };
 	struct buf b;
+	struct str text = STR_NULL;
 	buf_init(&b, 65536);
-	out->allowed = a->allow;
-	out->step = str_from(acl_step_name(a->step));
-	if (a->rule != NULL && acl_rule_text_format(&b, &a->rule->b, UINT32_C(1) << a->rule->b.op) == 0)
-		out->rule = arena_str(rq->arena, buf_str(&b));
+	if (acl_rule_text_format(&b, rule, UINT32_C(1) << rule->op) == 0)
+		text = arena_str(rq->arena, buf_str(&b));
 	buf_free(&b);
-	if (a->need != 0 && a->node != NULL) {
-		out->class = str_from(classes[a->cls]);
-		out->bits = arena_printf(rq->arena, "%s%s%s", a->need & ACL_R ? "r" : "",
-		    a->need & ACL_W ? "w" : "", a->need & ACL_X ? "x" : "");
-	}
+	return text;
 }
 
-/* Whether whose the group is could change the answer, and is not known. */
-static bool
-hangs_on_owner(const struct acl_image *acl, const struct question *q, const struct acl_answer *a)
+struct why_reason
+why_reason(struct request *rq, const struct acl_answer *a)
+{
+	static const char *const classes[] = { "owner", "team", "other" };
+	struct why_reason r = { .step = str_from(acl_step_name(a->step)), .rule = STR_NULL, .class = STR_NULL,
+		.bits = STR_NULL };
+	if (a->rule != NULL)
+		r.rule = why_rule(rq, &a->rule->b);
+	if (a->need != 0 && a->node != NULL) {
+		r.class = str_from(classes[a->cls]);
+		r.bits = arena_printf(rq->arena, "%s%s%s", a->need & ACL_R ? "r" : "",
+		    a->need & ACL_W ? "w" : "", a->need & ACL_X ? "x" : "");
+	}
+	return r;
+}
+
+bool
+why_decide(const struct acl_image *acl, const struct question *q, struct acl_answer *ret)
+{
+	enum acl_type type = q->object.type;
+	if (q->op == ACL_CREATE && (type == ACL_TOPIC || type == ACL_GROUP || type == ACL_TXN))
+		return acl_check_create(acl, &q->who, &q->object, ret);
+	return acl_check(acl, &q->who, q->op, &q->object, ret);
+}
+
+bool
+why_hangs_on_owner(const struct acl_image *acl, const struct question *q, const struct acl_answer *a)
 {
 	if (!q->unloaded || q->object.node != NULL ||
 	    acl_tenant_node(acl_image_tenant(acl, q->object.name.tenant), ACL_GROUP, q->object.name.s) != NULL)
@@ -110,19 +131,14 @@ api_why(struct request *rq, const void *vin, void *vout)
 	struct acl_answer a;
 	char line[1024];
 	bool hidden = false;
-	enum kerr err = take_object(rq, in, &q, &out->error_message);
+	enum kerr err = why_take_object(rq, in->path, &q, &out->error_message);
 	if (err == KERR_NONE)
 		err = take_user(rq, in, &q, &out->error_message);
 	out->error_code = (int16_t)err;
 	if (err != KERR_NONE)
 		return API_ANSWER;
-	bool create = q.op == ACL_CREATE && (q.object.type == ACL_TOPIC || q.object.type == ACL_GROUP ||
-	    q.object.type == ACL_TXN);
-	if (create)
-		(void)acl_check_create(acl, &q.who, &q.object, &a);
-	else
-		(void)acl_check(acl, &q.who, q.op, &q.object, &a);
-	if (hangs_on_owner(acl, &q, &a)) { /* a request would be told to come again, too */
+	(void)why_decide(acl, &q, &a);
+	if (why_hangs_on_owner(acl, &q, &a)) { /* a request would be told to come again, too */
 		out->error_code = (int16_t)change_code(CHANGE_LOADING);
 		out->error_message = change_text(rq, CHANGE_LOADING, &(struct why){ "" });
 		return API_ANSWER;
@@ -133,7 +149,12 @@ api_why(struct request *rq, const void *vin, void *vout)
 	if (hidden)
 		out->allowed = a.allow;
 	else {
-		fill(rq, &a, out);
+		struct why_reason r = why_reason(rq, &a);
+		out->allowed = a.allow;
+		out->step = r.step;
+		out->rule = r.rule;
+		out->class = r.class;
+		out->bits = r.bits;
 		out->path = in->path;
 	}
 	return API_ANSWER;

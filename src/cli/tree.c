@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Paths of the permission tree: ls, chmod, chown, chgrp, id, why. A mode in any
+ * Paths of the permission tree: ls, chmod, chown, chgrp; and id. A mode in any
  * notation goes over the wire as the bits that it clears and those that it sets,
  * so that one request changes many nodes. */
 #include "cli/tree.h"
@@ -378,90 +378,11 @@ run_id(struct cli *cli, struct args *args)
 	return 0;
 }
 
-/* The tenant of a user is the path's: there it is asked of him. */
-static void
-hint_of_why(struct cli *cli, const struct why_req *in, const char *operation)
-{
-	struct acl_path path;
-	struct why why;
-	struct str name, tenant;
-	struct buf there;
-	if (acl_path_parse(cli->arena, in->path, &path, &why) != 0 ||
-	    !cli_is_login(cli, path.tenant, in->user, &name, &tenant))
-		return;
-	buf_init(&there, 65536);
-	if (acl_path_format(&there, path.type, tenant, path.name) == 0) {
-		(void)fflush(stdout);
-		fprintf(stderr, "  is it %s of the tenant %.*s? schlossctl why %s %s %s\n", cli_escape(cli, name),
-		    STR_ARG(tenant), cli_escape(cli, name), operation, text_of(cli, &there));
-	}
-	buf_free(&there);
-}
-
-static void
-why_json(struct cli *cli, const struct why_rsp *out)
-{
-	static const struct print_column columns[] = {
-		{ "allowed", PRINT_BOOL }, { "step", PRINT_TEXT }, { "rule", PRINT_TEXT }, { "class", PRINT_TEXT },
-		{ "bits", PRINT_TEXT }, { "path", PRINT_TEXT }, { "sentence", PRINT_TEXT },
-	};
-	struct print_table t;
-	print_table_init(&t, &cli->print, "why", columns, 7);
-	struct str *cell = print_row(&t);
-	cell[0] = print_bool(out->allowed);
-	cell[1] = out->step;
-	cell[2] = out->rule;
-	cell[3] = out->class;
-	cell[4] = out->bits;
-	cell[5] = out->path;
-	cell[6] = out->sentence;
-	print_table(&cli->print, &t);
-}
-
-static int
-run_why(struct cli *cli, struct args *args)
-{
-	struct why_req in;
-	struct why_rsp out;
-	enum acl_op op;
-	const char *host = NULL;
-	wire_defaults(&why_req_msg, &in);
-	args_option(args, "--host", &host);
-	int status = args_end(args, 3, 3);
-	if (status != 0)
-		return status;
-	if (acl_op_parse(str_from(args->v[1]), &op) != 0)
-		return cli_complain(CLI_USAGE, "\"%s\" is no operation: read, write, create, delete, alter, "
-		    "describe, alter-configs, describe-configs", args->v[1]);
-	in.tenant = cli_tenant_field(cli);
-	in.user = str_from(args->v[0]);
-	in.operation = (int8_t)op;
-	in.host = str_from(host);
-	status = tree_node_path(cli, args->v[2], &in.path);
-	if (status == 0)
-		status = cli_call(cli, WIRE_KEY_WHY, &in, &out);
-	if (status == 0)
-		status = cli_answer(cli, "why", out.error_code, out.error_message);
-	if (status == CLI_REFUSED && out.error_code == KERR_CLUSTER_AUTHORIZATION_FAILED)
-		hint_of_why(cli, &in, args->v[1]);
-	if (status != 0)
-		return status;
-	if (cli->print.form == PRINT_JSON)
-		why_json(cli, &out);
-	else
-		printf("%s\n", cli_escape(cli, out.sentence));
-	if (!out.allowed)
-		hint_of_why(cli, &in, args->v[1]);
-	return out.allowed ? CLI_OK : CLI_NO;
-}
-
 const struct verb tree_verbs[] = {
 	{ NULL, "ls", run_ls, "[-R] [PATH]", "nodes of the tree with mode, owner and team" },
 	{ NULL, "chmod", run_chmod, "[-R] [--force] MODE PATH ...", "change modes: 0640, g+w, o=" },
 	{ NULL, "chown", run_chown, "[-R] USER[:TEAM] PATH ...", "change owners" },
 	{ NULL, "chgrp", run_chgrp, "[-R] TEAM PATH ...", "change teams" },
 	{ NULL, "id", run_id, "[USER]", "who you are, or somebody else is" },
-	{ NULL, "why", run_why, "USER OPERATION PATH [--host ADDRESS]",
-	    "may the user do that? 0: yes, 1: no; and the reason" },
 	{ .name = NULL },
 };

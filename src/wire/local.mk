@@ -37,6 +37,8 @@ wire_schema = \
 	src/wire/schema/fetch.api \
 	src/wire/schema/find_coordinator.api \
 	src/wire/schema/topic_recover.api \
+	src/wire/schema/what_can.api \
+	src/wire/schema/who_can.api \
 	src/wire/schema/enter.api \
 	src/wire/schema/group_create.api \
 	src/wire/schema/heartbeat.api \

@@ -477,6 +477,16 @@ def _(o, v):
     return {"user": "ghost", "operation": 8, "path": f"/{o.tenant}"}
 
 
+@ask("who_can", "other", "error_code")
+def _(o, v):
+    return {"operation": 8, "path": f"/{o.tenant}"}
+
+
+@ask("what_can", "other", "error_code")
+def _(o, v):
+    return {"user": "nobody"}
+
+
 @ask("team_alter", "cluster", "error_code")
 def _(o, v):
     return {"changes": [{"action": 0, "team": "admins", "users": []}]}

@@ -477,7 +477,7 @@ def test_every_quota_is_named_where_one_is_set():
 
 
 @pytest.mark.parametrize("words, offered", [
-    (["schlossctl", ""], "chgrp chmod chown getfacl group help id ls quota setfacl team tenant topic user why"),
+    (["schlossctl", ""], "chgrp chmod chown getfacl group help id ls quota setfacl team tenant topic user what-can who-can why"),
     (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
     (["schlossctl", "topic", ""], "alter create delete describe list recover"),
     (["schlossctl", "help", "quota", ""], "set show"),

@@ -276,10 +276,12 @@ def test_the_paths_of_a_group_that_is_not_loaded_say_so(sick):  # noqa: F811
             assert done.returncode == 4 and "groups are being loaded: try again" in done.stderr, (words, done)
             return done.stdout
         for words in (("chmod", "0777", f"groups/{mine}"), ("chmod", "-R", "g+r", "groups"), ("group", "create", mine),
-                      ("why", "rob", "read", f"groups/{mine}"), ("ls", f"groups/{mine}"), ("getfacl", f"groups/{mine}")):
+                      ("why", "rob", "read", f"groups/{mine}"), ("who-can", "read", f"groups/{mine}"),
+                      ("ls", f"groups/{mine}"), ("getfacl", f"groups/{mine}")):
             assert mine not in says_so(*words)
-        seen = says_so("ls", "groups")
-        assert f"/main/groups/{calm}" in seen and mine not in seen
+        for words in (("ls", "groups"), ("what-can", "pia")):
+            seen = says_so(*words)
+            assert f"/main/groups/{calm}" in seen and mine not in seen
         assert "no" in sick.broker.ctl("why", "rob", "read", f"groups/{calm}", check=False).stdout.lower()
         assert sick.broker.ctl("why", "admin", "read", f"groups/{mine}", check=False).returncode == 0	# whosever it is
         (sick.notes / "eio").unlink()

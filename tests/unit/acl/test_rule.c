@@ -56,6 +56,39 @@ a_rule_is_refused_with_a_precise_reason(void **state)
 	refused(binding(ACL_TOPIC, 3, longest, "User:a", "*", ACL_READ, 3), "1024");
 }
 
+static bool
+names(const char *principal, int permission, const struct acl_who *who)
+{
+	struct acl_binding b = binding(ACL_TOPIC, 3, "x", principal, "*", ACL_READ, permission);
+	struct acl_rule *r;
+	assert_int_equal(acl_rule_create(&b, false, &r, NULL), 0);
+	bool yes = acl_rule_names(r, who);
+	acl_rule_unref(&r);
+	return yes;
+}
+
+static void
+a_rule_names_a_user_his_teams_and_everybody(void **state)
+{
+	(void)state;
+	struct str teams[] = { STR("billing"), STR("tools") };
+	struct acl_user record = { .name = STR("anna"), .teams = teams, .n_teams = 2 };
+	struct acl_who anna = { .user = NAME(0, STR("anna")), .record = &record };
+	struct acl_who bare = { .user = NAME(0, STR("anna")) };
+	struct acl_who nobody = { .user = NAME(0, STR("ANONYMOUS")), .anonymous = true };
+	assert_true(names("User:anna", ACL_ALLOW, &anna));
+	assert_true(names("User:*", ACL_ALLOW, &anna));
+	assert_true(names("Team:tools", ACL_ALLOW, &anna));
+	assert_false(names("Team:too", ACL_ALLOW, &anna));
+	assert_false(names("User:ann", ACL_ALLOW, &anna));
+	assert_false(names("User:tools", ACL_ALLOW, &anna));
+	assert_true(names("User:anna", ACL_ALLOW, &bare));
+	assert_false(names("Team:tools", ACL_ALLOW, &bare));
+	assert_true(names("User:ANONYMOUS", ACL_DENY, &nobody));
+	assert_true(names("User:*", ACL_DENY, &nobody));
+	assert_false(names("Team:tools", ACL_DENY, &nobody));
+}
+
 static void
 a_deny_rule_may_name_anonymous(void **state)
 {
@@ -184,6 +217,7 @@ an_exact_filter_leaves_nothing_open(void **state)
 	assert_false(acl_filter_exact(&g));
 }
 
-TEST_MAIN(T(a_rule_is_refused_with_a_precise_reason), T(a_deny_rule_may_name_anonymous),
+TEST_MAIN(T(a_rule_is_refused_with_a_precise_reason),
+    T(a_rule_names_a_user_his_teams_and_everybody), T(a_deny_rule_may_name_anonymous),
     T(hosts_have_one_form), T(names_of_teams), T(filters_match_as_kafkas),
     T(unknown_codes_in_a_filter_are_refused), T(an_exact_filter_leaves_nothing_open))
