@@ -74,6 +74,9 @@ struct partition {
 	bool unloaded;			/* the start could not read it: OFFLINE, and without segments */
 	bool in_journal;		/* so are batches of it, which is kept for them */
 	bool unproved;			/* nor its partition.metadata: whose the directory is, its name says alone */
+	bool rest_left;			/* this start found a bad batch below `promised`, and what follows it
+					 * in the files is left there until the journal proves to have it */
+	int64_t covered;		/* of such a one: so far the journal goes on from its end without a gap; else 0 */
 	int64_t replayed;		/* so far this start has found it in the journal; 0: it did not */
 	int64_t voided;			/* groups of the journal below it count no more */
 	int64_t log_start;
@@ -261,6 +264,8 @@ enum load_how {
 int partition_load(struct partition *p, const struct ckpt_row *row, enum load_how how);
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
+/* What a bad batch has left behind the end (rest_left) goes: the journal has it. */
+int partition_cut_rest(struct partition *p);
 void partition_settle(struct partition *p);
 /* It cannot be read, or synced, by this start: what is known of it is the checkpoint's row. */
 void partition_unload(struct partition *p, const char *what, int err);

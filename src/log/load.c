@@ -6,7 +6,8 @@
  * recovery point was promised to nobody (or is in the journal), so the first bad
  * batch ends the log, whatever follows: files are cut there and later ones removed.
  * Less than the recovery point promised is damage: the partition serves what is
- * there and takes no more; a bad batch that was found before, and lies where nothing is read now,
+ * there and takes no more. So is less than a log that was known to be damaged had promised, wherever its recovery
+ * point is, unless the journal has all that is missing: only then is anything cut there (replay.c); a bad batch that was found before, and lies where nothing is read now,
  * is not forgotten. What cannot be read at all is not served, and nothing
  * is done to it: another start, or a recovery by hand, may find it well.
  */
@@ -136,6 +137,34 @@ partition_cut_files(struct partition *p, struct segment *g, int64_t at)
 	return err;
 }
 
+static int
+remove_behind(const char *name, void *arg)
+{
+	struct partition *p = arg;
+	int64_t base;
+	if (segment_parse(name, "log", &base) && base > partition_active(p)->base)
+		segment_remove_files(p->dir, base);
+	return 0;
+}
+
+int
+partition_cut_rest(struct partition *p)
+{
+	struct segment *g = partition_active(p);
+	int64_t at = g->size;
+	ev_notice(&p->ev, "the journal has everything from offset %" PRId64 " on: what the files have behind it is replaced",
+	    p->end.offset);
+	int err = fs_list(p->dir, remove_behind, p);
+	if (err == 0)
+		err = fs_path_size(g->path, &g->size);
+	if (err == 0)
+		err = partition_cut_files(p, g, at);
+	g->size = at;
+	p->rest_left = false;
+	p->damaged = -1;
+	return err;
+}
+
 /* Reads one segment from `at`; what lies before the offset `noted` epochs and producers know
  * already. ERR_CORRUPT where its batches end before its file. */
 static int
@@ -214,10 +243,13 @@ scan_from(struct partition *p, struct segment *from, int64_t at, int64_t noted, 
 			}
 			err = scan_segment(p, g, at, noted, &at);
 		}
-		if (err == ERR_CORRUPT && p->end.offset < promised) {
+		if (err == ERR_CORRUPT && p->end.offset < (promised > p->promised ? promised : p->promised)) {
 			leave_rest(p, g, at);
 			p->damaged = p->end.offset;
-			partition_lacks(p, promised);
+			if (p->end.offset < promised)
+				partition_lacks(p, promised);
+			else
+				p->rest_left = true;
 			return 0;
 		}
 		if (err != 0)
@@ -375,7 +407,7 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 		return err;
 	bool known = how != LOAD_ALL && row != NULL && sequence_load(p, row);
 	int64_t promised = row == NULL ? 0 : row->offset;
-	/* A damaged log gets no newer one; but only the journal could put back what is cut. */
+	/* A damaged log gets no newer one; but the journal may have what is missing. */
 	if (how != LOAD_CRASH && promised < p->promised)
 		promised = p->promised;
 	if (how == LOAD_CLEAN && known && agrees(p, row))

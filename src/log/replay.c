@@ -4,7 +4,9 @@
  * in the order of its log, but for those that a truncation replaced: these come
  * again, later. So each entry is compared with the batch at its offset: the same is
  * skipped, another one (or none) is cut off and replaced. An entry beyond the end
- * means that the journal promised something that neither has: damage. Where the
+ * means that the journal promised something that neither has: damage. Of a log with a bad batch
+ * below what it had promised nothing is cut before the journal is known to have all from there on:
+ * it is read once more then. Where the
  * segments cannot be read or written the entries stay in the journal, whose files
  * are not used again then; so do those that are nobody's, as long as there are directories
  * of which it is not known whose they are.
@@ -128,6 +130,40 @@ apply(struct partition *p, const struct journal_entry *e)
 	return replace_from(p, g, at, e);
 }
 
+/* Of a log whose bad batch is behind its end: whether the journal goes on from there. */
+static void
+cover(struct partition *p, const struct journal_entry *e)
+{
+	int64_t base = head_base(e->batch), end = head_end(e->batch);
+	if (p->covered < p->end.offset)
+		p->covered = p->end.offset;
+	if (base <= p->covered && p->covered < end)
+		p->covered = end;
+	if (p->promised < end)
+		p->promised = end;
+}
+
+static int
+apply_counted(struct partition *p, const struct journal_entry *e)
+{
+	int err = 0;
+	if (!counts(p, e))
+		return 0;
+	if (p->replayed < head_end(e->batch))
+		p->replayed = head_end(e->batch);
+	if (p->rest_left)
+		cover(p, e);
+	else if (!p->unloaded)
+		err = apply(p, e);
+	if (err == ERR_IO) {
+		partition_unload(p, "read", err);
+		err = 0;
+	}
+	if (p->unloaded)
+		partition_leave_entries(p, p->replayed);
+	return err;
+}
+
 static int
 each(const struct journal_entry *e, void *arg)
 {
@@ -138,20 +174,46 @@ each(const struct journal_entry *e, void *arg)
 			s->keep_journal = true;
 		return 0;
 	}
-	int err = 0;
-	bool counted = counts(p, e);
-	if (counted && p->replayed < head_end(e->batch))
-		p->replayed = head_end(e->batch);
-	if (counted && !p->unloaded)
-		err = apply(p, e);
-	if (err == ERR_IO) {
-		partition_unload(p, "read", err);
-		err = 0;
-	}
-	if (counted && p->unloaded)
-		partition_leave_entries(p, p->replayed);
+	int err = apply_counted(p, e);
 	partition_put(&p);
 	return err;
+}
+
+/* Only for those whose rest has gone for it: the others are not covered. */
+static int
+each_again(const struct journal_entry *e, void *arg)
+{
+	struct partition *p = store_find(arg, &e->topic, e->partition);
+	int err = p != NULL && p->covered > 0 ? apply_counted(p, e) : 0;
+	partition_put(&p);
+	return err;
+}
+
+/* Of the logs with something left behind a bad batch: true where the journal is to be read for them
+ * again. The others are damaged. */
+static bool
+decide_rests(struct store *s)
+{
+	size_t n;
+	bool again = false;
+	struct partition **v = store_collect(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct partition *p = v[i];
+		if (!p->rest_left)
+			continue;
+		if (p->covered < p->promised) {
+			p->covered = 0;
+			partition_lacks(p, p->promised);
+		} else {
+			int err = partition_cut_rest(p);
+			if (err != 0)
+				partition_unload(p, "mended", err);
+			again = true;
+		}
+		p->rest_left = false;
+	}
+	store_release(v, n);
+	return again;
 }
 
 int
@@ -159,6 +221,8 @@ store_replay(struct store *s, bool clean, struct journal_end *ret)
 {
 	char *dir = store_file(s, "journal");
 	int err = journal_replay(dir, clean ? NULL : each, s, &s->ev, ret);
+	if (err == 0 && !clean && decide_rests(s))
+		err = journal_replay(dir, each_again, s, &s->ev, ret);
 	mem_free(dir);
 	return err;
 }

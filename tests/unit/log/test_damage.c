@@ -293,6 +293,49 @@ nothing_durable_is_cut_off_unasked(void **state)
 	fixture_free(&f);
 }
 
+/* The files were used for other groups since. */
+static void
+empty_journal(const struct fixture *f)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/journal", f->dir);
+	assert_ok(fs_rmtree(path));
+}
+
+/* Nor by the crash after such a start, for which nothing is in the journal any more. */
+static void
+nothing_durable_is_cut_off_by_a_crash(void **state)
+{
+	static const enum log_flush flush[] = { LOG_FLUSH_ACK, LOG_FLUSH_OS };
+	struct fixture f;
+	(void)state;
+	for (size_t k = 0; k < 2; k++) {
+		struct partition *p = begin_fresh(&f, flush[k]);
+		assert_ok(partition_flush(p));	/* else the journal would be kept for it */
+		p = again(&f, p, true);
+		for (int i = 0; i < 2; i++) {
+			partition_put(&p);
+			fixture_crash(&f);
+			empty_journal(&f);
+			fixture_open(&f);
+			p = fixture_partition(&f, 0);
+			state_is(p, LOG_CORRUPT, BAD);
+			damage_gets_kept(&f, BAD);
+		}
+		assert_int_equal(partition_recover(p, false), ERR_CORRUPT);
+		turn_bit(&f, BAD);
+		for (int clean = 0; clean < 2; clean++) {
+			p = again(&f, p, clean);
+			state_is(p, LOG_ONLINE, ALL);
+			for (int64_t i = 0; i < ALL; i++)
+				assert_ok(read_at(p, i));
+		}
+		append(p, ALL, ALL + 1);
+		partition_put(&p);
+		fixture_free(&f);
+	}
+}
+
 /* So is what a start finds that reads more than others do, after whatever end. */
 static void
 what_one_start_found_is_known_to_the_next(void **state)
@@ -341,5 +384,5 @@ what_a_recovery_found_is_known_to_the_next_start(void **state)
 
 TEST_MAIN(T(what_a_reader_found_is_known_to_the_next_start), T(what_is_mended_is_served_again),
     T(what_is_deleted_is_not_damaged), T(the_journal_mends_what_it_has), T(the_tail_mends_what_it_has),
-    T(nothing_durable_is_cut_off_unasked),
+    T(nothing_durable_is_cut_off_unasked), T(nothing_durable_is_cut_off_by_a_crash),
     T(what_one_start_found_is_known_to_the_next), T(what_a_recovery_found_is_known_to_the_next_start))
