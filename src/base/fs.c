@@ -188,6 +188,18 @@ fs_path_time(const char *path, int64_t *ret)
 }
 
 int
+fs_changed(const char *path, int64_t *ret)
+{
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return failed();
+	if (!S_ISDIR(st.st_mode))
+		return ERR_INVAL;
+	*ret = st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
+	return 0;
+}
+
+int
 fs_sync_all(const char *path)
 {
 	int fd = -1, err = fs_open(path, O_RDONLY, &fd);

@@ -39,6 +39,9 @@ int fs_size(int fd, int64_t *ret);
 int fs_path_size(const char *path, int64_t *ret);
 /* When a file was last written, in milliseconds since 1970. */
 int fs_path_time(const char *path, int64_t *ret);
+/* When a directory was last changed, by the kernel's clock, which no program can set: what is made, removed or renamed
+ * in it shows, and so does another one in its place. Nanoseconds since 1970. */
+int fs_changed(const char *path, int64_t *ret);
 /* syncfs(2): everything unwritten of the file system that holds path. */
 int fs_sync_all(const char *path);
 /* Forgets the cached pages of a file, so that the next read asks the disk. */

@@ -34,11 +34,12 @@ ckpt_add(struct buf *out, const struct ckpt_row *r)
 	buf_add_str(out, STR("\n"));
 }
 
-void
+uint32_t
 ckpt_end(struct buf *out)
 {
 	uint32_t crc = crc32c(0, out->p, out->n);
 	buf_printf(out, "crc %08" PRIx32 "\n", crc);
+	return crc;
 }
 
 static int
@@ -96,24 +97,25 @@ by_label(const void *a, const void *b)
 
 /* The text without its last line, when that is its right CRC. */
 static int
-check_crc(struct str *text)
+check_crc(struct str *text, uint32_t *ret)
 {
 	char want[16];
 	const size_t n = sizeof("crc 00000000\n") - 1;
 	if (text->n < n)
 		return ERR_CORRUPT;
 	text->n -= n;
-	snprintf(want, sizeof(want), "crc %08" PRIx32 "\n", crc32c(0, text->p, text->n));
+	*ret = crc32c(0, text->p, text->n);
+	snprintf(want, sizeof(want), "crc %08" PRIx32 "\n", *ret);
 	return memcmp(text->p + text->n, want, n) == 0 ? 0 : ERR_CORRUPT;
 }
 
 int
 ckpt_parse(struct str text, struct ckpt *ret)
 {
-	struct ckpt c = { NULL, 0 };
+	struct ckpt c = { NULL, 0, 0 };
 	struct str line;
 	size_t cap = 0;
-	int err = check_crc(&text);
+	int err = check_crc(&text, &c.crc);
 	if (err != 0)
 		return err;
 	str_cut(&text, '\n', &line);
@@ -143,7 +145,7 @@ void
 ckpt_free(struct ckpt *c)
 {
 	mem_free(c->v);
-	*c = (struct ckpt){ NULL, 0 };
+	*c = (struct ckpt){ NULL, 0, 0 };
 }
 
 const struct ckpt_row *

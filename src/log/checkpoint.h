@@ -27,11 +27,12 @@ struct ckpt_row {
 struct ckpt {
 	struct ckpt_row *v;
 	size_t n;
+	uint32_t crc;			/* of the file */
 };
 
 void ckpt_begin(struct buf *out);
 void ckpt_add(struct buf *out, const struct ckpt_row *row);
-void ckpt_end(struct buf *out);
+uint32_t ckpt_end(struct buf *out);	/* its CRC */
 
 /* ERR_CORRUPT for anything that ckpt_* cannot have made, ERR_UNSUPPORTED for a newer
  * version. Free with ckpt_free(). Rows are sorted by label. */

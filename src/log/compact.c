@@ -439,6 +439,9 @@ static int
 clean_group(struct round *r, size_t i, size_t n)
 {
 	struct output o;
+	lock_take(&r->p->lock);
+	r->p->untidy = true;
+	lock_drop(&r->p->lock);
 	int err = output_open(&o, r->p->dir, r->v[i]->base, r->v[i + n - 1]->end);
 	for (size_t k = i; k < i + n && err == 0; k++)
 		err = clean_segment(r, &o, r->v[k]);

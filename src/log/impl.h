@@ -92,6 +92,7 @@ struct partition {
 	struct list segments;		/* oldest first; the last one is active */
 	struct list doomed;		/* cut off: files to remove under io */
 	bool trim;			/* the active file is longer than `written` */
+	bool untidy;			/* files with names of their own may be in its directory (*.deleted, *.swap) */
 	bool stale;			/* producers must be rebuilt before ONLINE */
 	struct list tail;		/* chunks, oldest first, contiguous up to end */
 	struct producers *producers;
@@ -121,6 +122,7 @@ struct store {
 	struct event ev;
 	struct store_config config;
 	bool was_clean, is_new;
+	uint32_t ckpt_crc;		/* CKPT: of the newest checkpoint file */
 	bool keep_journal;		/* by this start, for partitions that it cannot read */
 	struct map *nameless;		/* STORE: directories by name of which it could not read whose they are */
 	struct map *orphans;		/* STORE: who has batches in the journal and may be one of them; as the table */
@@ -262,6 +264,14 @@ enum load_how {
 	LOAD_ALL,			/* read everything */
 };
 int partition_load(struct partition *p, const struct ckpt_row *row, enum load_how how);
+/* The same after a clean stop whose mark says what there is. False: it does not, and nothing was done. */
+struct mark;
+bool partition_load_marked(struct partition *p, const struct ckpt_row *row, const struct mark *mark);
+/* A file that is there; it belongs behind all others. */
+struct segment *segment_found(struct partition *p, int64_t base, int64_t size);
+void partition_drop_segments(struct partition *p);
+/* Whether a start would have something to remove, or to complete, in its directory. */
+bool partition_has_leftovers(struct partition *p);
 /* Everything from byte at of g on is not part of the log; the end is p->end.offset. */
 int partition_cut_files(struct partition *p, struct segment *g, int64_t at);
 /* What a bad batch has left behind the end (rest_left) goes: the journal has it. */

@@ -22,6 +22,7 @@
 #include "log/checkpoint.h"
 #include "log/head.h"
 #include "log/impl.h"
+#include "log/mark.h"
 #include "log/mend.h"
 #include "log/scan.h"
 #include "log/seal.h"
@@ -44,6 +45,14 @@ leftover(const char *name)
 	return false;
 }
 
+/* A whole file that replaces others (swap.c). */
+static bool
+is_swap(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 5 && strcmp(name + n - 5, ".swap") == 0;
+}
+
 static int
 remove_leftover(struct partition *p, const char *name)
 {
@@ -55,27 +64,61 @@ remove_leftover(struct partition *p, const char *name)
 	return err == ERR_NOTFOUND ? 0 : err;
 }
 
+struct segment *
+segment_found(struct partition *p, int64_t base, int64_t size)
+{
+	struct segment *g = segment_create(p->dir, base);
+	g->size = g->written = g->synced = size;
+	g->on_disk = g->dir_synced = g->sealed = g->synced_indexes = true;
+	g->indexes.file_ats = 1;	/* sealed: whether there is a file shows when it is read */
+	list_add(&p->segments, &g->hook);
+	return g;
+}
+
 static int
 see_file(const char *name, void *arg)
 {
 	struct partition *p = arg;
-	int64_t base;
+	int64_t base, size;
+	p->untidy = p->untidy || is_swap(name);
 	if (leftover(name))
 		return remove_leftover(p, name);
 	if (!segment_parse(name, "log", &base))
 		return 0;
-	struct segment *g = segment_create(p->dir, base);
-	int err = fs_path_size(g->path, &g->size);
-	if (err != 0) {
+	char *path = segment_path(p->dir, base, "log");
+	int err = fs_path_size(path, &size);
+	mem_free(path);
+	if (err != 0)
 		ev_err(&p->ev, "%s: %s", name, err_text(err));
-		segment_put(g);
+	else
+		segment_found(p, base, size);
+	return err;
+}
+
+/* Its segments, once exchanges that were interrupted are completed. */
+static int
+see_files(struct partition *p)
+{
+	p->untidy = false;
+	int err = fs_list(p->dir, see_file, p);
+	if (err != 0 || !p->untidy)
 		return err;
-	}
-	g->written = g->synced = g->size;
-	g->on_disk = g->dir_synced = g->sealed = g->synced_indexes = true;
-	g->indexes.file_ats = 1;	/* sealed: whether there is a file shows when it is read */
-	list_add(&p->segments, &g->hook);
-	return 0;
+	partition_drop_segments(p);
+	err = partition_finish_swaps(p);
+	return err != 0 ? err : fs_list(p->dir, see_file, p);
+}
+
+static int
+is_leftover(const char *name, void *arg)
+{
+	(void)arg;
+	return leftover(name) || is_swap(name);
+}
+
+bool
+partition_has_leftovers(struct partition *p)
+{
+	return fs_list(p->dir, is_leftover, NULL) != 0;
 }
 
 /* What lay before the first file was deleted, whatever the journal still has of it. */
@@ -368,17 +411,49 @@ learn_active(struct partition *p)
 }
 
 void
-partition_unload(struct partition *p, const char *what, int err)
+partition_drop_segments(struct partition *p)
 {
-	ev_err(&p->ev, "cannot be %s: %s; it is offline until it can", what, err_text(err));
 	LIST_FOREACH(h, &p->segments) {
 		list_del(h);
 		segment_put(CONTAINER_OF(h, struct segment, hook));
 	}
+}
+
+void
+partition_unload(struct partition *p, const char *what, int err)
+{
+	ev_err(&p->ev, "cannot be %s: %s; it is offline until it can", what, err_text(err));
+	partition_drop_segments(p);
 	p->end.offset = p->point.offset > p->log_start ? p->point.offset : p->log_start;
 	p->unloaded = true;
 	p->state = LOG_OFFLINE;
 	p->fail_err = ERR_IO;
+}
+
+/* What the checkpoint says. */
+static void
+take_row(struct partition *p, const struct ckpt_row *row)
+{
+	p->log_start = row->log_start;
+	p->clean_offset = row->clean < row->offset ? row->clean : row->offset;
+	p->kept_base = row->base;
+	p->kept_offset = row->offset;
+	p->end.offset = row->offset;
+	p->point = (struct log_point){ row->offset, row->base, row->at, row->producers, row->epoch };
+	p->promised = row->promised;
+	p->voided = row->voided;
+	p->damaged = row->damaged;
+	p->synced.offset = p->point.offset;
+}
+
+bool
+partition_load_marked(struct partition *p, const struct ckpt_row *row, const struct mark *mark)
+{
+	if (!mark_load(mark, p, row))
+		return false;
+	take_row(p, row);
+	start_at_files(p);
+	return true;
 }
 
 int
@@ -387,22 +462,9 @@ partition_load(struct partition *p, const struct ckpt_row *row, enum load_how ho
 	if (row != NULL && !uuid_eq(&row->topic, &p->topic))
 		row = NULL;
 	p->point.epoch = -1;
-	if (row != NULL) {
-		p->log_start = row->log_start;
-		p->clean_offset = row->clean < row->offset ? row->clean : row->offset;
-		p->kept_base = row->base;
-		p->kept_offset = row->offset;
-		p->end.offset = row->offset;
-		p->point = (struct log_point){ row->offset, row->base, row->at, row->producers,
-			row->epoch };
-		p->promised = row->promised;
-		p->voided = row->voided;
-		p->damaged = row->damaged;
-	}
-	p->synced.offset = p->point.offset;
-	int err = partition_finish_swaps(p);
-	if (err == 0)
-		err = fs_list(p->dir, see_file, p);
+	if (row != NULL)
+		take_row(p, row);
+	int err = see_files(p);
 	if (err != 0)
 		return err;
 	bool known = how != LOAD_ALL && row != NULL && sequence_load(p, row);

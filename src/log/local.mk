@@ -15,7 +15,7 @@ liblog_a_SOURCES = \
 	src/log/load.c src/log/swap.c \
 	src/log/lookup.c \
 	src/log/maintain.c src/log/maintain.h \
-	src/log/mend.c src/log/mend.h \
+	src/log/mark.c src/log/mark.h src/log/mend.c src/log/mend.h \
 	src/log/open.c \
 	src/log/ops.c \
 	src/log/partition.c \

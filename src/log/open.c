@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -19,12 +20,16 @@
 #include "log/impl.h"
 #include "log/journal.h"
 #include "log/maintain.h"
+#include "log/mark.h"
 #include "log/room.h"
 #include "log/seal.h"
 #include "log/sequence.h"
 
 #define FORMAT		"schloss-log 1\n"
 #define CHECKPOINT_MAX	(UINT64_C(1) << 30)
+#define LOAD_EACH	64u		/* partitions that are worth a thread */
+#define LOADERS_MAX	16u
+#define SYNC_EACH	32u		/* more partitions: the file system is synced as a whole */
 #define KEPT_META	"meta.db.before-"	/* by an upgrade */
 
 const struct log_config log_config_default = {
@@ -64,7 +69,10 @@ const struct store_config store_config_default = {
 struct opening {
 	struct store *store;
 	struct ckpt ckpt;
-	int err;
+	struct mark mark;
+	char **names;			/* directories of partitions */
+	size_t names_n, names_cap;
+	_Atomic size_t next;		/* the next one to load */
 };
 
 static struct store *
@@ -212,6 +220,17 @@ read_checkpoint(struct opening *o, struct why *why)
 	return err == ERR_UNSUPPORTED ? err : 0;
 }
 
+/* What the clean stop says beside that it was one. */
+static void
+read_mark(struct opening *o)
+{
+	char *path = store_file(o->store, "clean-stop"), *text;
+	size_t n;
+	if (o->store->was_clean && fs_slurp(path, CHECKPOINT_MAX, &text, &n) == 0)
+		mark_parse(text, n, o->ckpt.crc, &o->mark);
+	mem_free(path);
+}
+
 static bool
 ours(const char *name)
 {
@@ -242,7 +261,8 @@ whose(struct store *s, const char *name, const struct ckpt_row *row, struct uuid
 	return 0;
 }
 
-static int
+/* Any thread. */
+static void
 load_one(struct opening *o, const char *name, int32_t index)
 {
 	struct store *s = o->store;
@@ -253,18 +273,55 @@ load_one(struct opening *o, const char *name, int32_t index)
 	if (err == ERR_IO) {
 		ev_err(&s->ev, "%s: partition.metadata cannot be read: left alone until its topic asks for it", name);
 		store_add_nameless(s, name);
-		return 0;
+		return;
 	}
 	if (err != 0) {
 		ev_warn(&s->ev, "%s has no partition.metadata: left alone", name);
-		return 0;
+		return;
 	}
 	p = partition_create(s, &topic, index, false, name, &log_config_default);
-	err = partition_load(p, row, s->was_clean ? LOAD_CLEAN : LOAD_CRASH);
+	if (row == NULL || !partition_load_marked(p, row, &o->mark))
+		err = partition_load(p, row, s->was_clean ? LOAD_CLEAN : LOAD_CRASH);
 	if (err != 0)
 		partition_unload(p, "read", err);
 	store_add(s, p);
-	return 0;
+}
+
+static void *
+load_run(void *arg)
+{
+	struct opening *o = arg;
+	int32_t index;
+	for (size_t i; (i = atomic_fetch_add(&o->next, 1)) < o->names_n;)
+		if (store_label_index(o->names[i], &index))
+			load_one(o, o->names[i], index);
+	return NULL;
+}
+
+/* Each log by itself, on all processors where there are many. */
+static void
+load_all(struct opening *o)
+{
+	pthread_t threads[LOADERS_MAX];
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = o->names_n / LOAD_EACH, others = 0;
+	n = cores > 0 && n > (size_t)cores ? (size_t)cores : n;
+	n = n > LOADERS_MAX ? LOADERS_MAX : n;
+	while (others + 1 < n)
+		threads[others++] = thread_start("log-load", load_run, o);
+	load_run(o);
+	while (others > 0)
+		pthread_join(threads[--others], NULL);
+}
+
+static void
+add_name(struct opening *o, const char *name)
+{
+	if (o->names_n == o->names_cap) {
+		o->names_cap = o->names_cap == 0 ? 64 : o->names_cap * 2;
+		o->names = mem_realloc(o->names, o->names_cap * sizeof(char *));
+	}
+	o->names[o->names_n++] = mem_strdup(name);
 }
 
 static int
@@ -283,8 +340,9 @@ see_entry(const char *name, void *arg)
 		return 0;
 	}
 	if (store_label_index(name, &index))
-		return load_one(o, name, index);
-	ev_warn(&s->ev, "%s does not belong here: left alone", name);
+		add_name(o, name);
+	else
+		ev_warn(&s->ev, "%s does not belong here: left alone", name);
 	return 0;
 }
 
@@ -376,10 +434,16 @@ recover(struct store *s, struct journal_end *ret, struct why *why)
 	int err = read_checkpoint(&o, why);
 	if (err != 0)
 		return err;
+	read_mark(&o);
 	err = fs_list(s->path, see_entry, &o);
+	load_all(&o);
 	for (size_t i = 0; i < o.ckpt.n; i++)
 		tell_missing(s, &o.ckpt.v[i]);
 	ckpt_free(&o.ckpt);
+	mark_free(&o.mark);
+	for (size_t i = 0; i < o.names_n; i++)
+		mem_free(o.names[i]);
+	mem_free(o.names);
 	if (err == 0)
 		err = store_replay(s, s->was_clean, ret);
 	if (err == 0)
@@ -464,8 +528,9 @@ store_open(const char *path, const struct store_config *config, const struct eve
 	return 0;
 }
 
+/* The mark of a clean stop is what the next start knows of files, so nothing touches them after it. */
 static int
-stop_partitions(struct store *s)
+stop_partitions(struct store *s, struct buf *mark)
 {
 	size_t n;
 	struct partition **v = store_collect(s, &n);
@@ -477,6 +542,11 @@ stop_partitions(struct store *s)
 		lock_drop(&v[i]->lock);
 	}
 	int err = store_save(s, v, n, NULL);
+	bool synced = err == 0 && n > SYNC_EACH && fs_sync_all(s->path) == 0;
+	mark_begin(mark, s->ckpt_crc);
+	for (size_t i = 0; i < n && err == 0; i++)
+		mark_add(mark, v[i], synced);
+	mark_end(mark);
 	for (size_t i = 0; i < n; i++) {
 		int e = 0;
 		lock_take(&v[i]->lock);
@@ -504,14 +574,17 @@ store_close(struct store **store)
 	writer_stop(s);
 	journal_close(&s->journal);
 	writer_drain(s);
-	int e = stop_partitions(s);
+	struct buf mark;
+	buf_init(&mark, CHECKPOINT_MAX);
+	int e = stop_partitions(s, &mark);
 	err = err != 0 ? err : e;
 	if (err == 0) {
-		char *mark = store_file(s, "clean-stop");
-		fs_replace(mark, "", 0);
-		mem_free(mark);
+		char *path = store_file(s, "clean-stop");
+		fs_replace(path, mark.p, mark.n);
+		mem_free(path);
 	} else
 		ev_err(&s->ev, "the stop was not clean: %s", err_text(err));
+	buf_free(&mark);
 	unmake(s);
 	*store = NULL;
 }

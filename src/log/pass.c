@@ -122,13 +122,15 @@ store_write_checkpoint(struct store *s)
 			ckpt_add(&out, &row);
 		kept[i] = (struct kept){ row.base, row.offset };
 	}
-	ckpt_end(&out);
+	uint32_t crc = ckpt_end(&out);
 	char *path = store_file(s, "checkpoint");
 	int err = fs_replace(path, out.p, out.n);
 	if (err == ERR_NOSPACE && store_spend_reserve(s, true))
 		err = fs_replace(path, out.p, out.n);
 	if (err != 0)
 		ev_err(&s->ev, "cannot write the checkpoint: %s", err_text(err));
+	else
+		s->ckpt_crc = crc;
 	for (size_t i = 0; i < n && err == 0; i++) {
 		lock_take(&v[i]->lock);
 		v[i]->kept_base = kept[i].base;

@@ -175,6 +175,7 @@ partition_bury_segment(struct partition *p, const struct segment *g)
 	static const char *const hints[] = { "index", "timeindex", "txnindex" };
 	lock_take(&p->lock);
 	uint64_t due = store_due_in(p->config.file_delete_delay_ms);
+	p->untidy = true;
 	lock_drop(&p->lock);
 	int err = bury_file(p, g, "log", due);
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]) && err == 0; i++)

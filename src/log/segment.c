@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/rand.h"
 #include "log/head.h"
 
 char *
@@ -57,7 +56,7 @@ segment_create(const char *dir, int64_t base)
 	g->base = g->end = base;
 	g->max_time = g->max_time_offset = g->first_time = g->file_time = -1;
 	g->made_ns = clock_mono_ns();
-	rand_bytes(&g->dice, sizeof(g->dice));
+	g->dice = (g->made_ns ^ (uint64_t)(uintptr_t)g) * UINT64_C(0x9e3779b97f4a7c15) >> 20;	/* no secret, and many are made at a start */
 	g->path = segment_path(dir, base, "log");
 	return g;
 }

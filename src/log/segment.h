@@ -38,6 +38,7 @@ struct segment {
 	bool learned;			/* its time index was asked for its greatest time */
 	bool mended;			/* and the files were looked at (mend.c), or are this run's */
 	bool synced_indexes;		/* they are known to be on the disk */
+	bool unlooked;			/* since the start nobody has seen whether the file has its size */
 	bool removed;			/* its files are renamed or gone */
 	int64_t replay_at, replay_next;	/* replay.c: how far it was compared */
 	struct indexes indexes;

@@ -113,26 +113,36 @@ read_snapshot(const struct partition *p, int64_t offset, struct producers *ret)
 }
 
 bool
+sequence_take(struct partition *p, const struct ckpt_row *row, struct epochs *epochs)
+{
+	struct producers *producers = NULL;
+	if (row->producers > 0) {
+		producers = producers_create(&p->store->producers);
+		if (read_snapshot(p, row->offset, producers) != 0) {
+			producers_destroy(&producers);
+			return false;
+		}
+		producers_destroy(&p->producers);
+		p->producers = producers;
+	}
+	epochs_free(&p->epochs);
+	p->epochs = *epochs;
+	*epochs = (struct epochs){ NULL, 0, 0, false };
+	return true;
+}
+
+bool
 sequence_load(struct partition *p, const struct ckpt_row *row)
 {
 	struct epochs epochs = { NULL, 0, 0, false };
-	struct producers *producers = producers_create(&p->store->producers);
 	bool good = true;
 	if (row->epoch >= 0) {
 		good = read_epochs(p, &epochs) == 0;
 		epochs_cut_end(&epochs, row->offset);
 		good = good && epochs_newest(&epochs) == row->epoch;
 	}
-	if (good && row->producers > 0)
-		good = read_snapshot(p, row->offset, producers) == 0;
-	if (good) {
-		sequence_free(p);
-		p->producers = producers;
-		p->epochs = epochs;
-	} else {
-		producers_destroy(&producers);
-		epochs_free(&epochs);
-	}
+	good = good && sequence_take(p, row, &epochs);
+	epochs_free(&epochs);
 	return good;
 }
 

@@ -11,6 +11,7 @@
 /* What a partition derives from its batches: the producers' sequences and the
  * leader epochs. All with the partition's lock held, unless it says otherwise. */
 struct ckpt_row;
+struct epochs;
 
 void sequence_init(struct partition *p);
 void sequence_free(struct partition *p);
@@ -38,6 +39,9 @@ void sequence_swap(struct partition *p, struct partition *fresh);
 /* At start, no lock: reads what belongs to the row's offset. False where it is not
  * there as the row says; then everything is as of an empty log. */
 bool sequence_load(struct partition *p, const struct ckpt_row *row);
+
+/* The same, where the epochs are known: they are p's then, and *epochs is empty. */
+bool sequence_take(struct partition *p, const struct ckpt_row *row, struct epochs *epochs);
 
 /* The state for a checkpoint at p->end, as of the begin. */
 struct sequence_saving {

@@ -10,6 +10,7 @@
  * dropped, and the partition is FULL until there is room. Any other error takes the
  * partition offline; a sync is never tried again.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -218,14 +219,32 @@ run_drop(struct run *r)
 	segment_put(r->segment);
 }
 
+/* A file that no start has looked at: whether it has the size that a clean stop left. */
+static int
+look(struct partition *p, struct segment *g, int fd)
+{
+	int64_t size;
+	int err = fs_size(fd, &size);
+	if (err == 0 && size != g->written) {
+		ev_crit(&p->ev, "%s has %" PRId64 " bytes and had %" PRId64 " at the last stop", g->path, size, g->written);
+		err = ERR_CORRUPT;
+	}
+	g->unlooked = err != 0;
+	return err;
+}
+
 static int
 run_write(struct partition *p, struct run *r)
 {
 	struct fd_cache *fds = &p->store->fds;
 	struct segment *g = r->segment;
-	int fd, err = fd_pin(fds, &g->file, g->path, true, &fd);
+	int fd, err = fd_pin(fds, &g->file, g->path, !g->unlooked, &fd);
 	if (err != 0)
 		return err;
+	if (g->unlooked && (err = look(p, g, fd)) != 0) {
+		fd_unpin(fds, &g->file);
+		return err;
+	}
 	if (r->trim || !g->on_disk)
 		err = fs_truncate(fd, r->at);
 	if (err == 0)

@@ -5,7 +5,7 @@ log_tests = tests/unit/log/test_store tests/unit/log/test_kafka tests/unit/log/t
 	tests/unit/log/test_partition tests/unit/log/test_journal \
 	tests/unit/log/test_direct tests/unit/log/test_fdcache tests/unit/log/test_load \
 	tests/unit/log/test_keep tests/unit/log/test_writer tests/unit/log/test_unread \
-	tests/unit/log/test_damage
+	tests/unit/log/test_damage tests/unit/log/test_mark
 check_PROGRAMS += $(log_tests)
 log_test_libs = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_log_test_store_SOURCES = tests/unit/log/test_store.c tests/unit/log/support.h
@@ -51,6 +51,9 @@ tests_unit_log_test_writer_SOURCES = tests/unit/log/test_writer.c tests/unit/log
 tests_unit_log_test_writer_LDADD = $(log_test_libs)
 tests_unit_log_test_damage_SOURCES = tests/unit/log/test_damage.c tests/unit/log/support.h
 tests_unit_log_test_damage_LDADD = $(log_test_libs)
+tests_unit_log_test_mark_SOURCES = tests/unit/log/test_mark.c tests/unit/log/keyed.h tests/unit/log/support.h
+tests_unit_log_test_mark_LDADD = $(log_test_libs)
+tests_unit_log_test_mark_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_list,--wrap=fs_slurp,--wrap=fs_path_size
 tests_unit_log_test_unread_SOURCES = tests/unit/log/test_unread.c tests/unit/log/support.h
 tests_unit_log_test_unread_LDADD = $(log_test_libs)
 tests_unit_log_test_unread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_list,--wrap=fs_slurp \
