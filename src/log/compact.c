@@ -412,7 +412,7 @@ exchanged(struct round *r, struct output *o, struct segment **old, size_t n, int
 	if (err != 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		fd_retire(&old[i]->file);
+		segment_retire_files(old[i]);
 	partition_save_indexes(p, false);
 	partition_sync_indexes(p, false);
 }

@@ -7,19 +7,17 @@
  * through the page cache. Both are one file to the kernel, which keeps them
  * coherent, and no block is ever written both ways at once.
  *
- * The file is opened for each such write: that costs two microseconds, and no second
- * descriptor has to be kept. Where O_DIRECT is refused (tmpfs) it is not asked for again. Where
+ * A second descriptor is kept for it, in the cache of all of them. Where O_DIRECT is refused (tmpfs) it is not asked for again. Where
  * acks wait for the page cache alone (`os`, `interval`) and the disk is slow or busy, the
  * page cache takes the writes for a while. One slow write is no sign of that: it may have waited
  * for a processor, and the page cache costs more of that.
  */
 #include "log/direct.h"
 
-#include <fcntl.h>
-
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "log/fdcache.h"
 
 #define DIRECT_MIN	(64 * 1024)	/* bytes; measured: shorter ones gain nothing */
 #define NS_PER_BYTE	5		/* slower than 200 MB/s: slow */
@@ -118,23 +116,23 @@ write_pieces(struct direct *d, int direct_fd, struct gather *g, const struct iov
 }
 
 int
-direct_write(struct direct *d, const char *path, int fd, const struct iovec *iov, int count,
+direct_write(struct direct *d, const struct direct_file *f, const struct iovec *iov, int count,
     int64_t at, bool awaited)
 {
-	struct gather g = { .fd = fd };
+	struct gather g = { .fd = f->fd };
 	int direct_fd;
 	if (!pays(iov, count, at) || atomic_load_explicit(&d->off, memory_order_relaxed) ||
 	    (awaited && atomic_load_explicit(&d->slow_until, memory_order_relaxed) > clock_mono_ns()))
-		return fs_pwritev(fd, iov, count, at);
-	int err = fs_open(path, O_WRONLY | O_DIRECT, &direct_fd);
+		return fs_pwritev(f->fd, iov, count, at);
+	int err = fd_pin_direct(f->cache, f->slot, f->path, &direct_fd);
 	bool opened = err == 0;
 	if (opened) {
 		err = write_pieces(d, direct_fd, &g, iov, count, at, awaited);
-		fs_close(&direct_fd);
+		fd_unpin(f->cache, f->slot);
 	}
 	if (opened && err != ERR_INVAL)
 		return err;
 	if (err == ERR_INVAL)
 		atomic_store(&d->off, true);
-	return fs_pwritev(fd, iov, count, at);
+	return fs_pwritev(f->fd, iov, count, at);
 }

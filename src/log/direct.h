@@ -18,8 +18,17 @@ struct direct {
 	_Atomic uint64_t slow_until;	/* monotonic ns: the disk is slower than its cache */
 };
 
-/* Writes the pieces one behind the other from `at` on, to the file at path that fd is
- * open on. awaited: somebody waits until it is in the page cache, so a disk that is busy
+/* A file that fd is open on, by the page cache; and where another descriptor of it is kept. */
+struct fd_cache;
+struct fd_slot;
+struct direct_file {
+	int fd;
+	const char *path;
+	struct fd_cache *cache;
+	struct fd_slot *slot;
+};
+
+/* Writes the pieces one behind the other from `at` on. awaited: somebody waits until it is in the page cache, so a disk that is busy
  * is left to write later. Blocks. Which part is written after an error is not known. */
-int direct_write(struct direct *direct, const char *path, int fd, const struct iovec *iov,
+int direct_write(struct direct *direct, const struct direct_file *file, const struct iovec *iov,
     int count, int64_t at, bool awaited);

@@ -66,8 +66,8 @@ pin_open(struct fd_slot *s, int *ret_fd)
 	return true;
 }
 
-int
-fd_pin(struct fd_cache *c, struct fd_slot *s, const char *path, bool create, int *ret_fd)
+static int
+pin(struct fd_cache *c, struct fd_slot *s, const char *path, int flags, int *ret_fd)
 {
 	int fd, old = -1;
 	lock_take(&c->lock);
@@ -76,7 +76,7 @@ fd_pin(struct fd_cache *c, struct fd_slot *s, const char *path, bool create, int
 	lock_drop(&c->lock);
 	if (have)
 		return 0;
-	int err = fs_open(path, O_RDWR | (create ? O_CREAT : 0), &fd);
+	int err = fs_open(path, flags, &fd);
 	if (err != 0)
 		return err;
 	lock_take(&c->lock);
@@ -91,6 +91,18 @@ fd_pin(struct fd_cache *c, struct fd_slot *s, const char *path, bool create, int
 	lock_drop(&c->lock);
 	fs_close(&old);
 	return 0;
+}
+
+int
+fd_pin(struct fd_cache *c, struct fd_slot *s, const char *path, bool create, int *ret_fd)
+{
+	return pin(c, s, path, O_RDWR | (create ? O_CREAT : 0), ret_fd);
+}
+
+int
+fd_pin_direct(struct fd_cache *c, struct fd_slot *s, const char *path, int *ret_fd)
+{
+	return pin(c, s, path, O_WRONLY | O_DIRECT, ret_fd);
 }
 
 void

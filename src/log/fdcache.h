@@ -37,6 +37,8 @@ unsigned fd_cache_open(struct fd_cache *cache);
  * Two callers may pin one slot at once; both get the same file. */
 int fd_pin(struct fd_cache *cache, struct fd_slot *slot, const char *path, bool create,
     int *ret_fd);
+/* The same, for writing past the page cache; a slot is for one of the two. */
+int fd_pin_direct(struct fd_cache *cache, struct fd_slot *slot, const char *path, int *ret_fd);
 void fd_unpin(struct fd_cache *cache, struct fd_slot *slot);
 /* Closes it now, unless somebody has it pinned. */
 void fd_drop(struct fd_slot *slot);

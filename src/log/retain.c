@@ -198,7 +198,7 @@ partition_retain(struct partition *p, int64_t wall_ms, bool by_time)
 		err = partition_bury_segment(p, g);
 		if (err != 0)
 			ev_warn(&p->ev, "%s is back after a restart: %s", g->path, err_text(err));
-		fd_retire(&g->file);	/* the cached tail may keep the segment for long */
+		segment_retire_files(g);	/* the cached tail may keep the segment for long */
 		total -= g->size;
 		segment_put(g);
 		n++;

@@ -53,6 +53,7 @@ segment_create(const char *dir, int64_t base)
 	ref_init(&g->ref);
 	list_init(&g->hook);
 	fd_slot_init(&g->file);
+	fd_slot_init(&g->direct);
 	g->base = g->end = base;
 	g->max_time = g->max_time_offset = g->first_time = g->file_time = -1;
 	g->made_ns = clock_mono_ns();
@@ -62,11 +63,19 @@ segment_create(const char *dir, int64_t base)
 }
 
 void
+segment_retire_files(struct segment *g)
+{
+	fd_retire(&g->file);
+	fd_retire(&g->direct);
+}
+
+void
 segment_put(struct segment *g)
 {
 	if (g == NULL || !ref_put(&g->ref))
 		return;
 	fd_drop(&g->file);
+	fd_drop(&g->direct);
 	indexes_free(&g->indexes);
 	mem_free(g->path);
 	mem_free(g);

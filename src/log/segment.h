@@ -42,7 +42,7 @@ struct segment {
 	bool removed;			/* its files are renamed or gone */
 	int64_t replay_at, replay_next;	/* replay.c: how far it was compared */
 	struct indexes indexes;
-	struct fd_slot file;
+	struct fd_slot file, direct;	/* its .log file; the same, past the page cache */
 	char *path;			/* of the .log file */
 };
 
@@ -54,6 +54,8 @@ segment_get(struct segment *g)
 	return g;
 }
 void segment_put(struct segment *g);
+/* Its files are gone: their room must not wait for who still has it. */
+void segment_retire_files(struct segment *g);
 
 /* "<dir>/<20 digits>.<suffix>" */
 char *segment_path(const char *dir, int64_t base, const char *suffix);

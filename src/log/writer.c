@@ -248,8 +248,8 @@ run_write(struct partition *p, struct run *r)
 	if (r->trim || !g->on_disk)
 		err = fs_truncate(fd, r->at);
 	if (err == 0)
-		err = direct_write(&p->store->direct, g->path, fd, r->iov, r->n, r->at,
-		    r->awaited);
+		err = direct_write(&p->store->direct, &(struct direct_file){ fd, g->path, fds, &g->direct },
+		    r->iov, r->n, r->at, r->awaited);
 	if (err != 0 && fs_truncate(fd, r->at) != 0)
 		err = ERR_IO;	/* a torn end that cannot be taken back */
 	fd_unpin(fds, &g->file);
