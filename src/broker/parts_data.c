@@ -3,6 +3,7 @@
  * The log, the metadata and what is counted: everything below the network. */
 #include <linux/limits.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "acl/denials.h"
@@ -38,6 +39,17 @@ parts_topic_defaults(const struct conf *conf, struct arena *arena, struct topic_
 	}
 }
 
+/* Connections need the others. */
+static unsigned
+files_max(const struct conf *conf)
+{
+	struct rlimit files;
+	uint64_t max = (uint64_t)conf->log_open_files_max;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY && max > files.rlim_cur / 4)
+		max = files.rlim_cur / 4;
+	return max < 64 ? 64 : (unsigned)max;
+}
+
 static struct store_config
 store_settings(const struct conf *conf)
 {
@@ -49,7 +61,7 @@ store_settings(const struct conf *conf)
 	c.dirty_bytes = memory / 8 < TAIL_MAX ? memory / 8 : TAIL_MAX;
 	c.journal_bytes = JOURNAL_FILE;
 	c.journal_files = (unsigned)((uint64_t)conf->log_journal_bytes / JOURNAL_FILE);
-	c.open_files = (unsigned)conf->log_open_files_max;
+	c.open_files = files_max(conf);
 	c.readers = (unsigned)conf->num_io_threads;
 	c.ballast_bytes = (uint64_t)conf->log_reserve_bytes;
 	c.retention_check_ms = conf->log_retention_check_interval_ms;
