@@ -19,17 +19,19 @@
 #include "meta/topics.h"
 #include "wire/batch_build.h"
 
+#define FEW		8		/* records without memory of their own */
 #define BATCH_MAX	(64u << 20)
 #define TELL_FULL_NS	(60 * NS_PER_SEC)
 
 /* ---- what the coordinator asks for ---- */
 
+/* Nearly always on a loop, whose turn wakes those who write, once for all; who does this elsewhere calls store_go(). */
 static int
 append(void *ctx, int32_t shard, const struct coord_record *records, int n, int64_t wall_ms,
     int64_t *ret_end)
 {
 	struct groups *g = ctx;
-	struct batch_entry *e = mem_alloc((size_t)n * sizeof(*e));
+	struct batch_entry few[FEW], *e = n <= FEW ? few : mem_alloc((size_t)n * sizeof(*e));
 	struct append_result res;
 	struct buf b;
 	for (int i = 0; i < n; i++) {
@@ -39,13 +41,15 @@ append(void *ctx, int32_t shard, const struct coord_record *records, int n, int6
 	buf_init(&b, BATCH_MAX);
 	int err = batch_build(&b, e, n, wall_ms);
 	if (err == 0)
-		err = partition_append(g->homes[shard].partition, &(struct append){ b.p, b.n, -1 }, &res);
+		err = partition_append(g->homes[shard].partition, &(struct append){ .batch = b.p, .n = b.n,
+		    .leader_epoch = -1, .more = true }, &res);
 	if (err == 0)
 		*ret_end = res.end;
 	else if (err != ERR_AGAIN && err != ERR_NOSPACE)
 		groups_want(&g->homes[shard]);
 	buf_free(&b);
-	mem_free(e);
+	if (e != few)
+		mem_free(e);
 	return err;
 }
 
@@ -157,6 +161,7 @@ expire_run(struct job *job)
 	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
 	for (int32_t i = 0; i < g->config.coord.shards && !atomic_load(&g->quiet); i++)
 		coord_expire(g->coord, i, t);
+	store_go(g->config.core->store);
 	atomic_store(&g->expiring, false);
 }
 
@@ -332,6 +337,7 @@ void
 groups_forget_topic(struct groups *g, struct name topic)
 {
 	coord_forget_topic(g->coord, topic, (struct coord_time){ clock_mono_ns(), clock_wall_ms() });
+	store_go(g->config.core->store);
 }
 
 void

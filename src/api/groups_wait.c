@@ -50,17 +50,26 @@ durable(struct log_waiter *w, int err)
 	request_wake(p->rq);
 }
 
-void
-groups_wake_behind(struct parked *p, int64_t barrier)
+/* The request is woken, now where that log has failed, unless there is nothing to wait for: ERR_EXISTS. */
+static int
+wait_for(struct parked *p, int64_t barrier)
 {
 	list_init(&p->waiter.hook);
 	p->waiter.fire = durable;
 	int err = barrier < 0 ? ERR_EXISTS
 	    : partition_wait_durable(p->home->partition, &p->waiter, barrier);
 	p->queued = err == 0;
-	if (err != 0 && err != ERR_EXISTS) /* it failed before we could wait */
+	if (err != 0 && err != ERR_EXISTS) {	/* it failed before we could wait */
 		p->err = err;
-	if (!p->queued)
+		request_wake(p->rq);
+	}
+	return err;
+}
+
+void
+groups_wake_behind(struct parked *p, int64_t barrier)
+{
+	if (wait_for(p, barrier) == ERR_EXISTS)
 		request_wake(p->rq);
 }
 
@@ -91,12 +100,9 @@ next_barrier(struct request *rq)
 	struct parked *p = rq->state;
 	while (p->need != NULL && p->at < p->need->v.n) {
 		const struct group_barrier *b = &p->need->v.v[p->at++];
-		struct log_ends ends;
 		p->home = &rq->core->groups->homes[b->shard];
-		partition_ends(p->home->partition, &ends);
-		if (ends.high_watermark >= b->end)
+		if (wait_for(p, b->end) == ERR_EXISTS)
 			continue;
-		groups_wake_behind(p, b->end);
 		return request_park(rq, resume, abandon_wait, UINT64_MAX, false);
 	}
 	return API_ANSWER;

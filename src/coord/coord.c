@@ -75,11 +75,10 @@ code_point(const uint8_t *p, size_t left, size_t *ret_n)
 	return c;
 }
 
-/* String.hashCode() of the name in UTF-16. */
-static int32_t
-java_hash(struct str s)
+/* String.hashCode() of the name in UTF-16, going on from that of what stands before it. */
+static uint32_t
+java_hash(uint32_t h, struct str s)
 {
-	uint32_t h = 0;
 	for (size_t i = 0, n; i < s.n; i += n) {
 		uint32_t c = code_point((const uint8_t *)s.p + i, s.n - i, &n);
 		if (c >= 0x10000) {
@@ -88,16 +87,15 @@ java_hash(struct str s)
 		}
 		h = h * 31 + c;
 	}
-	return (int32_t)h;
+	return h;
 }
 
 int32_t
 coord_shard_of(const struct coord *c, struct name group)
 {
-	struct arena *arena = arena_create(SIZE_MAX);
-	int32_t h = java_hash(tenant_join(arena, group));
-	arena_destroy(&arena);
-	return (h & INT32_MAX) % c->settings.shards;
+	char prefix[TENANT_JOIN_MORE];
+	uint32_t h = java_hash(0, (struct str){ prefix, tenant_join_prefix(group, prefix) });
+	return (int32_t)(java_hash(h, group.s) & INT32_MAX) % c->settings.shards;
 }
 
 enum kerr

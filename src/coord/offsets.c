@@ -26,6 +26,7 @@ struct topic {
 struct offsets {
 	struct map *topics;
 	struct list order;
+	struct topic *last;		/* asked for last, as is likely the next one */
 	size_t count;
 	struct share *share;
 };
@@ -106,9 +107,18 @@ place(const struct topic *t, int32_t partition)
 }
 
 static struct topic *
+find(const struct offsets *co, struct str name)
+{
+	struct offsets *o = (struct offsets *)(uintptr_t)co;	/* what was asked for is not part of its value */
+	if (o->last == NULL || !str_eq(o->last->name, name))
+		o->last = map_get(o->topics, NAME(0, name));
+	return o->last;
+}
+
+static struct topic *
 topic_for(struct offsets *o, struct str name)
 {
-	struct topic *t = map_get(o->topics, NAME(0, name));
+	struct topic *t = find(o, name);
 	if (t != NULL)
 		return t;
 	t = MEM_NEW(struct topic);
@@ -125,7 +135,7 @@ offsets_need(const struct offsets *o, const struct offset *new, bool listed)
 	size_t note = note_bytes(new->metadata), had = old == NULL ? 0 : note_bytes(old->metadata);
 	if (old != NULL)
 		return note > had ? note - had : 0;
-	listed = listed || map_get(o->topics, NAME(0, new->topic)) != NULL;
+	listed = listed || find(o, new->topic) != NULL;
 	return note + (listed ? 2 * sizeof(*new) : TOPIC_BYTES + new->topic.n + AT_FIRST * sizeof(*new));
 }
 
@@ -156,7 +166,7 @@ offsets_put(struct offsets *o, const struct offset *new)
 const struct offset *
 offsets_get(const struct offsets *o, struct str topic, int32_t partition)
 {
-	const struct topic *t = map_get(o->topics, NAME(0, topic));
+	const struct topic *t = find(o, topic);
 	size_t i = t == NULL ? 0 : place(t, partition);
 	return t != NULL && i < t->n && t->v[i].partition == partition ? &t->v[i] : NULL;
 }
@@ -165,6 +175,7 @@ static void
 topic_drop(struct offsets *o, struct topic *t)
 {
 	map_del(o->topics, NAME(0, t->name));
+	o->last = NULL;
 	list_del(&t->hook);
 	topic_free(o, t);
 }
@@ -172,7 +183,7 @@ topic_drop(struct offsets *o, struct topic *t)
 bool
 offsets_del(struct offsets *o, struct str topic, int32_t partition)
 {
-	struct topic *t = map_get(o->topics, NAME(0, topic));
+	struct topic *t = find(o, topic);
 	size_t i = t == NULL ? 0 : place(t, partition);
 	if (t == NULL || i == t->n || t->v[i].partition != partition)
 		return false;
@@ -221,7 +232,7 @@ offsets_next(const struct offsets *o, const struct offset *after)
 {
 	const struct list *next = o->order.next;
 	if (after != NULL) {
-		const struct topic *t = map_get(o->topics, NAME(0, after->topic));
+		const struct topic *t = find(o, after->topic);
 		if (after + 1 < t->v + t->n)
 			return after + 1;
 		next = t->hook.next;

@@ -4,6 +4,8 @@
  * buffer and go out as one batch, so a request's changes are stored together.
  * An error on the way is kept and reported by pen_finish(); nothing is written then.
  */
+#include <string.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "coord/shard.h"
@@ -16,23 +18,44 @@ pen_init(struct pen *p, struct shard *s)
 {
 	*p = (struct pen){ .shard = s };
 	buf_init(&p->bytes, PEN_MAX);
-	p->arena = arena_create(PEN_MAX);
 }
 
-/* Names stand in the topic joined with their tenant. */
+/* Names stand in the topic joined with their tenant; most are as they are. */
+static struct str
+joined(struct pen *p, struct name name)
+{
+	char prefix[TENANT_JOIN_MORE];
+	if (tenant_join_prefix(name, prefix) == 0)
+		return name.s;
+	if (p->arena == NULL)
+		p->arena = arena_create(PEN_MAX);
+	return tenant_join(p->arena, name);
+}
+
+static void
+make_room(struct pen *p)
+{
+	int cap = p->cap == 0 ? PEN_FEW : p->cap * 2;
+	struct pen_record *v = p->cap == 0 ? p->few : mem_alloc((size_t)cap * sizeof(*v));
+	if (p->n > 0)
+		memcpy(v, p->v, (size_t)p->n * sizeof(*v));
+	if (p->v != p->few)
+		mem_free(p->v);
+	p->v = v;
+	p->cap = cap;
+}
+
 static void
 begin(struct pen *p, struct coord_key *key, struct name group, struct str topic)
 {
 	size_t at = p->bytes.n;
-	key->group = tenant_join(p->arena, group);
-	key->topic = tenant_join(p->arena, NAME(group.tenant, topic));
+	key->group = joined(p, group);
+	key->topic = joined(p, NAME(group.tenant, topic));
 	int err = coord_key_encode(key, &p->bytes);
 	if (p->err == 0)
 		p->err = err;
-	if (p->n == p->cap) {
-		p->cap = p->cap == 0 ? 8 : p->cap * 2;
-		p->v = mem_realloc(p->v, (size_t)p->cap * sizeof(*p->v));
-	}
+	if (p->n == p->cap)
+		make_room(p);
 	p->v[p->n++] = (struct pen_record){ .key_n = p->bytes.n - at, .deletes = true };
 }
 
@@ -80,7 +103,7 @@ static int
 append(struct pen *p)
 {
 	struct shard *s = p->shard;
-	struct coord_record *r = mem_zalloc((size_t)p->n * sizeof(*r));
+	struct coord_record few[PEN_FEW], *r = p->n <= PEN_FEW ? few : mem_alloc((size_t)p->n * sizeof(*r));
 	const uint8_t *at = p->bytes.p;
 	for (int i = 0; i < p->n; i++) {
 		r[i].key = (struct bytes){ at, p->v[i].key_n };
@@ -92,7 +115,8 @@ append(struct pen *p)
 	int err = s->coord->io.append(s->coord->io.ctx, s->index, r, p->n, s->wall_ms, &end);
 	if (err == 0)
 		s->end = end;
-	mem_free(r);
+	if (r != few)
+		mem_free(r);
 	return err;
 }
 
@@ -103,7 +127,9 @@ pen_finish(struct pen *p)
 	if (err == 0 && p->n > 0)
 		err = append(p);
 	buf_free(&p->bytes);
-	mem_free(p->v);
-	arena_destroy(&p->arena);
+	if (p->v != p->few)
+		mem_free(p->v);
+	if (p->arena != NULL)
+		arena_destroy(&p->arena);
 	return err;
 }

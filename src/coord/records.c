@@ -16,13 +16,38 @@
 #define KEY_GROUP	2
 #define KEY_OWNER	20000
 
+/* Fixed fields gather here, so that what lies between two strings is added at once. */
+struct fields {
+	size_t n;
+	uint8_t b[48];
+};
+
+static void
+add_int(struct fields *f, int bytes, int64_t v)
+{
+	for (int i = bytes; i-- > 0; v >>= 8)
+		f->b[f->n + (size_t)i] = (uint8_t)v;
+	f->n += (size_t)bytes;
+}
+
+/* The fields, then a string with a 16-bit length. */
+static int
+put_fields(struct buf *out, struct fields *f, struct str s)
+{
+	if (s.n > INT16_MAX)
+		return ERR_LIMIT;
+	add_int(f, 2, s.p == NULL ? -1 : (int64_t)s.n);
+	int err = buf_add(out, f->b, f->n);
+	f->n = 0;
+	return err != 0 || s.n == 0 ? err : buf_add(out, s.p, s.n);
+}
+
 static int
 put_int(struct buf *out, int bytes, int64_t v)
 {
-	uint8_t b[8];
-	for (int i = 0; i < bytes; i++)
-		b[i] = (uint8_t)((uint64_t)v >> (8 * (bytes - 1 - i)));
-	return buf_add(out, b, (size_t)bytes);
+	struct fields f = { .n = 0 };
+	add_int(&f, bytes, v);
+	return buf_add(out, f.b, f.n);
 }
 
 /* A nullable string with a 16-bit length. */
@@ -90,11 +115,11 @@ coord_key_encode(const struct coord_key *k, struct buf *out)
 		[COORD_KEY_GROUP] = KEY_GROUP,
 		[COORD_KEY_OWNER] = KEY_OWNER,
 	};
-	int err = put_int(out, 2, versions[k->kind]);
-	if (err == 0)
-		err = put_str(out, k->group);
+	struct fields f = { .n = 0 };
+	add_int(&f, 2, versions[k->kind]);
+	int err = put_fields(out, &f, k->group);
 	if (err == 0 && k->kind == COORD_KEY_OFFSET)
-		err = put_str(out, k->topic);
+		err = put_fields(out, &f, k->topic);
 	if (err == 0 && k->kind == COORD_KEY_OFFSET)
 		err = put_int(out, 4, k->partition);
 	return err;
@@ -124,18 +149,16 @@ coord_offset_encode(const struct offset *o, struct buf *out)
 {
 	bool expires = o->expire_ms >= 0;
 	struct str metadata = o->metadata.p == NULL ? STR("") : o->metadata;
-	int err = put_int(out, 2, expires ? 1 : 3);
-	if (err == 0)
-		err = put_int(out, 8, o->offset);
-	if (err == 0 && !expires)
-		err = put_int(out, 4, o->leader_epoch);
-	if (err == 0)
-		err = put_str(out, metadata);
-	if (err == 0)
-		err = put_int(out, 8, o->commit_ms);
-	if (err == 0 && expires)
-		err = put_int(out, 8, o->expire_ms);
-	return err;
+	struct fields f = { .n = 0 };
+	add_int(&f, 2, expires ? 1 : 3);
+	add_int(&f, 8, o->offset);
+	if (!expires)
+		add_int(&f, 4, o->leader_epoch);
+	int err = put_fields(out, &f, metadata);
+	add_int(&f, 8, o->commit_ms);
+	if (expires)
+		add_int(&f, 8, o->expire_ms);
+	return err != 0 ? err : buf_add(out, f.b, f.n);
 }
 
 static void

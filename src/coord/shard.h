@@ -58,10 +58,12 @@ struct pen_record {
 	bool deletes;
 };
 
+#define PEN_FEW 4			/* records that take no memory of their own */
+
 struct pen {
-	struct arena *arena;		/* joined names */
+	struct arena *arena;		/* joined names; NULL while there are none */
 	struct buf bytes;
-	struct pen_record *v;
+	struct pen_record few[PEN_FEW], *v;
 	int n, cap;
 	struct shard *shard;
 	int err;

@@ -25,23 +25,34 @@ tenant_name_check(struct str name, struct why *why)
 	return 0;
 }
 
+size_t
+tenant_join_prefix(struct name name, char out[TENANT_JOIN_MORE])
+{
+	char number[TENANT_JOIN_MORE];
+	size_t digits = 0;
+	if (name.tenant == TENANT_MAIN && (name.s.n == 0 || memchr(name.s.p, '/', name.s.n) == NULL))
+		return 0;
+	for (uint32_t n = name.tenant; digits == 0 || n > 0; n /= 10)
+		number[digits++] = (char)('0' + n % 10);
+	for (size_t i = 0; i < digits; i++)
+		out[i] = number[digits - 1 - i];
+	out[digits] = '/';
+	return digits + 1;
+}
+
 struct str
 tenant_join(struct arena *arena, struct name name)
 {
-	if (name.tenant == TENANT_MAIN && (name.s.n == 0 || memchr(name.s.p, '/', name.s.n) == NULL))
+	char prefix[TENANT_JOIN_MORE];
+	size_t n = tenant_join_prefix(name, prefix);
+	if (n == 0)
 		return arena_str(arena, name.s);
-	char number[TENANT_JOIN_MORE + 1];
-	int digits = 0;
-	for (uint32_t n = name.tenant; digits == 0 || n > 0; n /= 10)
-		number[digits++] = (char)('0' + n % 10);
-	char *p = arena_alloc(arena, (size_t)digits + 2 + name.s.n);
-	for (int i = 0; i < digits; i++)
-		p[i] = number[digits - 1 - i];
-	p[digits] = '/';
+	char *p = arena_alloc(arena, n + name.s.n + 1);
+	memcpy(p, prefix, n);
 	if (name.s.n > 0)
-		memcpy(p + digits + 1, name.s.p, name.s.n);
-	p[(size_t)digits + 1 + name.s.n] = '\0';
-	return (struct str){ p, (size_t)digits + 1 + name.s.n };
+		memcpy(p + n, name.s.p, name.s.n);
+	p[n + name.s.n] = '\0';
+	return (struct str){ p, n + name.s.n };
 }
 
 int

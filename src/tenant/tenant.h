@@ -27,5 +27,7 @@ int tenant_name_check(struct str name, struct why *why);
  * and Kafka's own form on a site with one tenant.
  */
 struct str tenant_join(struct arena *arena, struct name name);
+/* What stands before NAME there, into out; its bytes, 0 for most names of main. */
+size_t tenant_join_prefix(struct name name, char out[TENANT_JOIN_MORE]);
 /* The name is a view of s. ERR_CORRUPT for what tenant_join() does not write. */
 int tenant_split(struct str s, struct name *ret);

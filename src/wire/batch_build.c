@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/batch_build.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/hash.h"
 #include "wire/batch.h"
@@ -20,39 +22,34 @@ zigzag(uint8_t *p, int64_t v)
 	return n;
 }
 
-static int
-add_zigzag(struct buf *out, int64_t v)
+/* A length, -1 for null, behind what p has. */
+static size_t
+length(uint8_t *p, struct str s)
 {
-	uint8_t p[10];
-	return buf_add(out, p, zigzag(p, v));
+	return zigzag(p, s.p == NULL ? -1 : (int64_t)s.n);
 }
 
-static int
-add_nullable(struct buf *out, struct str s)
-{
-	int err = add_zigzag(out, s.p == NULL ? -1 : (int64_t)s.n);
-	return err != 0 ? err : buf_add(out, s.p, s.n);
-}
-
+/* The length that a record begins with is that of the rest; so what lies before the key, between it and the value, and
+ * behind that is made first, and goes out in three pieces. */
 static int
 add_record(struct buf *out, const struct batch_entry *e, int offset)
 {
-	uint8_t p[10];
-	size_t size = 1 + zigzag(p, 0) + zigzag(p, offset) + zigzag(p, 0);
-	size += zigzag(p, e->key.p == NULL ? -1 : (int64_t)e->key.n) + e->key.n;
-	size += zigzag(p, e->value.p == NULL ? -1 : (int64_t)e->value.n) + e->value.n;
-	int err = add_zigzag(out, (int64_t)size);
+	uint8_t rest[32] = { 0 }, head[48], between[10];
+	size_t n = 1;				/* attributes; then the time, less that of the batch */
+	n += zigzag(rest + n, 0);
+	n += zigzag(rest + n, offset);
+	n += length(rest + n, e->key);
+	size_t m = length(between, e->value);
+	size_t at = zigzag(head, (int64_t)(n + e->key.n + m + e->value.n + 1));
+	memcpy(head + at, rest, n);
+	int err = buf_add(out, head, at + n);
+	if (err == 0 && e->key.n > 0)
+		err = buf_add(out, e->key.p, e->key.n);
 	if (err == 0)
-		err = buf_add(out, "", 1);
-	if (err == 0)
-		err = add_zigzag(out, 0);
-	if (err == 0)
-		err = add_zigzag(out, offset);
-	if (err == 0)
-		err = add_nullable(out, e->key);
-	if (err == 0)
-		err = add_nullable(out, e->value);
-	return err != 0 ? err : add_zigzag(out, 0);
+		err = buf_add(out, between, m);
+	if (err == 0 && e->value.n > 0)
+		err = buf_add(out, e->value.p, e->value.n);
+	return err != 0 ? err : buf_add(out, "", 1);	/* no headers */
 }
 
 int
