@@ -105,10 +105,10 @@ struct entries {
 };
 
 static int
-entries_open(const char *path, unsigned size, struct entries *e)
+entries_open(const char *path, int flags, unsigned size, struct entries *e)
 {
 	int64_t bytes = 0;
-	int err = fs_open(path, O_RDONLY, &e->fd);
+	int err = fs_open(path, flags, &e->fd);
 	if (err != 0)
 		return err;
 	err = fs_size(e->fd, &bytes);
@@ -151,7 +151,7 @@ file_below(const char *path, unsigned size, int64_t (*key)(const uint8_t *), int
     int64_t *ret, uint8_t last[TIME_BYTES])
 {
 	struct entries e = { -1, 0, 0 };
-	int err = entries_open(path, size, &e);
+	int err = entries_open(path, O_RDONLY, size, &e);
 	if (err != 0)
 		return err;
 	err = entries_below(&e, key, bound, ret, last);
@@ -248,16 +248,10 @@ index_file_count(const char *path, int64_t limit)
 
 /* Cuts the file at `bytes` and writes n bytes there. */
 static int
-save(const char *path, int64_t bytes, const uint8_t *p, size_t n)
+save(int fd, int64_t bytes, const uint8_t *p, size_t n)
 {
-	int fd, err = fs_open(path, O_WRONLY | O_CREAT, &fd);
-	if (err != 0)
-		return err;
-	err = fs_truncate(fd, bytes);
-	if (err == 0)
-		err = fs_pwrite(fd, p, n, bytes);
-	fs_close(&fd);
-	return err;
+	int err = fs_truncate(fd, bytes);
+	return err != 0 ? err : fs_pwrite(fd, p, n, bytes);
 }
 
 int
@@ -268,7 +262,11 @@ index_file_save(const char *path, size_t keep, const struct index_at *v, size_t 
 		be_put(p + i * AT_BYTES, (uint32_t)v[i].offset, 4);
 		be_put(p + i * AT_BYTES + 4, (uint32_t)v[i].at, 4);
 	}
-	int err = save(path, (int64_t)keep * AT_BYTES, p, n * AT_BYTES);
+	int fd, err = fs_open(path, O_WRONLY | O_CREAT, &fd);
+	if (err == 0) {
+		err = save(fd, (int64_t)keep * AT_BYTES, p, n * AT_BYTES);
+		fs_close(&fd);
+	}
 	mem_free(p);
 	return err;
 }
@@ -277,16 +275,18 @@ int
 index_file_save_times(const char *path, int64_t keep_below, const struct index_time *v, size_t n)
 {
 	uint8_t b[TIME_BYTES], *p = mem_alloc(n * TIME_BYTES + 1);
+	struct entries e = { -1, 0, 0 };
 	int64_t keep = 0;
-	int err = file_below(path, TIME_BYTES, key_time, keep_below, &keep, b);
-	if (err == ERR_NOTFOUND)
-		err = 0;
+	int err = entries_open(path, O_RDWR | O_CREAT, TIME_BYTES, &e);
+	if (err == 0)
+		err = entries_below(&e, key_time, keep_below, &keep, b);
 	for (size_t i = 0; i < n; i++) {
 		be_put(p + i * TIME_BYTES, (uint64_t)v[i].time, 8);
 		be_put(p + i * TIME_BYTES + 8, (uint32_t)v[i].offset, 4);
 	}
 	if (err == 0)
-		err = save(path, keep * TIME_BYTES, p, n * TIME_BYTES);
+		err = save(e.fd, keep * TIME_BYTES, p, n * TIME_BYTES);
+	fs_close(&e.fd);
 	mem_free(p);
 	return err;
 }
