@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The gate: every question goes to acl_check() with the image of this turn and
- * the caller as that image sees him; nothing is kept from one request to the
- * next. Denials are explained once and then counted (acl/denials.h).
+ * the caller as that image sees him; what it allowed a session is used again under the very same
+ * image, and never under another (memo.h). Denials are explained once and then counted (acl/denials.h).
  */
 #include "api/authorize.h"
 
 #include "acl/denials.h"
 #include "acl/text.h"
+#include "api/memo.h"
 #include "api/session.h"
 #include "base/clock.h"
 #include "coord/coord.h"
@@ -58,17 +59,48 @@ may_quietly(struct request *rq, enum acl_op op, const struct acl_object *object)
 	return acl_check(image_acl(rq->image), &w, op, object, NULL);
 }
 
+/* About what a session asks with each of its requests: a yes is kept. Not for what was made by use,
+ * and has no node in the image. */
+static bool
+may_again(struct request *rq, enum acl_op op, const struct acl_object *object, bool quietly)
+{
+	struct memo **memo = &rq->session->memo;
+	struct acl_who w;
+	struct acl_answer a;
+	if (memo_find(*memo, rq->image, op, object) != NULL)
+		return true;
+	who(rq, &w);
+	if (acl_check(image_acl(rq->image), &w, op, object, &a))
+		memo_note(memo, rq->image, op, object, w.record == NULL ? 0 : w.record->expires_ms);
+	else if (!quietly)
+		tell(rq, &w, &a);
+	return a.allow;
+}
+
 enum kerr
 may_topic(struct request *rq, struct name topic)
 {
 	struct acl_object o = { ACL_TOPIC, topic, NULL };
-	return may(rq, rq->row->topic, &o) ? KERR_NONE : KERR_TOPIC_AUTHORIZATION_FAILED;
+	return may_again(rq, rq->row->topic, &o, false) ? KERR_NONE : KERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
+/* Whether the image has the group's node, which then goes before whatever lies beside its state. */
+static bool
+is_reserved(const struct request *rq, struct name group)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), group.tenant);
+	return t != NULL && acl_tenant_node(t, ACL_GROUP, group.s) != NULL;
 }
 
 enum kerr
 may_group(struct request *rq, struct name group)
 {
-	struct acl_object o = { ACL_GROUP, group, group_node(rq, group) };
+	struct acl_object o = { ACL_GROUP, group, NULL };
+	enum acl_op op = rq->row->group;
+	if (memo_find(rq->session->memo, rq->image, op, &o) != NULL ||
+	    (is_reserved(rq, group) && may_again(rq, op, &o, true)))
+		return KERR_NONE;
+	o.node = group_node(rq, group);
 	if (o.node == NULL && !may_quietly(rq, rq->row->group, &o)) {
 		if (group_unloaded(rq, group))
 			return KERR_COORDINATOR_LOAD_IN_PROGRESS;
@@ -119,6 +151,13 @@ sees_topic(struct request *rq, struct name topic)
 	struct acl_who w;
 	who(rq, &w);
 	return acl_visible(image_acl(rq->image), &w, &o);
+}
+
+bool
+sees_asked_topic(struct request *rq, struct name topic)
+{
+	struct acl_object o = { ACL_TOPIC, topic, NULL };
+	return may_again(rq, ACL_DESCRIBE, &o, true);
 }
 
 bool

@@ -5,7 +5,7 @@
 
 /*
  * What may the caller of this request do? Handlers ask here, by the row of their
- * API (api.def); each answer is made from the image that is current now, and a
+ * API (api.def); each answer is one of the image that is current now, and a
  * denial is logged (folded). Errors are the resource type's own (29, 30, 31, 53).
  */
 
@@ -28,6 +28,8 @@ void note_denial(struct request *rq, const struct acl_who *w, const struct acl_a
 /* Whether the topic exists for the caller (DESCRIBE); never logged: filtering a
  * list is no denial. */
 bool sees_topic(struct request *rq, struct name topic);
+/* The same for one that the client has named: it may do so again. */
+bool sees_asked_topic(struct request *rq, struct name topic);
 /* The row's operation on a group whose owner is at hand, for a list; never logged. */
 bool may_group_owned(struct request *rq, struct name group, const struct group_owner *owner);
 

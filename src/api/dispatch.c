@@ -46,11 +46,14 @@ find_api(struct request *rq)
 }
 
 /* A tenant is deleted before its connections are closed: until then they find
- * nothing of it, not even what every handler takes for granted. */
+ * nothing of it, not even what every handler takes for granted. Looked up once for each image. */
 static bool
 tenant_is_there(const struct request *rq)
 {
-	return image_tenant(rq->image, request_tenant(rq)) != NULL;
+	uint64_t *seen = &rq->session->tenant_seen, now = image_generation(rq->image) + 1;
+	if (*seen != now && image_tenant(rq->image, request_tenant(rq)) != NULL)
+		*seen = now;
+	return *seen == now;
 }
 
 /* A token without a frame of Kafka's (login.c) has no row: it is part of a login, which is

@@ -15,6 +15,7 @@
 #include "api/dispatch.h"
 #include "api/fetch_session.h"
 #include "api/login.h"
+#include "api/memo.h"
 #include "base/be.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -69,6 +70,7 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 		s->user = str_dup(p->user.s);
 		s->tenant = p->user.tenant;
 	}
+	memo_destroy(&s->memo);
 	s->principal = *p;
 	s->principal.user.s.p = s->user;
 	s->login_expires_ms = expires_ms;
@@ -215,6 +217,7 @@ session_closed(struct conn *conn, void *arg)
 	}
 	fetch_session_destroy(&s->fetches);
 	quota_close(&s->quota);
+	memo_destroy(&s->memo);
 	mem_free(s->user);
 	mem_free(s);
 }

@@ -29,7 +29,9 @@ struct session {
 	struct principal principal;	/* from READY on */
 	char *user;			/* the bytes of its name: the same when it is renewed */
 	uint32_t tenant;		/* of all names here: the user's, but for Enter */
+	uint64_t tenant_seen;		/* 1 more than the generation of the image that it was found in */
 	struct quota_link *quota;	/* from READY on */
+	struct memo *memo;		/* what the gate has allowed lately; NULL: nothing */
 	uint64_t around_ns;		/* of the loop's time, for no request yet billed */
 	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
 	int64_t login_expires_ms;	/* wall; 0: never */

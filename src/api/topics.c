@@ -2,6 +2,8 @@
 #include "api/topics.h"
 
 #include "api/authorize.h"
+#include "api/memo.h"
+#include "api/session.h"
 #include "base/err.h"
 #include "meta/image.h"
 #include "meta/topics.h"
@@ -11,12 +13,33 @@ by_id(struct request *rq, const struct uuid *id, enum kerr *ret_err)
 {
 	const struct image_topic *t = image_topic_by_id(rq->image, id);
 	/* Another tenant's topic is no topic; one that may not be seen neither. */
-	if (t == NULL || t->name.tenant != request_tenant(rq) || !sees_topic(rq, t->name)) {
+	if (t == NULL || t->name.tenant != request_tenant(rq) || !sees_asked_topic(rq, t->name)) {
 		*ret_err = KERR_UNKNOWN_TOPIC_ID;
 		return NULL;
 	}
 	*ret_err = may_topic(rq, t->name);
 	return *ret_err == KERR_NONE ? t : NULL;
+}
+
+/* The gate is asked before it is looked for. */
+static const struct image_topic *
+by_name(struct request *rq, struct name name, enum kerr *ret_err)
+{
+	struct acl_object o = { ACL_TOPIC, name, NULL };
+	struct memo_item *kept = memo_find(rq->session->memo, rq->image, rq->row->topic, &o);
+	*ret_err = KERR_NONE;
+	if (kept != NULL && kept->topic != NULL)
+		return kept->topic;
+	*ret_err = may_topic(rq, name);
+	if (*ret_err != KERR_NONE)
+		return NULL;
+	const struct image_topic *t = image_topic(rq->image, name);
+	if (t == NULL)
+		*ret_err = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	kept = memo_find(rq->session->memo, rq->image, rq->row->topic, &o);
+	if (kept != NULL)
+		kept->topic = t;
+	return t;
 }
 
 const struct image_topic *
@@ -28,13 +51,7 @@ find_topic(struct request *rq, struct name name, const struct uuid *id, enum ker
 		*ret_err = KERR_UNKNOWN_TOPIC_ID;
 		return NULL;
 	}
-	*ret_err = may_topic(rq, name);
-	if (*ret_err != KERR_NONE)
-		return NULL;
-	const struct image_topic *t = image_topic(rq->image, name);
-	if (t == NULL)
-		*ret_err = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	return t;
+	return by_name(rq, name, ret_err);
 }
 
 enum kerr

@@ -296,6 +296,37 @@ def test_a_right_that_is_gone_ends_a_waiting_fetch(site):
     assert (answer["error_code"], answer["records"]) == (29, b"")
 
 
+def test_a_right_that_is_gone_is_gone_for_the_next_request(site):
+    """However often the same connection had it before: what was allowed is kept for one image alone."""
+    topic, group = Thing("topic", "again"), Thing("group", "again", open=site.open)
+    make(site, "again")
+    site.do("group_create", 0, group="again", owner="olga")
+    rita = site.connection("rita")
+
+    def code_of(api, version, about, *path):
+        return code(rita.call(api, version, **ASKS[api, about.type].request(about, version))[0], *path)
+
+    def codes():
+        return (code_of("produce", 9, topic, "responses", 0, "partition_responses", 0),
+                code_of("fetch", 12, topic, "responses", 0, "partitions", 0),
+                code_of("metadata", 12, topic, "topics", 0),
+                code_of("offset_commit", 9, group, "topics", 0, "partitions", 0))
+    for round in range(2):
+        assert codes() == (29, 29, 29, 30), round
+        site.rules("main", [binding(f"allow User:rita {op}", topic) for op in ("READ", "WRITE")] +
+                   [binding("allow User:rita READ", group)])
+        for _ in range(3):
+            assert codes() == (0, 0, 0, 0), round
+        site.rules("main", [binding(f"deny User:rita {op}", thing)
+                            for op, thing in (("WRITE", topic), ("READ", topic), ("READ", group))])
+        assert codes() == (29, 29, 0, 30), round
+        site.rules("main", [binding("deny User:rita DESCRIBE", topic)])
+        assert codes() == (29, 29, 29, 30), round
+        site.do("delete_acls", 3, filters=[{**ANY_RULE, "resource_name_filter": "again"}])
+    site.do("delete_topics", 5, topic_names=["again"])
+    site.do("delete_groups", 2, groups_names=["again"])
+
+
 def test_an_unknown_version_of_our_own_is_answered_with_the_range(site):
     at = Connection(site, "stan")
     at.open()

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A few items in a ring, looked through from the first: a connection writes to or reads from few
+ * topics, or from so many that no memo would hold them. Nothing fails. */
+#include "api/memo.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define ITEMS 4
+#define NAME_LONGEST 255		/* bytes; others are as good as never asked twice */
+
+struct memo {
+	uint64_t generation;		/* of the image that all items are of */
+	int64_t expires_ms;
+	unsigned next;			/* to be given up */
+	struct memo_item items[ITEMS];
+};
+
+static void
+free_item(struct memo_item *it)
+{
+	mem_free((char *)(uintptr_t)it->name.s.p);
+	*it = (struct memo_item){ 0 };
+}
+
+static void
+forget(struct memo *m)
+{
+	for (int i = 0; i < ITEMS; i++)
+		free_item(&m->items[i]);
+}
+
+struct memo_item *
+memo_find(struct memo *m, const struct image *image, enum acl_op op, const struct acl_object *o)
+{
+	if (m == NULL || m->generation != image_generation(image) ||
+	    (m->expires_ms != 0 && clock_wall_ms() >= m->expires_ms))
+		return NULL;
+	for (struct memo_item *it = m->items; it < m->items + ITEMS; it++)
+		if (it->op == op && it->type == o->type && name_eq(it->name, o->name))
+			return it;
+	return NULL;
+}
+
+void
+memo_note(struct memo **memo, const struct image *image, enum acl_op op, const struct acl_object *o,
+    int64_t expires_ms)
+{
+	struct memo *m = *memo;
+	if (o->name.s.n > NAME_LONGEST)
+		return;
+	if (m == NULL)
+		m = *memo = MEM_NEW(struct memo);
+	if (m->generation != image_generation(image))
+		forget(m);
+	m->generation = image_generation(image);
+	m->expires_ms = expires_ms;
+	struct memo_item *it = &m->items[m->next];
+	m->next = (m->next + 1) % ITEMS;
+	free_item(it);
+	it->name = NAME(o->name.tenant, ((struct str){ mem_dup(o->name.s.p, o->name.s.n), o->name.s.n }));
+	it->op = (uint8_t)op;
+	it->type = (uint8_t)o->type;
+}
+
+void
+memo_destroy(struct memo **memo)
+{
+	if (*memo != NULL)
+		forget(*memo);
+	mem_free(*memo);
+	*memo = NULL;
+}
