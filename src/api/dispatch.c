@@ -139,7 +139,7 @@ decode(struct request *rq)
 {
 	const struct wire_api *api = rq->header.api;
 	struct reader r = reader_of(rq->frame, rq->frame_n);
-	rq->in = arena_zalloc(rq->arena, api->req->type->size);
+	rq->in = arena_alloc(rq->arena, api->req->type->size);
 	int err = wire_decode(api->req, rq->header.version, &r, rq->arena, request_tenant(rq), rq->in);
 	if (err != 0) {
 		rq->in = NULL;
@@ -151,7 +151,7 @@ decode(struct request *rq)
 		ev_info(conn_event(rq->session->conn), "%s of more than %d things", api->name, CHANGES_MAX);
 		return API_CLOSE;
 	}
-	rq->out = arena_zalloc(rq->arena, api->rsp->type->size);
+	rq->out = arena_alloc(rq->arena, api->rsp->type->size);
 	wire_defaults(api->rsp, rq->out);
 	rq->decoded = arena_used(rq->arena);
 	return API_NEXT;

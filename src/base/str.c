@@ -105,7 +105,7 @@ str_is_utf8(struct str s)
 {
 	const uint8_t *p = (const uint8_t *)s.p;
 	for (size_t i = 0; i < s.n;) {
-		size_t n = utf8_len(p + i, s.n - i);
+		size_t n = p[i] < 0x80 ? 1 : utf8_len(p + i, s.n - i);
 		if (n == 0)
 			return false;
 		i += n;

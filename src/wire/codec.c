@@ -94,17 +94,3 @@ wire_sem_of(const struct wire_field *field, const void *parent)
 	}
 	return WIRE_SEM_NONE;
 }
-
-const struct wire_api *
-wire_api_find(int key)
-{
-	int lo = 0, hi = wire_apis_n;
-	while (lo < hi) {
-		int mid = lo + (hi - lo) / 2;
-		if (wire_apis[mid].key < key)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < wire_apis_n && wire_apis[lo].key == key ? &wire_apis[lo] : NULL;
-}

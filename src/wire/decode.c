@@ -18,15 +18,14 @@ struct decoder {
 static void decode_struct(struct decoder *d, const struct wire_type *type, char *out);
 
 /* The length of a string, bytes, records or array: -1 is null. */
-static int64_t
+static inline int64_t
 decode_length(struct decoder *d, const struct wire_step *s)
 {
 	int64_t n;
-	switch (s->len) {
-	case WIRE_LEN_COMPACT:	n = (int64_t)reader_varint(d->r) - 1; break;
-	case WIRE_LEN_32:	n = reader_i32(d->r); break;
-	default:		n = reader_i16(d->r);
-	}
+	if (s->len == WIRE_LEN_COMPACT)
+		n = (int64_t)reader_varint(d->r) - 1;
+	else
+		n = s->len == WIRE_LEN_32 ? reader_i32(d->r) : reader_i16(d->r);
 	if (n < 0 && (n < -1 || !s->null))
 		reader_fail(d->r, ERR_CORRUPT);
 	return d->r->err != 0 ? -1 : n;
@@ -51,36 +50,33 @@ decode_copy(struct decoder *d, int64_t n)
 }
 
 static struct str
-decode_str(struct decoder *d, const struct wire_step *s)
+decode_str(struct decoder *d, int64_t n)
 {
-	int64_t n = decode_length(d, s);
 	const uint8_t *p = decode_copy(d, n);
 	return (struct str){ (const char *)p, p == NULL ? 0 : (size_t)n };
 }
 
 static struct name
-decode_name(struct decoder *d, const struct wire_step *s)
+decode_name(struct decoder *d, int64_t n)
 {
-	struct str text = decode_str(d, s);
+	struct str text = decode_str(d, n);
 	if (text.n > 0 && !str_is_utf8(text))
 		reader_fail(d->r, ERR_CORRUPT);
 	return NAME(d->tenant, text);
 }
 
 static struct bytes
-decode_bytes(struct decoder *d, const struct wire_step *s)
+decode_bytes(struct decoder *d, int64_t n)
 {
-	int64_t n = decode_length(d, s);
 	const uint8_t *p = decode_copy(d, n);
 	return (struct bytes){ p, p == NULL ? 0 : (size_t)n };
 }
 
 /* One piece: a view of what the reader reads from. */
 static struct pieces
-decode_records(struct decoder *d, const struct wire_step *s)
+decode_records(struct decoder *d, int64_t n)
 {
 	struct pieces list = { NULL, 0 };
-	int64_t n = decode_length(d, s);
 	const uint8_t *p = n > 0 ? reader_bytes(d->r, (size_t)n) : NULL;
 	if (n < 0)
 		list.n = -1;
@@ -89,25 +85,54 @@ decode_records(struct decoder *d, const struct wire_step *s)
 	return list;
 }
 
-/* What has no length. */
-static inline void
-decode_fixed(struct reader *r, unsigned kind, void *at)
+/* What has no length, from bytes that are there; returns what is behind it. */
+static inline const uint8_t *
+get_fixed(const uint8_t *p, unsigned kind, void *at)
 {
-	const uint8_t *p;
+	uint64_t bits;
 	switch (kind) {
-	case WIRE_BOOL:	*(bool *)at = reader_i8(r) != 0; break;
-	case WIRE_I8:	*(int8_t *)at = reader_i8(r); break;
+	case WIRE_BOOL:
+		*(bool *)at = *p != 0;
+		return p + 1;
+	case WIRE_I8:
+		*(int8_t *)at = (int8_t)*p;
+		return p + 1;
 	case WIRE_I16:
-	case WIRE_U16:	*(int16_t *)at = reader_i16(r); break;
+	case WIRE_U16:
+		*(int16_t *)at = (int16_t)be_get(p, 2);
+		return p + 2;
 	case WIRE_I32:
-	case WIRE_U32:	*(int32_t *)at = reader_i32(r); break;
-	case WIRE_I64:	*(int64_t *)at = reader_i64(r); break;
-	case WIRE_F64:	*(double *)at = reader_f64(r); break;
-	case WIRE_UUID:
-		p = reader_bytes(r, sizeof(struct uuid));
-		*(struct uuid *)at = (struct uuid){ { 0 } };
-		if (p != NULL)
-			memcpy(at, p, sizeof(struct uuid));
+	case WIRE_U32:
+		*(int32_t *)at = (int32_t)be_get(p, 4);
+		return p + 4;
+	case WIRE_I64:
+	case WIRE_F64:
+		bits = be_get(p, 8);
+		memcpy(at, &bits, 8);
+		return p + 8;
+	default:
+		memcpy(at, p, sizeof(struct uuid));
+		return p + sizeof(struct uuid);
+	}
+}
+
+static inline void
+decode_fixed(struct decoder *d, const struct wire_step *s, void *at)
+{
+	const uint8_t *p = reader_bytes(d->r, s->least);
+	if (p != NULL)
+		get_fixed(p, s->op, at);
+}
+
+/* s: the head. */
+static inline void
+decode_run(struct decoder *d, const struct wire_step *s, char *out)
+{
+	const struct wire_step *last = s + s->size;
+	const uint8_t *p = reader_bytes(d->r, s->least);
+	while (p != NULL && s < last) {
+		s++;
+		p = get_fixed(p, s->op, out + s->off);
 	}
 }
 
@@ -127,7 +152,7 @@ decode_pointer(struct decoder *d, const struct wire_type *type, bool null)
 }
 
 static void decode_array(struct decoder *d, const struct wire_type *type, const struct wire_step *s,
-    struct wire_array *out);
+    int64_t n, struct wire_array *out);
 
 /* out: the struct, or one element of an array in it. */
 static void
@@ -135,50 +160,59 @@ decode_steps(struct decoder *d, const struct wire_type *type, const struct wire_
     const struct wire_step *end, char *out)
 {
 	for (; s < end; s++) {
+		int64_t n = s->len == WIRE_LEN_NONE ? 0 : decode_length(d, s);
 		void *at = out + s->off;
 		switch (s->op) {
-		case WIRE_STR:	*(struct str *)at = decode_str(d, s); break;
-		case WIRE_BYTES: *(struct bytes *)at = decode_bytes(d, s); break;
-		case WIRE_NAME:	*(struct name *)at = decode_name(d, s); break;
-		case WIRE_RECORDS: *(struct pieces *)at = decode_records(d, s); break;
+		case WIRE_STR:	*(struct str *)at = decode_str(d, n); break;
+		case WIRE_BYTES: *(struct bytes *)at = decode_bytes(d, n); break;
+		case WIRE_NAME:	*(struct name *)at = decode_name(d, n); break;
+		case WIRE_RECORDS: *(struct pieces *)at = decode_records(d, n); break;
 		case WIRE_STRUCT: decode_struct(d, type->fields[s->field].type, at); break;
 		case WIRE_OP_POINTER:
 			*(void **)at = decode_pointer(d, type->fields[s->field].type, s->null);
 			break;
 		case WIRE_OP_ARRAY:
-			decode_array(d, type, s++, at);
+			decode_array(d, type, s++, n, at);
+			break;
+		case WIRE_OP_RUN:
+			decode_run(d, s, out);
+			s += s->size;
 			break;
 		default:
-			decode_fixed(d->r, s->op, at);
+			decode_fixed(d, s, at);
 		}
 	}
 }
 
+/* Room for n elements, of which so many may still come; NULL after an error. */
+static char *
+array_room(struct decoder *d, const struct wire_step *s, int64_t n)
+{
+	char *v = NULL;
+	if (n > WIRE_ARRAY_MAX)
+		reader_fail(d->r, ERR_LIMIT);
+	else if ((uint64_t)n * s[1].least > reader_left(d->r))
+		reader_fail(d->r, ERR_SHORT);
+	else if ((v = arena_try(d->arena, (size_t)n * s->size)) == NULL)
+		reader_fail(d->r, ERR_LIMIT);
+	return v;
+}
+
 static void
 decode_array(struct decoder *d, const struct wire_type *type, const struct wire_step *s,
-    struct wire_array *out)
+    int64_t n, struct wire_array *out)
 {
-	size_t size = wire_size(&type->fields[s->field]);
-	int64_t n = decode_length(d, s);
+	const struct wire_type *inner = type->fields[s->field].type;
 	*out = (struct wire_array){ NULL, n < 0 ? -1 : 0 };
-	if (n <= 0)
+	char *v = n <= 0 ? NULL : array_room(d, s, n);
+	if (v == NULL)
 		return;
-	if (n > WIRE_ARRAY_MAX) {
-		reader_fail(d->r, ERR_LIMIT);
-		return;
-	}
-	if ((uint64_t)n * s[1].least > reader_left(d->r)) {
-		reader_fail(d->r, ERR_SHORT);
-		return;
-	}
-	char *v = arena_try(d->arena, (size_t)n * size);
-	if (v == NULL) {
-		reader_fail(d->r, ERR_LIMIT);
-		return;
-	}
-	for (int64_t i = 0; i < n && d->r->err == 0; i++)
-		decode_steps(d, type, s + 1, s + 2, v + (size_t)i * size);
 	*out = (struct wire_array){ v, (int32_t)n };
+	for (char *end = v + (size_t)n * s->size; v < end && d->r->err == 0; v += s->size)
+		if (inner != NULL)
+			decode_struct(d, inner, v);
+		else
+			decode_steps(d, type, s + 1, s + 2, v);
 }
 
 static const struct wire_step *
@@ -192,11 +226,11 @@ find_tag(const struct wire_type *type, const struct wire_plan *plan, uint32_t ta
 }
 
 /* Tags ascend; what is not known is skipped; what is known fills its size. */
-static void
-decode_tags(struct decoder *d, const struct wire_type *type, const struct wire_plan *plan, char *out)
+static __attribute__((noinline)) void
+decode_tags(struct decoder *d, const struct wire_type *type, const struct wire_plan *plan, uint32_t n,
+    char *out)
 {
 	struct reader *whole = d->r;
-	uint32_t n = reader_varint(whole);
 	int64_t last = -1;
 	if (n > WIRE_TAGS_MAX)
 		reader_fail(whole, ERR_LIMIT);
@@ -241,8 +275,9 @@ decode_struct(struct decoder *d, const struct wire_type *type, char *out)
 	if (plan->partial)
 		memcpy(out, type->absent, type->size);
 	decode_steps(d, type, plan->steps, plan->steps + plan->n, out);
-	if (d->flex)
-		decode_tags(d, type, plan, out);
+	uint32_t tags = d->flex ? reader_varint(d->r) : 0;
+	if (tags > 0)
+		decode_tags(d, type, plan, tags, out);
 	if (type->fix && d->r->err == 0)
 		fix_names(type, out);
 }

@@ -16,16 +16,17 @@ struct encoder {
 static void encode_struct(struct encoder *e, const struct wire_type *type, const char *in);
 
 /* n: -1 is null. The counterpart of decode_length(). */
-static void
+static inline __attribute__((always_inline)) void
 encode_length(struct encoder *e, const struct wire_step *s, int64_t n)
 {
 	if (n > (s->len == WIRE_LEN_16 ? INT16_MAX : INT32_MAX - 1))
 		writer_fail(e->w, ERR_LIMIT);
-	switch (s->len) {
-	case WIRE_LEN_COMPACT:	writer_varint(e->w, (uint32_t)(n + 1)); break;
-	case WIRE_LEN_32:	writer_i32(e->w, (int32_t)n); break;
-	default:		writer_i16(e->w, (int16_t)n);
-	}
+	if (s->len == WIRE_LEN_COMPACT)
+		writer_varint(e->w, (uint32_t)(n + 1));
+	else if (s->len == WIRE_LEN_32)
+		writer_i32(e->w, (int32_t)n);
+	else
+		writer_i16(e->w, (int16_t)n);
 }
 
 /* A null where none may be is sent as empty. */
@@ -67,20 +68,54 @@ encode_pointer(struct encoder *e, const struct wire_type *type, bool null, const
 		encode_struct(e, type, in);
 }
 
-/* What has no length. */
-static inline void
-encode_fixed(struct writer *w, unsigned kind, const void *at)
+/* What has no length, into room that is there; returns what is behind it. */
+static inline __attribute__((always_inline)) uint8_t *
+put_fixed(uint8_t *p, unsigned kind, const void *at)
 {
+	uint64_t bits;
 	switch (kind) {
-	case WIRE_BOOL:	writer_i8(w, *(const bool *)at ? 1 : 0); break;
-	case WIRE_I8:	writer_i8(w, *(const int8_t *)at); break;
+	case WIRE_BOOL:
+		*p = *(const bool *)at ? 1 : 0;
+		return p + 1;
+	case WIRE_I8:
+		*p = *(const uint8_t *)at;
+		return p + 1;
 	case WIRE_I16:
-	case WIRE_U16:	writer_i16(w, *(const int16_t *)at); break;
+	case WIRE_U16:
+		be_put(p, *(const uint16_t *)at, 2);
+		return p + 2;
 	case WIRE_I32:
-	case WIRE_U32:	writer_i32(w, *(const int32_t *)at); break;
-	case WIRE_I64:	writer_i64(w, *(const int64_t *)at); break;
-	case WIRE_F64:	writer_f64(w, *(const double *)at); break;
-	case WIRE_UUID:	writer_bytes(w, ((const struct uuid *)at)->b, sizeof(struct uuid));
+	case WIRE_U32:
+		be_put(p, *(const uint32_t *)at, 4);
+		return p + 4;
+	case WIRE_I64:
+	case WIRE_F64:
+		memcpy(&bits, at, 8);
+		be_put(p, bits, 8);
+		return p + 8;
+	default:
+		memcpy(p, at, sizeof(struct uuid));
+		return p + sizeof(struct uuid);
+	}
+}
+
+static inline void
+encode_fixed(struct encoder *e, const struct wire_step *s, const void *at)
+{
+	uint8_t *p = writer_room(e->w, s->least);
+	if (p != NULL)
+		put_fixed(p, s->op, at);
+}
+
+/* s: the head. */
+static inline void
+encode_run(struct encoder *e, const struct wire_step *s, const char *in)
+{
+	const struct wire_step *last = s + s->size;
+	uint8_t *p = writer_room(e->w, s->least);
+	while (p != NULL && s < last) {
+		s++;
+		p = put_fixed(p, s->op, in + s->off);
 	}
 }
 
@@ -109,8 +144,12 @@ encode_steps(struct encoder *e, const struct wire_type *type, const struct wire_
 		case WIRE_OP_ARRAY:
 			encode_array(e, type, s++, parent, at);
 			break;
+		case WIRE_OP_RUN:
+			encode_run(e, s, in);
+			s += s->size;
+			break;
 		default:
-			encode_fixed(e->w, s->op, at);
+			encode_fixed(e, s, at);
 		}
 	}
 }
@@ -119,12 +158,16 @@ static void
 encode_array(struct encoder *e, const struct wire_type *type, const struct wire_step *s,
     const char *parent, const struct wire_array *list)
 {
-	size_t size = wire_size(&type->fields[s->field]);
+	const struct wire_type *inner = type->fields[s->field].type;
+	const char *in = list->v;
 	if (list->n < 0 && !s->null)
 		writer_fail(e->w, ERR_INVAL);
 	encode_length(e, s, list->n);
-	for (int32_t i = 0; i < list->n && e->w->err == 0; i++)
-		encode_steps(e, type, s + 1, s + 2, parent, (const char *)list->v + (size_t)i * size);
+	for (int32_t i = 0; i < list->n && e->w->err == 0; i++, in += s->size)
+		if (inner != NULL)
+			encode_struct(e, inner, in);
+		else
+			encode_steps(e, type, s + 1, s + 2, parent, in);
 }
 
 static void
@@ -144,7 +187,7 @@ encode_tag(struct encoder *e, const struct wire_type *type, const struct wire_st
 		writer_bytes(whole, list.v[i].p, list.v[i].n);
 }
 
-static void
+static __attribute__((noinline)) void
 encode_tags(struct encoder *e, const struct wire_type *type, const struct wire_plan *plan, const char *in)
 {
 	const struct wire_step *first = plan->steps + plan->n, *end = first + plan->n_tagged, *s;
@@ -165,8 +208,10 @@ encode_struct(struct encoder *e, const struct wire_type *type, const char *in)
 		if (!wire_is_absent(&type->fields[plan->lacks[i]], in, true))
 			writer_fail(e->w, ERR_INVAL); /* it cannot be said */
 	encode_steps(e, type, plan->steps, plan->steps + plan->n, in, in);
-	if (e->flex)
+	if (e->flex && plan->n_tagged > 0)
 		encode_tags(e, type, plan, in);
+	else if (e->flex)
+		writer_varint(e->w, 0);
 }
 
 int

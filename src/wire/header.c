@@ -32,11 +32,12 @@ int
 wire_header_decode(struct reader *r, struct wire_header *ret)
 {
 	struct wire_header h = { 0 };
-	h.key = reader_i16(r);
-	h.version = reader_i16(r);
-	h.correlation = reader_i32(r);
-	if (r->err != 0)
+	const uint8_t *p = reader_bytes(r, 8);
+	if (p == NULL)
 		return r->err;
+	h.key = (int16_t)be_get(p, 2);
+	h.version = (int16_t)be_get(p + 2, 2);
+	h.correlation = (int32_t)be_get(p + 4, 4);
 	h.api = wire_api_find(h.key);
 	h.supported = has_schema(h.api, h.version);
 	if (h.supported) {

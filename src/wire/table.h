@@ -18,6 +18,8 @@ struct wire_array {
 enum {
 	WIRE_OP_ARRAY = WIRE_STRUCT + 1,	/* the next step is that of its elements */
 	WIRE_OP_POINTER,			/* a struct, behind a mark */
+	WIRE_OP_RUN,				/* the next steps are of values without a length: one look at the
+						 * bytes that are left, or one at the room, does for all */
 };
 
 /* How a length stands on the wire. */
@@ -26,8 +28,9 @@ enum { WIRE_LEN_NONE, WIRE_LEN_16, WIRE_LEN_32, WIRE_LEN_COMPACT };
 struct wire_step {
 	uint16_t off;		/* in the struct; 0 for elements */
 	uint16_t field;		/* the row that it is made of, in the type's fields */
+	uint16_t size;		/* of an array: an element's, in memory; of a run: how many steps are in it */
 	uint8_t op, len;
-	uint8_t least;		/* bytes that it takes at least; never 0 */
+	uint8_t least;		/* bytes that it takes at least; never 0. All that it takes, where it has no length */
 	bool null;		/* may be null */
 };
 
@@ -35,7 +38,7 @@ struct wire_step {
 struct wire_plan {
 	const struct wire_step *steps;	/* n in order on the wire, then the tagged ones by tag */
 	const uint16_t *lacks;		/* fields that it does not carry and that must not be lost */
-	uint16_t n, n_tagged, n_lacks;	/* those of elements are counted, too */
+	uint16_t n, n_tagged, n_lacks;	/* those of elements and the heads of runs are counted, too */
 	bool partial;			/* some field gets its value from no step */
 };
 

@@ -324,25 +324,47 @@ class Maker:
         flex = v >= t.api.flex
         row, off, null = t.rows.index(f), f"offsetof(struct {t.name}, {f.name})", v >= f.null_lo
 
-        def step(off, op, length, least, null):
-            return (f"\t{{ {off}, {row}, {op}, {length}, {min(255, max(1, least))}, "
+        def step(off, op, length, least, null, size="0"):
+            return (f"\t{{ {off}, {row}, {size}, {op}, {length}, {min(255, max(1, least))}, "
                     f"{str(null).lower()} }},")
         least, length = self.least(f, v, flex), self.length(f, flex, False)
         if f.array:
-            return [step(off, "WIRE_OP_ARRAY", self.length(f, flex, True), 1 if flex else 4, null),
+            size = f"sizeof(*((struct {t.name} *)0)->{f.name}.v)"
+            return [step(off, "WIRE_OP_ARRAY", self.length(f, flex, True), 1 if flex else 4, null, size),
                     step("0", self.kind(f), length, least, False)]
         op = "WIRE_OP_POINTER" if self.pointer(f) else self.kind(f)
         return [step(off, op, length, self.least_of_field(f, v, flex), null)]
 
+    def fixed(self, f):
+        """Whether it is one value without a length."""
+        return f.type in SCALARS and not f.array and not f.struct()
+
+    def joins(self, f, run):
+        return self.fixed(f) and sum(SCALARS[g.type][2] for g in [*run, f]) <= 255
+
+    def run(self, t, fields, v):
+        """Values that stand together; one alone needs no head."""
+        steps = [step for f in fields for step in self.steps(t, f, v)]
+        size = sum(SCALARS[f.type][2] for f in fields)
+        head = f"\t{{ 0, 0, {len(fields)}, WIRE_OP_RUN, WIRE_LEN_NONE, {size}, false }},"
+        return [head, *steps] if len(fields) > 1 else steps
+
     def plan(self, t, v):
         """What version v carries: steps, tagged steps, rows of what must not be lost, and whether
         there is more than the steps fill."""
-        steps, tagged, lacks = [], [], []
+        steps, tagged, lacks, run = [], [], [], []
         for i, f in enumerate(t.rows):
             if f.lo <= v <= f.hi and (f.tag < 0 or v >= t.api.flex):
-                (steps if f.tag < 0 else tagged).extend(self.steps(t, f, v))
+                if f.tag < 0 and not self.joins(f, run):
+                    steps += self.run(t, run, v)
+                    run = []
+                if f.tag < 0 and self.fixed(f):
+                    run.append(f)
+                else:
+                    (steps if f.tag < 0 else tagged).extend(self.steps(t, f, v))
             elif not f.lossy:
                 lacks.append(str(i))
+        steps += self.run(t, run, v)
         carried = sum(f.tag < 0 and f.lo <= v <= f.hi for f in t.rows)
         return steps, tagged, lacks, carried < len(t.rows)
 
@@ -462,7 +484,10 @@ def source(maker, apis):
         own = str(a.key >= OWN_FROM).lower()
         out.append(f"\t{{ {a.key}, {a.lo}, {a.hi}, {a.flex}, {own}, "
                    f"\"{camel(a.name)}\", &{a.name}_req_msg, &{a.name}_rsp_msg }},")
-    return out + ["};", "", f"const int wire_apis_n = {len(apis)};"]
+    out += ["};", "", f"const int wire_apis_n = {len(apis)};", "",
+            "const struct wire_api *", "wire_api_find(int key)", "{", "\tswitch (key) {"]
+    out += [f"\tcase {a.key}:\treturn &wire_apis[{i}];" for i, a in enumerate(apis)]
+    return out + ["\t}", "\treturn NULL;", "}"]
 
 
 def save(path, lines):
