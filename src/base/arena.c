@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 
-#define ALIGN		_Alignof(max_align_t)
 #define BLOCK_MIN	2048u
 #if defined(__has_feature)	/* clang */
 #define ADDRESS_SANITIZER __has_feature(address_sanitizer)
@@ -27,26 +27,38 @@
 #define SPARES_MAX	64u
 #define BLOCK_MAX	(64u * 1024u)
 
-struct block {
-	struct block *next;
-	size_t size, used;
+struct arena_block {
+	struct arena_block *next;
+	size_t size;
 	max_align_t data[];
 };
 
-struct link {
-	struct link *next;
+struct arena_link {
+	struct arena_link *next;
 	void (*drop)(void *object);
 	void *object;
 };
 
-struct arena {
-	struct block *head;
-	struct link *links;
-	size_t limit, used;
-	struct arena_pool *pool;	/* NULL: none */
-	struct arena *next;		/* in the pool */
-	struct block first;		/* the last member: its bytes follow */
+/* One piece of memory. */
+struct whole {
+	struct arena arena;
+	struct arena_block first;	/* the last member: its bytes follow */
 };
+
+static struct arena_block *
+first_of(struct arena *a)
+{
+	return &CONTAINER_OF(a, struct whole, arena)->first;
+}
+
+/* Nothing is handed out of the block at hand. */
+static void
+begin(struct arena *a, struct arena_block *b)
+{
+	a->head = b;
+	a->at = (char *)b->data;
+	a->end = a->at + b->size;
+}
 
 struct arena *
 arena_create(size_t limit)
@@ -62,36 +74,37 @@ arena_create_in(struct arena_pool *pool, size_t limit)
 		pool->spare = a->next;
 		pool->n--;
 	} else {
-		a = mem_alloc(sizeof(*a) + BLOCK_MIN);
+		struct whole *w = mem_alloc(sizeof(*w) + BLOCK_MIN);
+		a = &w->arena;
 	}
-	a->head = &a->first;
 	a->links = NULL;
 	a->limit = limit;
 	a->used = 0;
 	a->pool = pool;
-	a->first.next = NULL;
-	a->first.size = BLOCK_MIN;
-	a->first.used = 0;
+	first_of(a)->next = NULL;
+	first_of(a)->size = BLOCK_MIN;
+	begin(a, first_of(a));
 	return a;
 }
 
 void
 arena_reset(struct arena *a)
 {
-	for (struct link *l = a->links; l != NULL; l = l->next)
+	struct arena_block *first = first_of(a);
+	for (struct arena_link *l = a->links; l != NULL; l = l->next)
 		l->drop(l->object);
 	a->links = NULL;
-	while (a->head != &a->first) {
-		struct block *next = a->head->next;
+	while (a->head != first) {
+		struct arena_block *next = a->head->next;
 		mem_free(a->head);
 		a->head = next;
 	}
-	for (struct block *own = a->first.next, *next; own != NULL; own = next) {
+	for (struct arena_block *own = first->next, *next; own != NULL; own = next) {
 		next = own->next;
 		mem_free(own);
 	}
-	a->first.next = NULL;
-	a->first.used = 0;
+	first->next = NULL;
+	begin(a, first);
 	a->used = 0;
 }
 
@@ -124,62 +137,33 @@ arena_pool_drain(struct arena_pool *pool)
 	pool->n = 0;
 }
 
-static struct block *
-block_create(size_t size)
+static struct arena_block *
+block_create(size_t size, struct arena_block *next)
 {
-	struct block *b = mem_alloc(sizeof(*b) + size);
-	b->next = NULL;
+	struct arena_block *b = mem_alloc(sizeof(*b) + size);
+	b->next = next;
 	b->size = size;
-	b->used = 0;
 	return b;
 }
 
-/* A new block with room for size bytes, which the current one has not. Rare: out of the line of
- * arena_alloc(), which every request calls a dozen times. */
-static __attribute__((noinline)) struct block *
-block_add(struct arena *a, size_t size)
+void *
+arena_grow(struct arena *a, size_t size)
 {
-	struct block *b = a->head;
+	struct arena_block *b = a->head;
 	size_t next = b->size * 2 < BLOCK_MAX ? b->size * 2 : BLOCK_MAX;
 	if (size > next / 2) {
-		struct block *own = block_create(size);
-		own->next = b->next;
-		b->next = own;
-		return own;
+		b->next = block_create(size, b->next);
+		a->used += size;
+		return b->next->data;
 	}
-	struct block *fresh = block_create(next);
-	fresh->next = b;
-	a->head = fresh;
-	return fresh;
-}
-
-void *
-arena_alloc(struct arena *a, size_t size)
-{
-	size = (size + ALIGN - 1) & ~(ALIGN - 1);
-	struct block *b = a->head;
-	if (b->size - b->used < size)
-		b = block_add(a, size);
-	void *p = (char *)b->data + b->used;
-	b->used += size;
-	a->used += size;
-	return p;
-}
-
-void *
-arena_try(struct arena *a, size_t size)
-{
-	if (a->used > a->limit || size > a->limit - a->used)
-		return NULL;
+	begin(a, block_create(next, b));
 	return arena_alloc(a, size);
 }
 
 void *
 arena_zalloc(struct arena *a, size_t size)
 {
-	void *p = arena_alloc(a, size);
-	memset(p, 0, size);
-	return p;
+	return memset(arena_alloc(a, size), 0, size);
 }
 
 struct str
@@ -212,8 +196,8 @@ arena_printf(struct arena *a, const char *fmt, ...)
 void
 arena_link(struct arena *a, void (*drop)(void *object), void *object)
 {
-	struct link *l = arena_alloc(a, sizeof(*l));
-	*l = (struct link){ a->links, drop, object };
+	struct arena_link *l = arena_alloc(a, sizeof(*l));
+	*l = (struct arena_link){ a->links, drop, object };
 	a->links = l;
 }
 
