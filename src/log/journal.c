@@ -152,6 +152,7 @@ file_begin(struct journal *j, struct file *f, int fd)
 	h.crc = crc32c(0, &h.file, sizeof(h) - 8);
 	memset(j->group.stage, 0, JOURNAL_BLOCK);
 	memcpy(j->group.stage, &h, sizeof(h));
+	group_stage_is_used(&j->group);
 	return fs_pwrite(fd, j->group.stage, JOURNAL_BLOCK, 0);
 }
 

@@ -53,6 +53,12 @@ group_free(struct group *g)
 	g->stage = NULL;
 }
 
+void
+group_stage_is_used(struct group *g)
+{
+	g->zeros = g->zeros_end = 0;
+}
+
 size_t
 group_fit(const struct group_entry *e, size_t n, size_t *ret_bytes)
 {
@@ -78,11 +84,16 @@ stage_add(struct group *g, const void *p, size_t n)
 	g->used += n;
 }
 
+/* Groups are of like sizes, and the zeros behind the last one lie there still, but for what was written
+ * over: to write half a block of them anew for each would cost more than the rest of a small group. */
 static void
 stage_zeros(struct group *g, size_t n)
 {
-	memset(g->stage + g->used, 0, n);
-	g->used += n;
+	size_t end = g->used + n, upto = end;
+	if (g->zeros < end && end <= g->zeros_end)
+		upto = g->zeros < g->used ? g->used : g->zeros;
+	memset(g->stage + g->used, 0, upto - g->used);
+	g->used = end;
 }
 
 /* What was staged since the last piece is one. */
@@ -128,7 +139,10 @@ group_build(struct group *g, const struct group_entry *e, size_t n, size_t bytes
 	g->count = 0;
 	for (size_t i = 0; i < n; i++)
 		at = add_entry(g, &e[i], at, &crc);
+	size_t zeros = g->used;
 	stage_zeros(g, -at & (JOURNAL_BLOCK - 1));
+	g->zeros = zeros;
+	g->zeros_end = g->used;
 	stage_cut(g);
 	h.crc = crc;
 	memcpy(g->stage, &h, sizeof(h));

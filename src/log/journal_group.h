@@ -25,6 +25,7 @@ struct group_entry {
 struct group {
 	uint8_t *stage;
 	size_t used, cut;		/* of the stage; where the next piece of it begins */
+	size_t zeros, zeros_end;	/* of the stage: known to be zero, but for what is used by now */
 	struct iovec iov[2 * GROUP_OWN + 1];	/* whole blocks, in order */
 	int count;
 };
@@ -32,6 +33,8 @@ struct group {
 /* ERR_NOMEM. */
 int group_init(struct group *group);
 void group_free(struct group *group);
+/* For who writes to the stage besides: nothing is known of it any more. */
+void group_stage_is_used(struct group *group);
 
 /* How many of the n entries go into one group (one at least), and its bytes without the
  * padding to the next block. */

@@ -290,7 +290,8 @@ large_batches_come_back(void **state)
 }
 
 /* The pieces are whole blocks, in memory as in the file, and are what they should be: batches of
- * 64 KiB and more lie in them where they lay, but for their ends. Returns how many such there are. */
+ * 64 KiB and more lie in them where they lay, but for their ends, and behind the group are zeros, nothing
+ * of an earlier one. Returns how many such batches there are. */
 static int
 look_at_pieces(const struct group *g, size_t bytes, const uint8_t *from, size_t span)
 {
@@ -305,6 +306,11 @@ look_at_pieces(const struct group *g, size_t bytes, const uint8_t *from, size_t 
 		own += p >= from && p < from + span;
 	}
 	assert_int_equal(all, journal_blocks(bytes));
+	const struct iovec *last = &g->iov[g->count - 1];
+	const uint8_t *end = (const uint8_t *)last->iov_base + last->iov_len, *p = end - (all - bytes);
+	while (p < end && *p == 0)
+		p++;
+	assert_ptr_equal(p, end);
 	return own;
 }
 
