@@ -209,11 +209,12 @@ conn_drain(struct conn *c)
 
 /* ---- deadlines ---- */
 
+/* Asked half a dozen times for each request: who is not muted is not asked for the time. */
 static bool
 may_read(const struct conn *c)
 {
 	return (c->state == CONN_LOGIN || c->state == CONN_READY) && c->holds == 0 &&
-	    c->muted_until <= loop_now(c->loop) && c->unsent < c->limits->unsent_bytes &&
+	    (c->muted_until == 0 || c->muted_until <= loop_now(c->loop)) && c->unsent < c->limits->unsent_bytes &&
 	    c->replies_n < c->limits->unsent_replies;
 }
 
