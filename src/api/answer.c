@@ -33,7 +33,8 @@ field_named(struct request *rq, const char *name)
 static void
 tell_throttle(struct request *rq)
 {
-	int32_t *field = field_named(rq, "throttle_time_ms");
+	/* Without a delay it is what it is by default. */
+	int32_t *field = rq->throttle_ns == 0 ? NULL : field_named(rq, "throttle_time_ms");
 	if (field != NULL)
 		*field = delay_ms(rq->throttle_ns);
 }
