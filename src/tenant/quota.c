@@ -62,12 +62,18 @@ struct quota_link {
 	uint32_t epoch;			/* of the limits below */
 	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
 	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
+	uint8_t limited[QUOTA_KEYS];	/* levels that have a limit, a bit each */
 	int64_t place[QUOTA_LEVELS][QUOTA_KEYS]; /* among those who wait; 0: does not */
 	unsigned places;		/* that are not 0 */
 	uint64_t turn[QUOTA_LEVELS][QUOTA_KEYS]; /* when those before are through; 0: now */
 	double last[QUOTA_KEYS];		/* what was charged last */
 	struct str client;		/* own bytes */
 };
+
+/* Every level that has a limit of the key; most have none. */
+#define FOREACH_LIMIT(level, link, key) \
+	for (unsigned more_ = (link)->limited[key], level; \
+	    more_ != 0 && (level = (unsigned)__builtin_ctz(more_), true); more_ &= more_ - 1)
 
 /* Holds its buckets: its link may have others by the time it is settled, or be gone. */
 struct quota_held {
@@ -248,6 +254,16 @@ resolve_key(struct quota_link *l, enum quota_key key, const struct quota_values 
 }
 
 static void
+note_limits(struct quota_link *l)
+{
+	memset(l->limited, 0, sizeof(l->limited));
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		for (int k = 0; k < QUOTA_KEYS; k++)
+			if (l->at[i] != NULL && l->rate[i][k] > 0)
+				l->limited[k] |= (uint8_t)(1u << i);
+}
+
+static void
 resolve(struct quota_link *l)
 {
 	struct quota *q = l->quota;
@@ -270,6 +286,7 @@ resolve(struct quota_link *l)
 	struct node *t = l->at[QUOTA_TENANT];
 	hold(l, QUOTA_CLIENT_ALL, needs[QUOTA_CLIENT_ALL] ?
 	    node_in(children_of(t), NAME(t->name.tenant, l->client), t) : NULL);
+	note_limits(l);
 }
 
 static void
@@ -436,12 +453,10 @@ quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t n
 	uint64_t longest = 0;
 	refresh(l);
 	l->last[key] = amount;
-	for (int i = 0; i < QUOTA_LEVELS; i++) {
-		if (l->at[i] == NULL)
-			continue;
-		bucket_count(&l->at[i]->bucket, key, amount, now_ns);
-		if (!(l->rate[i][key] > 0))
-			continue;
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		if (l->at[i] != NULL)
+			bucket_count(&l->at[i]->bucket, key, amount, now_ns);
+	FOREACH_LIMIT(i, l, key) {
 		uint64_t delay = bucket_charge(&l->at[i]->bucket, key,
 		    amount * 1e9 / l->rate[i][key], now_ns, &l->quota->config);
 		longest = delay > longest ? delay : longest;
@@ -470,9 +485,8 @@ static bool
 passes_at_once(const struct quota_link *l, const struct quota_ask *asks, unsigned n, uint64_t now_ns)
 {
 	for (unsigned k = 0; k < n; k++)
-		for (int i = 0; i < QUOTA_LEVELS; i++)
-			if (l->at[i] != NULL && l->rate[i][asks[k].key] > 0 &&
-			    !bucket_is_free(&l->at[i]->bucket, asks[k].key, now_ns))
+		FOREACH_LIMIT(i, l, asks[k].key)
+			if (!bucket_is_free(&l->at[i]->bucket, asks[k].key, now_ns))
 				return false;
 	return true;
 }
@@ -513,11 +527,8 @@ quota_step_aside(struct quota_link *l)
 struct quota_held *
 quota_hold(struct quota_link *l, enum quota_key key, double amount)
 {
-	bool limited = false;
 	refresh(l);
-	for (int i = 0; i < QUOTA_LEVELS; i++)
-		limited = limited || (l->at[i] != NULL && l->rate[i][key] > 0);
-	if (!limited || !(amount > 0))
+	if (l->limited[key] == 0 || !(amount > 0))
 		return NULL;
 	struct quota_held *h = MEM_NEW(struct quota_held);
 	h->quota = l->quota;
@@ -574,9 +585,7 @@ quota_delay(struct quota_link *l, enum quota_key key, uint64_t now_ns)
 {
 	uint64_t longest = 0;
 	refresh(l);
-	for (int i = 0; i < QUOTA_LEVELS; i++) {
-		if (l->at[i] == NULL || !(l->rate[i][key] > 0))
-			continue;
+	FOREACH_LIMIT(i, l, key) {
 		uint64_t delay = bucket_delay(&l->at[i]->bucket, key, now_ns, &l->quota->config);
 		longest = delay > longest ? delay : longest;
 	}
@@ -588,9 +597,9 @@ quota_most(struct quota_link *l, enum quota_key key)
 {
 	double least = 0;
 	refresh(l);
-	for (int i = 0; i < QUOTA_LEVELS; i++) {
+	FOREACH_LIMIT(i, l, key) {
 		double most = l->rate[i][key] * (double)l->quota->config.burst_ns / 1e9;
-		if (most > 0 && (!(least > 0) || most < least))
+		if (!(least > 0) || most < least)
 			least = most;
 	}
 	return !(least > 0) || least >= 1e18 ? UINT64_MAX : least < 1 ? 1 : (uint64_t)least;
