@@ -81,7 +81,7 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	if (!first)
 		return;
 	s->quota = quota_open(core->quota, s->principal.user);
-	conn_set_payer(s->conn, s->tenant);
+	conn_set_payer(s->conn, s->principal.user);
 	conn_set_ready(s->conn);
 	listener_logged_in(s->conn);
 	struct acl_who who;

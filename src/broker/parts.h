@@ -48,7 +48,7 @@ struct broker {
 	unsigned loops_n;
 	atomic_bool doors_open;		/* loops may look at listeners */
 	struct conn_limits conn_limits;
-	struct ration frames, held;		/* memory for what connections hold */
+	struct payers *payers;			/* of memory for what connections hold */
 	struct groups *groups;
 	struct listeners *listeners;
 	struct door *doors;

@@ -128,19 +128,19 @@ part_loops_stop(struct broker *b)
 #define FRAMES_MIN (UINT64_C(4) << 20)
 
 /* A quarter of all memory for requests that are being received. */
-static uint64_t
+static int64_t
 frames_max(const struct conf *c)
 {
 	uint64_t max = parts_memory(c) / 4;
-	return max < FRAMES_MIN ? FRAMES_MIN : max;
+	return max < FRAMES_MIN ? (int64_t)FRAMES_MIN : (int64_t)max;
 }
 
-/* What a tenant could never hold is not begun. */
+/* What a user could never hold is not begun: a tenth of all memory. */
 static size_t
 largest_frame(const struct conf *c)
 {
-	uint64_t half = frames_max(c) / 2 - CONN_LENGTH_BYTES, asked = (uint64_t)c->socket_request_max_bytes;
-	return (size_t)(asked < half ? asked : half);
+	int64_t most = ration_most(frames_max(c)) - CONN_LENGTH_BYTES;
+	return (size_t)(c->socket_request_max_bytes < most ? c->socket_request_max_bytes : most);
 }
 
 int
@@ -306,10 +306,7 @@ static void
 fill_limits(struct broker *b, const struct conf *c, struct conn_limits *ret)
 {
 	*ret = conn_limits_default;
-	b->frames.max = frames_max(c);
-	b->held.max = b->frames.max / 2;
-	ret->frames = &b->frames;
-	ret->held = &b->held;
+	ret->payers = b->payers;
 	ret->frame_max = largest_frame(c);
 	ret->tls_ns = (uint64_t)c->login_tls_timeout_ms * NS_PER_MS;
 	ret->login_ns = (uint64_t)c->login_timeout_ms * NS_PER_MS;
@@ -330,6 +327,7 @@ close_doors(struct broker *b)
 	b->doors = NULL;
 	b->doors_n = 0;
 	listeners_destroy(&b->listeners);
+	payers_destroy(&b->payers);
 }
 
 static bool
@@ -343,6 +341,7 @@ part_doors_start(struct broker *b, struct why *why)
 {
 	const struct conf *c = b->conf;
 	int err = 0;
+	b->payers = payers_create((int64_t[PAYER_KINDS]){ [PAYER_FRAMES] = frames_max(c), [PAYER_HELD] = frames_max(c) / 2 });
 	fill_limits(b, c, &b->conn_limits);
 	b->listeners = listeners_create(&(struct listeners_config){ .loops = b->loops, .loops_n = b->loops_n,
 	    .limits = &b->conn_limits, .max = (unsigned)c->max_connections,

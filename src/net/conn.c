@@ -188,9 +188,7 @@ conn_free(struct conn *c)
 	c->transport->ops->destroy(&c->transport);
 	close(c->source.fd);
 	buf_free(&c->in);
-	c->sending = 0;
-	holding_give_back(&c->holding);
-	count(c);
+	holding_end(&c->holding);
 	if (c->gone != NULL)
 		c->gone(c->gone_arg, c);
 	mem_free(c);
@@ -238,8 +236,8 @@ next_deadline(const struct conn *c)
 static bool
 too_slow(const struct conn *c, uint64_t now)
 {
-	bool frame = c->holding.promised > 0 && may_read(c) && holding_is_scarce(&c->holding, c->holding.frames);
-	bool answer = c->holding.counted > 0 && c->unsent > 0 && holding_is_scarce(&c->holding, c->holding.held);
+	bool frame = c->holding.promised > 0 && may_read(c) && holding_is_scarce(&c->holding, PAYER_FRAMES);
+	bool answer = c->holding.counted > 0 && c->unsent > 0 && holding_is_scarce(&c->holding, PAYER_HELD);
 	return (frame || answer) && now >= c->slow_since + c->limits->stall_ns +
 	    (c->holding.promised + c->holding.counted) * NS_PER_SEC / BYTES_A_SECOND;
 }
@@ -409,7 +407,7 @@ read_some(struct conn *c, size_t *ret_n)
 	if (holding_is_full(&c->holding))
 		return look_again(c);
 	uint8_t *plain = scratch->plain;
-	size_t most = holding_is_scarce(&c->holding, c->holding.held) ? HOLDING_SMALL : scratch->size;
+	size_t most = holding_is_scarce(&c->holding, PAYER_HELD) ? HOLDING_SMALL : scratch->size;
 	int err = c->transport->ops->read(c->transport, plain, most, ret_n);
 	if (err != 0)
 		return err;

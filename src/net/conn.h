@@ -8,9 +8,9 @@
 #include "base/addr.h"
 #include "base/event.h"
 #include "base/piece.h"
-#include "base/ration.h"
 #include "base/transport.h"
 #include "net/loop.h"
+#include "net/payers.h"
 
 /*
  * One connection: frames in, replies out in the order of the requests. Lives on
@@ -47,8 +47,7 @@ struct conn_limits {
 	uint64_t stall_ns;				/* without the peer taking a byte */
 	size_t unsent_bytes;				/* and not reading any more */
 	unsigned unsent_replies;
-	struct ration *frames;				/* for those that are being received; NULL: no bound */
-	struct ration *held;				/* for what else they hold; NULL: no bound */
+	struct payers *payers;				/* who holds what of the memory; NULL: no bound */
 };
 extern const struct conn_limits conn_limits_default;
 
@@ -75,8 +74,8 @@ void conn_set_ready(struct conn *conn);
 bool conn_is_choked(const struct conn *conn);
 bool conn_is_ready(const struct conn *conn);
 
-/* Once, at the login: whose ration of memory it has a part in from now on. */
-void conn_set_payer(struct conn *conn, uint32_t payer);
+/* At the first login: whose part of the memory it holds from now on. */
+void conn_set_payer(struct conn *conn, struct name user);
 /* Bytes that an answer may have, as far as memory goes. */
 size_t conn_room(const struct conn *conn);
 

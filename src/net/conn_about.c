@@ -3,9 +3,10 @@
 #include "net/conn_private.h"
 
 void
-conn_set_payer(struct conn *c, uint32_t payer)
+conn_set_payer(struct conn *c, struct name user)
 {
-	c->holding = (struct holding){ c->limits->frames, c->limits->held, payer, 0, 0 };
+	if (c->limits->payers != NULL && c->holding.payer == NULL)
+		c->holding.payer = payer_get(c->limits->payers, user);
 }
 
 size_t

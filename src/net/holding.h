@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "base/ration.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "net/payers.h"
 
 /*
- * What one connection holds of the memory that all of them share. A frame that is being received has room of its
+ * What one connection holds of the memory that all of them share (base/ration.h). A frame that is being received has room of its
  * own, for all of it, before it is read on: those that have begun can end. What else is held (beginnings that wait
  * for that, waiting requests, answers that the peer has not taken) is there already and counts past the bound;
  * then nothing else is begun. Nobody is told when there is room again: who has to wait looks again.
@@ -13,8 +16,7 @@
  * small frames, buffers that grow with what comes, and a number of connections that is bounded.
  */
 struct holding {
-	struct ration *frames, *held;	/* NULL: no bound */
-	uint32_t payer;
+	struct payer *payer;		/* a reference; NULL: no bound */
 	size_t promised;		/* for the frame whose beginning is kept; bytes */
 	size_t counted;			/* of what it holds besides */
 };
@@ -28,11 +30,13 @@ void holding_count(struct holding *s, size_t bytes);
 bool holding_promise(struct holding *s, size_t bytes);
 /* The frame has come, or will not. */
 void holding_give_back(struct holding *s);
+/* Holds nothing any more, of nobody's. */
+void holding_end(struct holding *s);
 
 /* Whether nothing may be begun. A frame that has room goes on, or all might wait for each other. */
 bool holding_is_full(const struct holding *s);
-/* Whether half of what the payer may have is in use: of `frames` or `held`. */
-bool holding_is_scarce(const struct holding *s, const struct ration *of);
+/* Whether the payer uses half of what he may have now, or more. */
+bool holding_is_scarce(const struct holding *s, enum payer_for what);
 /* Bytes that an answer may have: an eighth of what is left, so that many slow ones come near the bound and
  * not past it. */
 size_t holding_room(const struct holding *s);

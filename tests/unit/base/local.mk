@@ -2,7 +2,7 @@ base_tests = tests/unit/base/test_addr \
 	tests/unit/base/test_str tests/unit/base/test_mem tests/unit/base/test_map \
 	tests/unit/base/test_pmap tests/unit/base/test_timer tests/unit/base/test_hash \
 	tests/unit/base/test_thread tests/unit/base/test_fs tests/unit/base/test_event \
-	tests/unit/base/test_principal
+	tests/unit/base/test_principal tests/unit/base/test_ration
 check_PROGRAMS += $(base_tests)
 base_test_libs = libbase.a $(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_base_test_str_SOURCES = tests/unit/base/test_str.c tests/unit/test.h
@@ -27,3 +27,5 @@ tests_unit_base_test_addr_SOURCES = tests/unit/base/test_addr.c
 tests_unit_base_test_addr_LDADD = $(base_test_libs)
 tests_unit_base_test_principal_SOURCES = tests/unit/base/test_principal.c tests/unit/test.h
 tests_unit_base_test_principal_LDADD = $(base_test_libs)
+tests_unit_base_test_ration_SOURCES = tests/unit/base/test_ration.c tests/unit/test.h
+tests_unit_base_test_ration_LDADD = $(base_test_libs)

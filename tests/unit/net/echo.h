@@ -2,7 +2,7 @@
 #pragma once
 
 /* A server on one loop that echoes frames, for the tests of net and TLS, and a
- * blocking client's end. "ready" and "vouch" log in, the latter as an operator. A
+ * blocking client's end. "ready" and "vouch" log in, as ECHO_USER, the latter as an operator. A
  * frame "hold" is answered only after the next one; "mute" mutes for 200 ms; "none"
  * has no answer; "big" is answered by 1 MiB, what begins with "sink" by "sunk", "bill" by
  * "paid" where reading and writing took time since the last. */
@@ -20,6 +20,8 @@
 #include "net/conn.h"
 #include "net/listener.h"
 #include "net/plain.h"
+
+#define ECHO_USER NAME(0, STR("echo"))
 
 struct echo {
 	struct rcu *rcu;
@@ -74,6 +76,7 @@ echo_frame(struct conn *conn, void *session, const uint8_t *p, size_t n)
 	struct reply *r = conn_reply_begin(conn);
 	atomic_fetch_add(&s->echo->frames, 1);
 	if ((n == 5 && memcmp(p, "ready", 5) == 0) || (n == 5 && memcmp(p, "vouch", 5) == 0)) {
+		conn_set_payer(conn, ECHO_USER);
 		conn_set_ready(conn);
 		listener_logged_in(conn);
 	}

@@ -3,7 +3,9 @@
 #include "../test.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "echo.h"
 
@@ -35,10 +37,22 @@ setup_quick(void **state)
 }
 
 static int
+setup_bounded(void **state)
+{
+	(void)state;
+	memset(&echo, 0, sizeof(echo));
+	echo.limits = conn_limits_default;
+	echo.limits.payers = payers_create((int64_t[PAYER_KINDS]){ 16 << 20, 16 << 20 });
+	echo_start(&echo, echo_plain);
+	return 0;
+}
+
+static int
 teardown(void **state)
 {
 	(void)state;
 	echo_stop(&echo);
+	payers_destroy(&echo.limits.payers);
 	assert_int_equal(atomic_load(&echo.opened), atomic_load(&echo.closed));
 	return 0;
 }
@@ -409,6 +423,65 @@ answers_never_taken(void **state)
 	close(fd);
 }
 
+/* Memory that all others hold, as much as is said, until it is given back. */
+static int64_t
+hold(struct payer *p, enum payer_for what, int64_t n)
+{
+	ration_add(payer_ration(p, what), payer_part(p, what), n);
+	return n;
+}
+
+static bool
+says_nothing_yet(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	return poll(&p, 1, 100) == 0;
+}
+
+/* A large frame waits for room of its own, and small ones go on beside it; without room for anything nothing is
+ * begun. Either goes on by itself when there is room again. */
+static void
+who_waits_for_room_goes_on_when_there_is_some(void **state)
+{
+	enum { N = 1 << 20, MAX = 16 << 20 };
+	static uint8_t large[4 + N];
+	struct payer *p = payer_get(echo.limits.payers, ECHO_USER);
+	uint32_t be = htonl(N);
+	int64_t n;
+	(void)state;
+	int fd = echo_connect(&echo), other = echo_connect(&echo);
+	say(fd, "ready"), hear(fd, "ready");
+	say(other, "ready"), hear(other, "ready");
+	memcpy(large, &be, 4);
+	memcpy(large + 4, "sink", 4);
+
+	n = hold(p, PAYER_FRAMES, MAX);
+	pid_t sender = fork();
+	if (sender == 0) {
+		put(fd, large, sizeof(large));
+		_exit(0);
+	}
+	assert_true(says_nothing_yet(fd));
+	say(other, "small"), hear(other, "small");
+	(void)hold(p, PAYER_FRAMES, -n);
+	hear(fd, "sunk");
+	waitpid(sender, NULL, 0);
+
+	n = hold(p, PAYER_HELD, MAX);
+	say(fd, "anything");
+	say(other, "anything");
+	assert_true(says_nothing_yet(fd) && says_nothing_yet(other));
+	(void)hold(p, PAYER_HELD, -n);
+	hear(fd, "anything");
+	hear(other, "anything");
+	close(fd);
+	close(other);
+	while (atomic_load(&echo.closed) < 2)
+		usleep(1000);
+	assert_int_equal(ration_used(payer_part(p, PAYER_FRAMES)), 0);
+	payer_put(&p);
+}
+
 static void
 keep_busy(struct post *post)
 {
@@ -447,6 +520,7 @@ its_time_is_counted_once(void **state)
 
 #define C(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define Q(fn) cmocka_unit_test_setup_teardown(fn, setup_quick, teardown)
+#define B(fn) cmocka_unit_test_setup_teardown(fn, setup_bounded, teardown)
 
 int
 main(void)
@@ -460,6 +534,7 @@ main(void)
 		C(strangers_of_one_address_have_their_limit),
 		C(closed_before_it_is_open), C(its_time_is_counted_once),
 		Q(login_has_a_deadline), Q(answers_never_taken),
+		B(who_waits_for_room_goes_on_when_there_is_some),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

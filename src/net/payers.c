@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users by name and their tenants by number, each as long as a connection is theirs. Tenants stand under the empty name, which
+ * no user has. */
+#include "net/payers.h"
+
+#include <string.h>
+
+#include "base/lock.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+struct payers {
+	struct lock lock;
+	struct map *users, *tenants;
+	struct ration rations[PAYER_KINDS];
+};
+
+struct tenant {
+	uint32_t number;
+	size_t users;			/* payers' lock */
+	struct ration_used used[PAYER_KINDS];
+};
+
+struct payer {
+	struct payers *payers;
+	struct tenant *tenant;
+	size_t refs;			/* payers' lock */
+	struct ration_payer parts[PAYER_KINDS];
+	struct name name;
+	char bytes[];
+};
+
+struct payers *
+payers_create(const int64_t max[PAYER_KINDS])
+{
+	struct payers *a = MEM_NEW(struct payers);
+	lock_init(&a->lock, LOCK_PAYERS);
+	a->users = map_create();
+	a->tenants = map_create();
+	for (int i = 0; i < PAYER_KINDS; i++)
+		a->rations[i].max = max[i];
+	return a;
+}
+
+void
+payers_destroy(struct payers **payers)
+{
+	struct payers *a = *payers;
+	if (a == NULL)
+		return;
+	map_destroy(&a->users);
+	map_destroy(&a->tenants);
+	lock_free(&a->lock);
+	mem_free(a);
+	*payers = NULL;
+}
+
+static struct tenant *
+tenant_get(struct payers *a, uint32_t number)
+{
+	struct tenant *t = map_get(a->tenants, NAME(number, STR("")));
+	if (t == NULL) {
+		t = MEM_NEW(struct tenant);
+		t->number = number;
+		map_put(a->tenants, NAME(number, STR("")), t);
+	}
+	t->users++;
+	return t;
+}
+
+static struct payer *
+payer_create(struct payers *a, struct name user)
+{
+	struct payer *p = mem_zalloc(sizeof(*p) + user.s.n);
+	if (user.s.n > 0)
+		memcpy(p->bytes, user.s.p, user.s.n);
+	p->name = NAME(user.tenant, ((struct str){ p->bytes, user.s.n }));
+	p->payers = a;
+	p->tenant = tenant_get(a, user.tenant);
+	for (int i = 0; i < PAYER_KINDS; i++)
+		p->parts[i].tenant = &p->tenant->used[i];
+	map_put(a->users, p->name, p);
+	return p;
+}
+
+struct payer *
+payer_get(struct payers *a, struct name user)
+{
+	lock_take(&a->lock);
+	struct payer *p = map_get(a->users, user);
+	if (p == NULL)
+		p = payer_create(a, user);
+	p->refs++;
+	lock_drop(&a->lock);
+	return p;
+}
+
+void
+payer_put(struct payer **payer)
+{
+	struct payer *p = *payer;
+	if (p == NULL)
+		return;
+	struct payers *a = p->payers;
+	struct tenant *t = NULL;
+	lock_take(&a->lock);
+	bool last = --p->refs == 0;
+	if (last) {
+		map_del(a->users, p->name);
+		t = --p->tenant->users == 0 ? p->tenant : NULL;
+	}
+	if (t != NULL)
+		map_del(a->tenants, NAME(t->number, STR("")));
+	lock_drop(&a->lock);
+	mem_free(t);
+	if (last)
+		mem_free(p);
+	*payer = NULL;
+}
+
+struct ration *
+payer_ration(const struct payer *p, enum payer_for what)
+{
+	return &p->payers->rations[what];
+}
+
+struct ration_payer *
+payer_part(struct payer *p, enum payer_for what)
+{
+	return &p->parts[what];
+}
