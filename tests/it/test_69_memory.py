@@ -38,9 +38,10 @@ def noisy_tenant(s, admin):
     ctl("--tenant", tenant, "topic", "create", "much", "-c", "flush=os", "-c", "max.message.bytes=20000000")
     ctl("--tenant", tenant, "topic", "create", "wide", "-p", "1000")
     ctl("chmod", "--force", "777", f"/{tenant}/topics/much")
+    request = produce_request("much", batch([bytes(250_000)] * 4))
     with noise(s, 1, admin) as (c,):
         for _ in range(64):
-            assert error_of(c.call("produce", 9, **produce_request("much", batch([bytes(250_000)] * 4)))) == 0
+            assert error_of(c.call("produce", 9, **request)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_strangers_take_nothing_of_it(site):
 @contextlib.contextmanager
 def greed(site, who):
     """Who holds all that he may: answers that he does not take, and requests that he does not end."""
-    with noise(site, 40, who) as readers, noise(site, 12, who) as senders:
+    with noise(site, 20, who) as readers, noise(site, 12, who) as senders:
         for c in readers:
             c.send("fetch", 11, fetch_all())
         for part in range(2):  # what is announced is looked at when more comes
