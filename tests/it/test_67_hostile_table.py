@@ -28,7 +28,8 @@ def test_every_row_has_its_tests():
 
 def test_every_test_of_hostile_input_has_its_row():
     named = {t for _, tests in ROWS for t in tests.split()}
-    for path in ("test_60_hostile.py", "test_64_greed.py", "test_65_bad_batches.py", "test_66_extremes.py"):
+    for path in ("test_60_hostile.py", "test_62_floods.py", "test_64_greed.py", "test_65_bad_batches.py", "test_66_extremes.py",
+                 "test_69_memory.py"):
         for name in re.findall(r"^def (test_\w+)\(", (ROOT / "tests/it" / path).read_text(), re.M):
             assert f"it/{path}:{name}" in named, name
 
