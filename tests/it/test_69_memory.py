@@ -62,9 +62,10 @@ def site(everyone):
 def noise(site, n, who=TINA, timeout=60):
     """So many connections of the other tenant, or of who is said."""
     with contextlib.ExitStack() as stack:
-        made = [stack.enter_context(site.tls(timeout)) for _ in range(n)]
-        for c in made:
-            assert c.sasl_scram(*who)["error_code"] == 0
+        made = []
+        for _ in range(n):  # who has not logged in are bounded, in number and time
+            made.append(stack.enter_context(site.tls(timeout)))
+            assert made[-1].sasl_scram(*who)["error_code"] == 0
         yield made
 
 
