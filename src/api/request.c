@@ -97,6 +97,8 @@ request_free(struct request *rq)
 	if (rq->in != NULL && rq->header.api->req->type->secret)
 		wire_wipe(rq->header.api->req->type, rq->in);
 	struct arena *arena = rq->arena; /* the request itself lies in it */
+	if (rq->out != NULL && rq->header.api->rsp->type->secret)
+		arena_wipe(arena); /* the answer's bytes, too */
 	arena_destroy(&arena);
 }
 

@@ -109,6 +109,16 @@ arena_reset(struct arena *a)
 }
 
 void
+arena_wipe(struct arena *a)
+{
+	for (struct arena_link *l = a->links; l != NULL; l = l->next)
+		l->drop(l->object);
+	a->links = NULL;
+	for (struct arena_block *b = a->head; b != NULL; b = b->next)
+		mem_cleanse(b->data, b == a->head ? (size_t)(a->at - (char *)b->data) : b->size);
+}
+
+void
 arena_destroy(struct arena **arena)
 {
 	struct arena *a = *arena;

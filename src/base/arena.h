@@ -39,6 +39,9 @@ void arena_pool_drain(struct arena_pool *pool);
 /* Drops links (latest first), forgets all memory, keeps one block for reuse. */
 void arena_reset(struct arena *arena);
 
+/* Drops links and overwrites all memory, for secrets: then it is reset or destroyed. */
+void arena_wipe(struct arena *arena);
+
 /* Aligned for any type. arena_try gives NULL where the limit would be passed:
  * for sizes that a peer decides. The others never fail (base/mem.h). */
 static inline void *arena_try(struct arena *arena, size_t size);

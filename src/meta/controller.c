@@ -328,6 +328,7 @@ run(struct controller *c, struct change *change)
 	if (change->result != CHANGE_OK && change->why.text[0] == '\0')
 		why_set(&change->why, 0, "%s", change_text(change->result));
 	image_unref(&p.image);
+	arena_wipe(p.arena); /* keys and secrets went through it */
 	arena_destroy(&p.arena);
 	change->done(change);
 }

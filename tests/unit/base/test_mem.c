@@ -28,6 +28,28 @@ arena_reset_drops_links(void **state)
 	assert_null(a);
 }
 
+/* Small pieces, those that have a block of their own, and what came before a new block. */
+static void
+arena_wipe_leaves_nothing(void **state)
+{
+	(void)state;
+	int drops = 0;
+	struct arena *a = arena_create(SIZE_MAX);
+	static const size_t sizes[] = { 16, 3000, 100000, 24, 200000, 60000, 8 };
+	char *p[sizeof(sizes) / sizeof(sizes[0])];
+	arena_link(a, count_drop, &drops);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		p[i] = arena_alloc(a, sizes[i]);
+		memset(p[i], 's', sizes[i]);
+	}
+	arena_wipe(a);
+	assert_int_equal(drops, 1);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		assert_null(memchr(p[i], 's', sizes[i]));
+	arena_destroy(&a);
+	assert_int_equal(drops, 1);
+}
+
 static void
 arena_limit_holds(void **state)
 {
@@ -122,6 +144,6 @@ huge_blocks_are_aligned(void **state)
 	mem_huge_free(NULL);
 }
 
-TEST_MAIN(T(arena_reset_drops_links), T(arena_limit_holds), T(arena_pieces_do_not_overlap),
+TEST_MAIN(T(arena_reset_drops_links), T(arena_wipe_leaves_nothing), T(arena_limit_holds), T(arena_pieces_do_not_overlap),
     T(array_grows), T(buf_has_a_maximum),
     T(huge_blocks_are_aligned))
