@@ -59,8 +59,9 @@ acl_who_of(const struct acl_image *image, const struct principal *p, int64_t now
 	if (t != NULL && !p->anonymous) {
 		who.record = acl_tenant_user(t, p->user.s);
 		who.gone = !still_there(p, who.record, now_ms);
+		/* A token never carries an operator's rights: it is its owner without the flag. */
 		who.is_operator = !who.gone && who.record != NULL && who.record->is_operator &&
-		    p->user.tenant == 0;
+		    p->user.tenant == 0 && uuid_is_zero(&p->token);
 	}
 	*ret = who;
 }

@@ -20,18 +20,34 @@ doom(struct claim *c, bool bad, const char *reason)
 		c->doom = reason;
 }
 
-/* Sets the name, cut to what a user can have, and asks for the record. */
+/* Sets the name, cut to what a user can have. */
+static void
+set_name(struct claim *c, uint32_t tenant, struct str user)
+{
+	size_t n = user.n < sizeof(c->text) ? user.n : sizeof(c->text);
+	doom(c, user_name_check(user, NULL) != 0, "not a valid user name");
+	if (n > 0)
+		memcpy(c->text, user.p, n);
+	c->user = NAME(tenant, ((struct str){ c->text, n }));
+}
+
+static void
+judge(struct claim *c)
+{
+	doom(c, c->cred.locked, "the user is locked");
+	doom(c, c->cred.expired, c->by_token ? "the token or its owner has expired" : "the user has expired");
+	doom(c, (c->cred.mechanisms & MECH_BIT(c->mech)) == 0,
+	    "the user may not log in by this mechanism");
+}
+
+/* Asks for the record. */
 static void
 find_record(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, uint32_t tenant, struct str user)
 {
 	bool mapped = c->mech == MECH_GSSAPI || c->mech == MECH_TLS;
 
-	doom(c, user_name_check(user, NULL) != 0, "not a valid user name");
-	size_t n = user.n < sizeof(c->text) ? user.n : sizeof(c->text);
-	if (n > 0)
-		memcpy(c->text, user.p, n);
-	c->user = NAME(tenant, ((struct str){ c->text, n }));
+	set_name(c, tenant, user);
 	if (c->doom == NULL)
 		shared->lookup.user(shared->lookup.arg, c->user, &c->cred);
 	if (!c->cred.exists) {
@@ -39,30 +55,57 @@ find_record(struct claim *c, const struct sasl_listener *listener,
 		doom(c, !mapped || !listener->unknown_ok, "no such user");
 		return;
 	}
-	doom(c, c->cred.locked, "the user is locked");
-	doom(c, c->cred.expired, "the user has expired");
-	doom(c, (c->cred.mechanisms & MECH_BIT(c->mech)) == 0,
-	    "the user may not log in by this mechanism");
+	judge(c);
+}
+
+/* Where a login name belongs; *user becomes the part of it that names somebody there. */
+static uint32_t
+tenant_of(const struct sasl_listener *listener, const struct sasl_shared *shared, struct str *user)
+{
+	uint32_t tenant = NO_TENANT;
+	struct str name;
+	if (listener->tenant_from != TENANT_FROM_LOGIN)
+		return listener->tenant;
+	login_name_split(*user, user, &name);
+	if (!tenant_name_valid(name) ||
+	    shared->lookup.tenant(shared->lookup.arg, name, &tenant) != 0)
+		return NO_TENANT;
+	return tenant;
 }
 
 void
 claim_login(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, enum mech mech, struct str login)
 {
-	uint32_t tenant = listener->tenant;
 	struct str user = login;
+	uint32_t tenant = tenant_of(listener, shared, &user);
 
 	*c = (struct claim){ .mech = mech };
-	if (listener->tenant_from == TENANT_FROM_LOGIN) {
-		struct str name;
-		tenant = NO_TENANT;
-		login_name_split(login, &user, &name);
-		if (!tenant_name_valid(name) ||
-		    shared->lookup.tenant(shared->lookup.arg, name, &tenant) != 0)
-			tenant = NO_TENANT;
-	}
 	find_record(c, listener, shared, tenant, user);
 	doom(c, tenant == NO_TENANT, "no such tenant");
+}
+
+void
+claim_token(struct claim *c, const struct sasl_listener *listener,
+    const struct sasl_shared *shared, enum mech mech, struct str login)
+{
+	struct cred_token t = { .cred = { .exists = false } };
+	struct str id = login;
+	uint32_t tenant = tenant_of(listener, shared, &id);
+
+	*c = (struct claim){ .mech = mech, .by_token = true };
+	set_name(c, tenant, id);
+	if (c->doom == NULL && shared->lookup.token != NULL)
+		shared->lookup.token(shared->lookup.arg, c->user, &t);
+	doom(c, !t.cred.exists, "no such delegation token");
+	doom(c, tenant == NO_TENANT, "no such tenant");
+	if (t.cred.exists) {
+		c->cred = t.cred;
+		c->token = t.id;
+		set_name(c, tenant, (struct str){ t.owner, t.owner_n });
+		judge(c);
+	}
+	mem_cleanse(&t, sizeof(t));
 }
 
 void
@@ -106,6 +149,7 @@ claim_principal(const struct claim *c, const struct addr *peer, struct principal
 		.unknown_ok = !c->cred.exists,
 		.mechanism = mech_name(c->mech),
 		.user_generation = c->cred.exists ? c->cred.generation : 0,
+		.token = c->token,
 		.host = *peer,
 	};
 }
@@ -114,6 +158,7 @@ bool
 sasl_same_principal(const struct principal *before, const struct principal *now)
 {
 	return before->anonymous == now->anonymous && name_eq(before->user, now->user) &&
+	    uuid_is_zero(&before->token) == uuid_is_zero(&now->token) &&
 	    str_is(str_from(before->mechanism), now->mechanism);
 }
 

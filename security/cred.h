@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/principal.h"
 #include "base/str.h"
 
 enum mech {
@@ -56,6 +57,14 @@ struct cred {
 	struct scram_key scram[SCRAM_HASHES];
 };
 
+/* A delegation token as its owner's credential: the token's keys and end, his record. */
+struct cred_token {
+	struct cred cred;		/* exists: there is such a token */
+	struct uuid id;
+	char owner[USER_NAME_MAX];
+	size_t owner_n;
+};
+
 /*
  * Called on the thread that steps the login, never on a worker, and must not
  * block. user() says an absent user by exists == false, tenant() an absent
@@ -66,4 +75,6 @@ struct cred_lookup {
 	void *arg;
 	void (*user)(void *arg, struct name user, struct cred *ret);
 	int (*tenant)(void *arg, struct str name, uint32_t *ret_number);
+	/* By its id, as user() by name; NULL: there are no tokens. */
+	void (*token)(void *arg, struct name id, struct cred_token *ret);
 };

@@ -17,7 +17,8 @@ libsecurity_a_SOURCES = \
 	security/sasl_conn.c security/sasl_lib.c security/sasl_login.c security/sasl_scram.c \
 	security/scram.c security/scram.h \
 	security/scram_keys.c security/scram_keys.h \
-	security/subst.c security/subst.h
+	security/subst.c security/subst.h \
+	security/token.c security/token.h
 libsecurity_a_SOURCES += \
 	security/tls.c security/tls.h security/tls_context.c security/tls_context.h \
 	security/tls_name.c security/tls_name.h security/tls_tickets.c security/tls_tickets.h

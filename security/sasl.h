@@ -111,7 +111,8 @@ const struct principal *sasl_login_principal(const struct sasl_login *login);
 /* When the credential expires: wall ms, 0: never. Bounds the session (KIP-368). */
 int64_t sasl_login_expires_ms(const struct sasl_login *login);
 
-/* Re-authentication (KIP-368): neither user, tenant nor mechanism may change. */
+/* Re-authentication (KIP-368): neither user, tenant nor mechanism may change,
+ * and one by a token is renewed by a token (another one of the same owner, too). */
 bool sasl_same_principal(const struct principal *before, const struct principal *now);
 
 /* The names of a listener's SASL mechanisms, in the order of mechs.def; at most

@@ -111,18 +111,28 @@ sasl_login_mechanism(struct sasl_login *l, struct str mechanism)
 	return err;
 }
 
+/* Whom successes and failures are counted for: a token by itself, or who has one would be
+ * trusted to guess its owner's password. */
+static struct name
+counted(const struct sasl_login *l)
+{
+	if (!l->claimed)
+		return NAME(UINT32_MAX, STR(""));
+	if (l->claim.by_token)
+		return NAME(l->claim.user.tenant, ((struct str){ l->login, l->login_n }));
+	return l->claim.user;
+}
+
 static void
 refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
 {
-	static const struct str nobody = { "", 0 };
-	struct name who = l->claimed ? l->claim.user : NAME(UINT32_MAX, nobody);
 	struct event user, mech, detail;
 	uint32_t count = 0;
 
 	if (l->state != LOGIN_FAILED && l->state != LOGIN_DONE)
 		move(l, LOGIN_FAILED);
 	sasl_conn_close(l);
-	uint64_t delay = penalty_fail(l->shared->penalty, &l->peer, who, now, &count);
+	uint64_t delay = penalty_fail(l->shared->penalty, &l->peer, counted(l), now, &count);
 	*ret = (struct sasl_turn){ SASL_STEP_FAILED, STR(""), l->began + delay };
 	event_child(&user, &l->ev, "user",
 	    l->mech == MECH_GSSAPI ? str_from(l->principal_text) :
@@ -171,7 +181,7 @@ accept_login(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
 	}
 	move(l, LOGIN_DONE);
 	claim_principal(&l->claim, &l->peer, &l->principal);
-	penalty_success(l->shared->penalty, &l->peer, l->claim.user, now);
+	penalty_success(l->shared->penalty, &l->peer, counted(l), now);
 	if (l->scram_used && l->scram.doubled)
 		ev_info(&l->ev, "the client sends its nonce twice (librdkafka before 2.6.1)");
 	*ret = (struct sasl_turn){ SASL_STEP_DONE, buf_str(&l->out), 0 };

@@ -38,12 +38,17 @@ struct claim {
 	char text[LOGIN_TEXT_MAX];
 	enum mech mech;
 	struct cred cred;
+	bool by_token;
+	struct uuid token;		/* the one that was named; zero: there is none */
 	const char *doom;		/* why it will fail in the end; NULL: it may succeed */
 };
 
 /* The steps that every claim takes, whatever is wrong with it: tenant, name,
  * lookup, each in the same time. */
 void claim_login(struct claim *c, const struct sasl_listener *listener,
+    const struct sasl_shared *shared, enum mech mech, struct str login);
+/* The same for a delegation token's id, which is its owner's claim where there is one. */
+void claim_token(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, enum mech mech, struct str login);
 /* A name that a rule made of a certificate or a ticket. */
 void claim_mapped(struct claim *c, const struct sasl_listener *listener,

@@ -53,10 +53,11 @@ step_first(struct sasl_login *l, struct str in, struct str *ret_out)
 		return SASL_BADPROT;
 	memcpy(l->login, user.p, user.n);
 	l->login_n = user.n;
-	claim_login(&l->claim, l->listener, l->shared, l->mech, user);
-	l->claimed = true;
 	if (l->scram.tokenauth)
-		l->claim.doom = "delegation tokens are not supported";
+		claim_token(&l->claim, l->listener, l->shared, l->mech, user);
+	else
+		claim_login(&l->claim, l->listener, l->shared, l->mech, user);
+	l->claimed = true;
 	claim_key(&l->claim, l->shared, l->scram.hash, &key);
 	rand_bytes(random, sizeof(random));
 	size_t n = base64_encode(random, sizeof(random), nonce);

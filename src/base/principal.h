@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/uuid.h"
 
 /*
  * Who stands at the other end of a connection: made once, by security/, when
@@ -19,6 +20,7 @@ struct principal {
 	bool unknown_ok;		/* mapped name without a record (unknown.users: allow) */
 	const char *mechanism;		/* "SCRAM-SHA-256", "PLAIN", "GSSAPI", "TLS", or "" */
 	uint64_t user_generation;	/* of the record that logged in; 0 where there is none */
+	struct uuid token;		/* of the delegation token that logged in; zero: none did */
 	struct addr host;		/* the TCP peer, IPv4-mapped addresses unmapped */
 };
 

@@ -16,6 +16,22 @@ an_operator_is_a_record_of_main_with_the_flag(void **state)
 	assert_false(false_one.is_operator);
 }
 
+/* His name, and nothing of the flag. */
+static void
+a_token_is_no_operator(void **state)
+{
+	struct castle *c = *state;
+	struct principal p = { .user = NAME(0, s("admin")), .user_generation = 1, .token = { { 1 } } };
+	struct acl_object root = obj(ACL_ROOT, 0, "");
+	struct acl_who who;
+	acl_who_of(c->image, &p, 0, &who);
+	assert_false(who.gone || who.is_operator);
+	assert_false(acl_check(c->image, &who, ACL_ALTER, &root, NULL));
+	p.token = (struct uuid){ { 0 } };
+	acl_who_of(c->image, &p, 0, &who);
+	assert_true(who.is_operator && acl_check(c->image, &who, ACL_ALTER, &root, NULL));
+}
+
 static void
 a_mapped_name_without_a_record_has_no_teams(void **state)
 {
@@ -656,7 +672,7 @@ an_operation_that_a_type_does_not_have_is_denied_to_everybody(void **state)
 	assert_int_equal(step(c, "admin", (enum acl_op)77, ACL_TOPIC, "g"), ACL_STEP_NO_SUCH);
 }
 
-TEST_MAIN(CT(an_operator_is_a_record_of_main_with_the_flag),
+TEST_MAIN(CT(an_operator_is_a_record_of_main_with_the_flag), CT(a_token_is_no_operator),
     CT(a_mapped_name_without_a_record_has_no_teams),
     CT(an_operation_needs_its_bits_on_a_topic), CT(an_operation_needs_its_bits_on_a_group),
     CT(an_operation_needs_its_bits_on_a_transactional_id),

@@ -4,7 +4,8 @@ security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_k
 	tests/unit/security/test_checks tests/unit/security/test_rx \
 	tests/unit/security/test_mapping tests/unit/security/test_sasl \
 	tests/unit/security/test_interop tests/unit/security/test_gssapi \
-	tests/unit/security/test_certificate tests/unit/security/test_drop
+	tests/unit/security/test_certificate tests/unit/security/test_drop \
+	tests/unit/security/test_token tests/unit/security/test_sasl_token
 EXTRA_DIST += tests/unit/security/kdc.sh
 check_PROGRAMS += $(security_tests)
 security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) \
@@ -37,6 +38,11 @@ tests_unit_security_test_certificate_SOURCES = tests/unit/security/test_certific
 tests_unit_security_test_certificate_LDADD = $(security_test_libs)
 tests_unit_security_test_drop_SOURCES = tests/unit/security/test_drop.c
 tests_unit_security_test_drop_LDADD = $(security_test_libs)
+tests_unit_security_test_sasl_token_SOURCES = tests/unit/security/test_sasl_token.c \
+	tests/unit/security/sasl_fixture.h
+tests_unit_security_test_sasl_token_LDADD = $(security_test_libs)
+tests_unit_security_test_token_SOURCES = tests/unit/security/test_token.c
+tests_unit_security_test_token_LDADD = $(security_test_libs)
 check_PROGRAMS += tests/unit/security/test_tls
 tests_unit_security_test_tls_SOURCES = tests/unit/security/test_tls.c tests/unit/net/echo.h
 tests_unit_security_test_tls_LDADD = libsecurity.a libnet.a libbase.a $(system_libs) $(UNIT_LIBS)

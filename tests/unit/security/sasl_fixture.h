@@ -56,6 +56,25 @@ fix_lookup(void *arg, struct name user, struct cred *ret)
 			*ret = f->users[i].cred;
 }
 
+/* "tok-NAME" is a delegation token of NAME's, with his password. */
+static inline void
+fix_token(void *arg, struct name id, struct cred_token *ret)
+{
+	struct fix *f = arg;
+	*ret = (struct cred_token){ .cred = { .exists = false } };
+	for (unsigned i = 0; i < f->n; i++) {
+		const struct fix_user *u = &f->users[i];
+		if (u->tenant != id.tenant || !str_starts(id.s, STR("tok-")) ||
+		    !str_is((struct str){ id.s.p + 4, id.s.n - 4 }, u->name))
+			continue;
+		ret->cred = u->cred;
+		ret->cred.mechanisms = MECH_BIT(MECH_SCRAM_SHA_256) | MECH_BIT(MECH_SCRAM_SHA_512);
+		ret->id = (struct uuid){ { 1 } };
+		ret->owner_n = id.s.n - 4;
+		memcpy(ret->owner, id.s.p + 4, ret->owner_n);
+	}
+}
+
 static inline int
 fix_tenant(void *arg, struct str name, uint32_t *ret)
 {
@@ -104,7 +123,7 @@ fix_start(struct fix *f)
 	if (sasl_lib_create(&f->ev, &f->lib, NULL) != 0)
 		abort();
 	f->shared = (struct sasl_shared){
-		.lookup = { f, fix_lookup, fix_tenant },
+		.lookup = { f, fix_lookup, fix_tenant, fix_token },
 		.fake = { { 42 }, SCRAM_ITERATIONS_MIN, 0 },
 		.penalty = penalty_create(1000), .checks = checks_create(2, 100) };
 	f->listener = (struct sasl_listener){ .mechanisms = FIX_ALL & ~MECH_BIT(MECH_GSSAPI),
