@@ -99,6 +99,10 @@ image_unref(struct image **image)
 	pmap_unref(&im->users, &image_user_ops);
 	pmap_unref(&im->tenants, &image_tenant_ops);
 	pmap_unref(&im->options, &image_option_ops);
+	pmap_unref(&im->tokens, &image_token_ops);
+	pmap_unref(&im->tokens_by_owner, &image_token_owner_ops);
+	pmap_unref(&im->tokens_by_digest, &image_token_digest_ops);
+	pmap_unref(&im->secrets, &image_secret_ops);
 	mem_free(im);
 }
 

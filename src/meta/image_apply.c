@@ -256,9 +256,8 @@ apply_topic(struct apply *a)
 
 /* ---- users and teams ---- */
 
-/* "iterations:salt:stored:server" in hex. */
-static int
-read_scram(struct str s, enum scram_hash hash, struct scram_key *ret)
+int
+image_read_scram(struct str s, enum scram_hash hash, struct scram_key *ret)
 {
 	struct str part[4];
 	struct scram_key k = { 0 };
@@ -288,8 +287,8 @@ read_user(struct apply *a, struct acl_user *u, struct cred *c)
 	ARRAY(struct str) teams = { NULL, 0 };
 	if (record_int(&a->r, "generation", 0, &generation) != 0 || generation < 1 ||
 	    record_int(&a->r, "expires", 0, &expires) != 0 ||
-	    read_scram(record_get(&a->r, "scram-sha-256"), SCRAM_SHA_256, &c->scram[SCRAM_SHA_256]) != 0 ||
-	    read_scram(record_get(&a->r, "scram-sha-512"), SCRAM_SHA_512, &c->scram[SCRAM_SHA_512]) != 0)
+	    image_read_scram(record_get(&a->r, "scram-sha-256"), SCRAM_SHA_256, &c->scram[SCRAM_SHA_256]) != 0 ||
+	    image_read_scram(record_get(&a->r, "scram-sha-512"), SCRAM_SHA_512, &c->scram[SCRAM_SHA_512]) != 0)
 		return why_set(a->why, ERR_CORRUPT, "damaged user record");
 	c->generation = u->generation = (uint64_t)generation;
 	c->expires_ms = u->expires_ms = expires;
@@ -334,6 +333,26 @@ apply_user(struct apply *a)
 	if (u.generation >= a->im->next_generation)
 		a->im->next_generation = u.generation + 1;
 	return 0;
+}
+
+static int
+apply_secret(struct apply *a)
+{
+	if (tenant_of(a) == NULL)
+		return no_tenant(a);
+	if (!str_is(a->name, "tokens"))
+		return why_set(a->why, ERR_CORRUPT, "no such secret");
+	int err = image_apply_secret(a->im, a->tenant, a->deleted ? NULL : &a->r);
+	return err == 0 ? 0 : why_set(a->why, err, "damaged secret");
+}
+
+static int
+apply_token(struct apply *a)
+{
+	if (tenant_of(a) == NULL)
+		return no_tenant(a);
+	int err = image_apply_token(a->im, NAME(a->tenant, a->name), a->deleted ? NULL : &a->r);
+	return err == 0 ? 0 : why_set(a->why, err, "damaged token, or there is no secret for it");
 }
 
 static int
@@ -501,6 +520,8 @@ static const struct {
 	{ "tenants", "txns",	4, apply_txn },
 	{ "tenants", "users",	4, apply_user },
 	{ "tenants", "teams",	4, apply_team },
+	{ "tenants", "secrets",	4, apply_secret },
+	{ "tenants", "tokens",	4, apply_token },
 	{ "tenants", "rules",	4, apply_rule },
 	{ "tenants", "quotas",	4, apply_quota },
 	{ "broker",  NULL,	2, apply_option },
@@ -537,6 +558,10 @@ clone(struct image *im)
 	n->users = pmap_ref(im->users);
 	n->tenants = pmap_ref(im->tenants);
 	n->options = pmap_ref(im->options);
+	n->tokens = pmap_ref(im->tokens);
+	n->tokens_by_owner = pmap_ref(im->tokens_by_owner);
+	n->tokens_by_digest = pmap_ref(im->tokens_by_digest);
+	n->secrets = pmap_ref(im->secrets);
 	return n;
 }
 

@@ -24,4 +24,12 @@ void rules_delete_owned(struct plan *p, struct name name, enum acl_type type);
 void quotas_delete_of(struct plan *p, uint32_t tenant, struct str user);
 /* All of a tenant below its users and teams: rules, quotas, nodes. */
 void tree_delete_all(struct plan *p, uint32_t tenant);
+/* A user's tokens: with the user, and with the keys that they were made by. */
+void tokens_delete_of(struct plan *p, struct name owner);
+/* He is no more: his tokens go, and nobody of his name renews those of others. */
+void tokens_forget_user(struct plan *p, struct name user);
+/* All of a tenant, and the secret. */
+void tokens_delete_all(struct plan *p, uint32_t tenant);
+/* "iterations:salt:stored:server" in hex, as image_read_scram() takes it; in the plan's arena. */
+struct str plan_scram_text(struct plan *p, enum scram_hash hash, const struct scram_key *k);
 void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

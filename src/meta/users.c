@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/principal.h"
+#include "meta/image_tokens.h"
 #include "meta/meta_sqlite.h"
 #include "meta/plan.h"
 #include "meta/record.h"
@@ -32,6 +33,12 @@ scram_text(struct arena *arena, enum scram_hash hash, const struct scram_key *k)
 	struct str stored = record_hex(arena, k->stored, n), server = record_hex(arena, k->server, n);
 	return arena_printf(arena, "%u:%.*s:%.*s:%.*s", k->iterations, STR_ARG(salt), STR_ARG(stored),
 	    STR_ARG(server));
+}
+
+struct str
+plan_scram_text(struct plan *p, enum scram_hash hash, const struct scram_key *k)
+{
+	return scram_text(plan_arena(p), hash, k);
 }
 
 /* Behind record_begin(). */
@@ -156,6 +163,7 @@ set_keys(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 		return no_user(x);
 	if (!exists && user_name_check(x->user.s, &x->why) != 0)
 		return CHANGE_BAD_CREDENTIAL;
+	tokens_delete_of(p, x->user);	/* first: what the old keys made does not outlive them */
 	for (int h = 0; h < SCRAM_HASHES; h++) {
 		if (!x->has_key[h])
 			continue;
@@ -182,6 +190,7 @@ delete_key(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 		memset(&d->c.scram[h], 0, sizeof(d->c.scram[h]));
 		d->c.mechanisms &= ~MECH_BIT(scram_hash_mech((enum scram_hash)h));
 	}
+	tokens_delete_of(p, x->user);
 	new_generation(p, d);
 	put_user(p, x->user, d);
 	return CHANGE_OK;
@@ -349,6 +358,7 @@ delete_user(struct plan *p, struct user_change *x, bool exists)
 	ARRAY_FOREACH(const struct acl_binding, b, r.found)
 		rules_delete_one(p, x->user.tenant, b);
 	quotas_delete_of(p, x->user.tenant, x->user.s);	/* not for his next namesake */
+	tokens_forget_user(p, x->user);
 	struct str part = record_path_part(plan_arena(p), x->user.s);
 	plan_delete(p, "/tenants/%u/users/%.*s", x->user.tenant, STR_ARG(part));
 	return CHANGE_OK;
@@ -606,7 +616,9 @@ tenant_delete_plan(struct change *change, struct plan *p)
 		    STR_ARG(c->name));
 		return CHANGE_POLICY;
 	}
+	tokens_delete_all(p, number);
 	struct str user = STR(""), team = STR("");
+	t = acl_image_tenant(image_acl(plan_image(p)), number);
 	for (const struct acl_user *u; (u = acl_tenant_next_user(t, user)) != NULL;) {
 		user = arena_str(plan_arena(p), u->name);
 		struct str part = record_path_part(plan_arena(p), user);
@@ -637,6 +649,7 @@ struct offline {
 	struct buf b[8];
 	struct meta_op ops[8];
 	int n;
+	ARRAY(struct meta_op) gone;	/* nodes that go, before */
 };
 
 static void
@@ -662,7 +675,11 @@ offline_write(const char *file, struct offline *o, struct why *why)
 	struct meta *meta;
 	int err = meta_sqlite_open(file, &meta, why);
 	if (err == 0) {
-		err = meta_multi_wait(meta, o->ops, o->n);
+		for (int32_t at = 0; at < o->gone.n && err == 0; at += META_OPS_MAX)
+			err = meta_multi_wait(meta, o->gone.v + at,
+			    o->gone.n - at < META_OPS_MAX ? o->gone.n - at : META_OPS_MAX);
+		if (err == 0)
+			err = meta_multi_wait(meta, o->ops, o->n);
 		if (err != 0)
 			why_set(why, err, "%s: %s", file, err_text(err));
 		meta_close(&meta);
@@ -714,6 +731,16 @@ offline_node(struct str path, struct str value, int64_t version, void *arg)
 	return 0;
 }
 
+/* As with new keys at run time. */
+static void
+offline_end_tokens(struct offline *o, struct arena *arena, const struct image *im, struct name owner)
+{
+	const struct image_token *t = NULL;
+	while ((t = image_next_token_of(im, owner, t)) != NULL)
+		*ARRAY_ADD(arena, o->gone) = (struct meta_op){ .kind = META_DELETE,
+			.path = arena_printf(arena, "/tenants/%u/tokens/%.*s", owner.tenant, STR_ARG(t->id.s)) };
+}
+
 int
 meta_set_keys(const char *file, struct name user, const struct scram_key keys[SCRAM_HASHES],
     struct why *why)
@@ -733,6 +760,7 @@ meta_set_keys(const char *file, struct name user, const struct scram_key keys[SC
 	if (err == 0 && u == NULL)
 		err = why_set(why, ERR_NOTFOUND, "there is no user '%.*s'", STR_ARG(user.s));
 	if (err == 0) {
+		offline_end_tokens(&o, arena, l.image, user);
 		image_cred(l.image, user, 0, &d.c);
 		d.u = *u;
 		for (uint32_t i = 0; i < u->n_teams; i++)

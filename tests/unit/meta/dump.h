@@ -5,7 +5,7 @@
  * a running broker must not give out again) and the era (the log's): two images are the same when their
  * texts are. */
 #include "base/buf.h"
-#include "meta/image.h"
+#include "meta/image_tokens.h"
 
 #define DUMP_RULES 512
 
@@ -100,6 +100,20 @@ dump_topic(struct buf *b, const struct image *im, const struct image_topic *t)
 }
 
 static inline void
+dump_token(struct buf *b, const struct image *im, const struct image_token *t)
+{
+	uint8_t hmac[TOKEN_HMAC_LEN];
+	assert_true(image_token_hmac(im, t, hmac));
+	(void)buf_printf(b, "  token %.*s of %.*s by %.*s %lld %lld %lld keys %u %u found %d %d", STR_ARG(t->id.s), STR_ARG(t->owner),
+	    STR_ARG(t->requester), (long long)t->issued_ms, (long long)t->expires_ms, (long long)t->max_ms,
+	    t->scram[0].iterations, t->scram[1].iterations, image_token(im, t->id) == t,
+	    image_token_by_hmac(im, t->id.tenant, hmac, sizeof(hmac)) == t);
+	for (uint32_t i = 0; i < t->renewers_n; i++)
+		(void)buf_printf(b, " %.*s", STR_ARG(t->renewers[i]));
+	(void)buf_printf(b, "\n");
+}
+
+static inline void
 dump_tenant(struct buf *b, const struct image *im, const struct image_tenant *it)
 {
 	const struct acl_tenant *t = acl_image_tenant(image_acl(im), it->number);
@@ -115,6 +129,10 @@ dump_tenant(struct buf *b, const struct image *im, const struct image_tenant *it
 	const struct image_topic *topic = image_next_topic(im, it->number, STR_NULL);
 	for (; topic != NULL; topic = image_next_topic(im, it->number, topic->name.s))
 		dump_topic(b, im, topic);
+	const struct image_token *token = NULL;
+	while ((token = image_next_token(im, it->number, token)) != NULL)
+		dump_token(b, im, token);
+	(void)buf_printf(b, "  secret %d\n", image_token_secret(im, it->number) != NULL);
 }
 
 static inline void

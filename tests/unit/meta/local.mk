@@ -6,7 +6,7 @@ tests_unit_meta_test_image_LDADD = libmeta.a liblog.a libtenant.a libacl.a libse
 
 check_PROGRAMS += tests/unit/meta/test_controller
 tests_unit_meta_test_controller_SOURCES = tests/unit/meta/test_controller.c \
-	tests/unit/meta/dump.h tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
+	tests/unit/meta/dump.h tests/unit/meta/token_changes.h tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
 tests_unit_meta_test_controller_LDADD = $(tests_unit_meta_test_image_LDADD)
 
 check_PROGRAMS += tests/unit/meta/test_epochs
@@ -17,3 +17,8 @@ tests_unit_meta_test_epochs_LDADD = $(tests_unit_meta_test_image_LDADD)
 check_PROGRAMS += tests/unit/meta/test_format
 tests_unit_meta_test_format_SOURCES = tests/unit/meta/test_format.c
 tests_unit_meta_test_format_LDADD = $(tests_unit_meta_test_image_LDADD)
+
+check_PROGRAMS += tests/unit/meta/test_tokens
+tests_unit_meta_test_tokens_SOURCES = tests/unit/meta/test_tokens.c tests/unit/meta/token_changes.h \
+	tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
+tests_unit_meta_test_tokens_LDADD = $(tests_unit_meta_test_image_LDADD)

@@ -7,6 +7,7 @@
 #include "room.h"
 
 #include "dump.h"
+#include "token_changes.h"
 #include "meta/load.h"
 #include "meta/topics.h"
 #include "meta/tree.h"
@@ -161,12 +162,32 @@ take_producers(struct room *r)
 	return submit(r, &c.change);
 }
 
+/* Of few users and ids, so that they meet. */
+static enum change_result
+change_token(struct room *r)
+{
+	struct principal by = asker(r, NAME(some_tenant(r), one_of(r, "u", 6)));
+	const char *id = arena_printf(r->arena, "AAAAAAAAAAAAAAAAAAAA%uA", dice(r, 8)).p, *other = one_of(r, "u", 6).p;
+	struct tokens_sweep sweep = { .now_ms = 2000 };
+	tokens_sweep_init(&sweep);
+	if (image_token_secret(atomic_load(&r->image), by.user.tenant) == NULL)
+		return secret_is(r, by.user.tenant, 1);
+	switch (dice(r, 8)) {
+	case 0:
+		return submit(r, &sweep.change);
+	case 1:
+		return end_token(r, &by, id, 1000, dice(r, 2) ? -1 : 2500);
+	default:
+		return make_token(r, &by, by.user.s.p, id, dice(r, 2) ? other : NULL);
+	}
+}
+
 static enum change_result
 change_something(struct room *r)
 {
 	static enum change_result (*const changes[])(struct room *) = { make_topic, make_topic, drop_topic,
 		alter_topic, change_user, change_user, change_team, change_tenant, change_node, change_rule, change_rule,
-		change_quota, change_option, take_producers };
+		change_quota, change_option, take_producers, change_token, change_token };
 	arena_destroy(&r->arena);
 	r->arena = arena_create(SIZE_MAX);
 	return changes[dice(r, sizeof(changes) / sizeof(changes[0]))](r);
