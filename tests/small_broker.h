@@ -64,6 +64,7 @@ static const struct part small_parts[] = {
 	{ "loops", part_loops_start, part_loops_stop, NULL },
 	{ "controller", part_controller_start, part_controller_stop, NULL },
 	{ "requests", part_core_start, part_core_stop, NULL },
+	{ "tokens", part_tokens_start, NULL, part_tokens_reload },
 	{ "groups", part_groups_start, part_groups_stop, NULL },
 };
 enum { SMALL_PARTS = sizeof(small_parts) / sizeof(small_parts[0]) };

@@ -12,11 +12,15 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "coord/coord.h"
+#include "meta/image_tokens.h"
 
 static void
 who(struct request *rq, struct acl_who *ret)
 {
-	acl_who_of(image_acl(rq->image), &rq->session->principal, clock_wall_ms(), ret);
+	const struct principal *p = &rq->session->principal;
+	int64_t now = clock_wall_ms();
+	acl_who_of(image_acl(rq->image), p, now, ret);
+	ret->gone = ret->gone || image_token_over(rq->image, p->user.tenant, &p->token, now);
 }
 
 void

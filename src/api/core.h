@@ -56,6 +56,12 @@ struct core_option {
 	bool sensitive;			/* nobody sees its value */
 };
 
+/* Of delegation tokens; a reload changes them. */
+struct core_tokens {
+	_Atomic int64_t max_lifetime_ms, expiry_ms;
+	_Atomic int32_t per_user;
+};
+
 /*
  * What all requests share: made and owned by src/broker, in the order of its
  * start table; handed to every request. The image is read once a turn of the
@@ -65,6 +71,7 @@ struct broker_core {
 	struct rcu *rcu;
 	struct image *_Atomic *image;	/* rcu_read(*core->image) */
 	struct core_settings settings;
+	struct core_tokens tokens;
 	struct store *store;
 	struct controller *controller;
 	struct coord *coord;

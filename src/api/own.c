@@ -113,6 +113,7 @@ api_id(struct request *rq, const void *vin, void *vout)
 		return API_ANSWER;
 	fill_id(rq, t, self ? p->user.s : in->user, out);
 	if (self) {
+		out->operator = w.is_operator; /* by a token he is none */
 		out->mechanism = str_from(p->mechanism);
 		out->host = arena_str(rq->arena, str_from(addr_format(&p->host, host)));
 	}

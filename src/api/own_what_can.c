@@ -216,6 +216,8 @@ take(struct what_can *w, const struct what_can_req *in, struct str *ret_message)
 	w->tenant = acl_image_tenant(acl, number);
 	w->administered = acl_is_admin(acl, &asker, number);
 	acl_who_named(acl, user, host, clock_wall_ms(), &w->who);
+	if (name_eq(user, asker.user) && !asker.is_operator)
+		w->who.is_operator = false; /* who came by a token is told of what he may by it */
 	if (!acl_may_ask_why(acl, &asker, user, &a))
 		return own_denied(w->rq, &asker, &a);
 	return w->tenant == NULL || (w->administered && w->who.record == NULL && !w->who.anonymous) ?

@@ -71,6 +71,8 @@ take_user(struct request *rq, const struct why_req *in, struct question *q, stru
 	if (!acl_may_ask_why(acl, &asker, user, &a))
 		return own_denied(rq, &asker, &a);
 	acl_who_named(acl, user, host, clock_wall_ms(), &q->who);
+	if (name_eq(user, asker.user) && !asker.is_operator)
+		q->who.is_operator = false; /* who came by a token is asked about as such */
 	return KERR_NONE;
 }
 

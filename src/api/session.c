@@ -16,6 +16,7 @@
 #include "api/fetch_session.h"
 #include "api/login.h"
 #include "api/memo.h"
+#include "api/tokens.h"
 #include "base/be.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -78,6 +79,8 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	session_move(s, SESSION_READY);
 	if (s->listener->tls && s->moves_records)
 		tls_wipe_read(conn_transport(s->conn), false); /* no more passwords to come */
+	if (!uuid_is_zero(&p->token))
+		(void)token_session_stays(s); /* its end is looked for from now on */
 	if (!first)
 		return;
 	s->quota = quota_open(core->quota, s->principal.user);
@@ -103,13 +106,13 @@ session_moves_records(struct session *s)
 }
 
 bool
-session_user_stays(const struct session *s)
+session_user_stays(struct session *s)
 {
 	struct acl_who who;
 	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW)
 		return true;
 	acl_who_of(image_acl(rcu_read(*s->core->image)), &s->principal, clock_wall_ms(), &who);
-	return !who.gone;
+	return !who.gone && (uuid_is_zero(&s->principal.token) || token_session_stays(s));
 }
 
 /* Without SASL: by certificate, or as nobody. */
@@ -216,6 +219,7 @@ session_closed(struct conn *conn, void *arg)
 		request_end(rq);
 	}
 	fetch_session_destroy(&s->fetches);
+	token_session_closed(s);
 	quota_close(&s->quota);
 	memo_destroy(&s->memo);
 	mem_free(s->user);

@@ -38,6 +38,7 @@ struct session {
 	uint64_t login_until;		/* monotonic ns; a session past it must renew; 0: never */
 	struct list requests;		/* all that are not finished */
 	struct fetch_session *fetches;	/* what it reads (KIP-227); NULL: none was begun */
+	struct token_end *token_end;	/* of a login by a delegation token (tokens.h) */
 	unsigned login_requests;	/* before READY: bounded */
 	bool moves_records;		/* see session_moves_records() */
 	bool closing;
@@ -68,5 +69,5 @@ void session_move(struct session *s, enum session_phase to);
 void session_ready(struct session *s, const struct principal *p, int64_t expires_ms);
 
 /* Whether the session's user may still be here in the current image: not
- * deleted, locked, expired or re-keyed. */
-bool session_user_stays(const struct session *s);
+ * deleted, locked, expired or re-keyed, and neither is the token that he came by. */
+bool session_user_stays(struct session *s);

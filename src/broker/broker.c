@@ -47,6 +47,7 @@ const struct part parts[] = {
 	{ "controller", part_controller_start, part_controller_stop, NULL },
 	{ "logins", part_login_start, part_login_stop, NULL },
 	{ "requests", part_core_start, part_core_stop, NULL },
+	{ "tokens", part_tokens_start, NULL, part_tokens_reload },
 	{ "groups", part_groups_start, part_groups_stop, NULL },
 	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload },
 	{ .name = NULL },

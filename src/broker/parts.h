@@ -12,6 +12,7 @@
 #include "net/listener.h"
 #include "meta/controller.h"
 #include "meta/meta.h"
+#include "meta/tokens.h"
 #include "tenant/quota.h"
 
 /*
@@ -43,6 +44,9 @@ struct broker {
 	struct sasl_lib *sasl_lib;
 	const char *rcache;
 	uint64_t next_reap, next_cert_check;	/* monotonic ns; parts_tick.c */
+	uint64_t next_token_sweep;
+	struct tokens_sweep token_sweep;	/* the controller's while token_sweeping */
+	atomic_bool token_sweeping;
 	struct loop **loops;
 	struct watch *watches;		/* one a loop: who may not stay goes */
 	unsigned loops_n;
@@ -86,6 +90,12 @@ int parts_metadata_file(const struct conf *conf, char ret[PATH_MAX], struct why 
 /* parts_login.c */
 int part_login_start(struct broker *b, struct why *why);
 void part_login_stop(struct broker *b);
+
+/* parts_tokens.c */
+int part_tokens_start(struct broker *b, struct why *why);
+int part_tokens_reload(struct broker *b, const struct conf *conf, struct why *why);
+/* Expired tokens go, where it is time for that; main's thread. */
+void parts_tick_tokens(struct broker *b, uint64_t now_ns, int64_t wall_ms);
 
 /* parts_serve.c */
 int part_loops_start(struct broker *b, struct why *why);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "broker/parts.h"
+#include "meta/image_tokens.h"
 #include "security/checks.h"
 #include "security/penalty.h"
 
@@ -37,6 +38,13 @@ look_up_tenant(void *arg, struct str name, uint32_t *ret_number)
 		return ERR_NOTFOUND;
 	*ret_number = acl_tenant_number(t);
 	return 0;
+}
+
+static void
+look_up_token(void *arg, struct name id, struct cred_token *ret)
+{
+	struct broker *b = arg;
+	image_cred_token(rcu_read(b->image), id, clock_wall_ms(), ret);
 }
 
 /* Reads the secret, or makes it at the first start. */
@@ -71,7 +79,8 @@ part_login_start(struct broker *b, struct why *why)
 	if (err != 0)
 		return err;
 	s->fake.iterations = SCRAM_ITERATIONS_DEFAULT;
-	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant };
+	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant,
+	    .token = look_up_token };
 	s->penalty = penalty_create(PENALTIES_MAX);
 	s->checks = checks_create(CHECK_THREADS, CHECKS_MAX);
 	return 0;

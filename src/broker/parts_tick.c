@@ -30,6 +30,7 @@ parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms)
 {
 	acl_denials_tick(b->denials, now_ns);
 	parts_tick_doors(b, now_ns);
+	parts_tick_tokens(b, now_ns, wall_ms);
 	rcu_poll(b->rcu);
 	if (now_ns >= b->next_reap) {
 		quota_reap(b->quota, now_ns);

@@ -20,6 +20,7 @@ wire_schema = \
 	src/wire/schema/alter_user_scram_credentials.api \
 	src/wire/schema/api_versions.api \
 	src/wire/schema/create_acls.api \
+	src/wire/schema/create_delegation_token.api \
 	src/wire/schema/create_partitions.api \
 	src/wire/schema/create_topics.api \
 	src/wire/schema/delete_acls.api \
@@ -30,6 +31,8 @@ wire_schema = \
 	src/wire/schema/describe_client_quotas.api \
 	src/wire/schema/describe_cluster.api \
 	src/wire/schema/describe_configs.api \
+	src/wire/schema/describe_delegation_token.api \
+	src/wire/schema/expire_delegation_token.api \
 	src/wire/schema/describe_groups.api \
 	src/wire/schema/describe_log_dirs.api \
 	src/wire/schema/describe_topic_partitions.api \
@@ -56,6 +59,7 @@ wire_schema = \
 	src/wire/schema/offset_fetch.api \
 	src/wire/schema/offset_for_leader_epoch.api \
 	src/wire/schema/produce.api \
+	src/wire/schema/renew_delegation_token.api \
 	src/wire/schema/sasl_authenticate.api \
 	src/wire/schema/sasl_handshake.api \
 	src/wire/schema/sync_group.api \

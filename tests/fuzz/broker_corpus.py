@@ -57,6 +57,11 @@ DAYS = {
     + call("describe_configs", 2, resources=[{"resource_type": 2, "resource_name": "t"}, {"resource_type": 4, "resource_name": "1"}])
     + call("delete_topics", 3, topic_names=["t", "u"], timeout_ms=1000) + call("describe_log_dirs", 2, topics=None)
     + call("describe_topic_partitions", 0, topics=[{"name": "t"}], response_partition_limit=1),
+    "tokens": call("create_delegation_token", 3, owner_principal_type="User", owner_principal_name="x", renewers=[
+        {"principal_type": "User", "principal_name": "y"}], max_lifetime_ms=1000)
+    + call("describe_delegation_token", 3, owners=[{"principal_type": "User", "principal_name": "x"}])
+    + call("renew_delegation_token", 2, hmac=bytes(64), renew_period_ms=-1)
+    + call("expire_delegation_token", 2, hmac=bytes(64), expiry_time_period_ms=-1),
 }
 
 

@@ -68,6 +68,7 @@ class Thing:
 
     def __init__(self, kind, name, tenant="main", id=None, open=None):
         self.type, self.name, self.tenant, self.id, self.open = kind, name, tenant, id, open
+        self.token = None	# of a tenant: ghost's
 
     @property
     def path(self):
@@ -312,6 +313,8 @@ class Site:
         self.do("group_create", 0, tenant=name, group="hers", owner="ghost", mode=0o700)
         no_errors(self.connection("admin", name).call("offset_commit", 9, **ASKS["offset_commit", "group"].request(
             Thing("group", "hers", open=Thing("topic", "open", id=topic["topic_id"])), 9))[0])
+        c.object.token = self.do("create_delegation_token", 3, inside=name, owner_principal_type="User",
+                                 owner_principal_name="ghost", renewers=[], max_lifetime_ms=-1)
         self.set(f"/{name}/groups", owner="ghost", team="-", mode=0o700)
         self.rules(name, [binding("allow User:* CREATE on group literal hers", c.object), *c.bindings()])
         self.set(f"/{name}", mode=int(c.node[0], 8))

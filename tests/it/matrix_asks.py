@@ -467,6 +467,36 @@ def _(o, v):
     return {"deletions": [{"name": "nobody", "mechanism": 1}], "upsertions": []}
 
 
+def others(o):
+    """The token of ghost's, whom nobody of the cells is."""
+    return o.token["hmac"] if o.token else bytes(64)
+
+
+@ask("create_delegation_token", "other", "error_code")
+def _(o, v):
+    return {"owner_principal_type": "User", "owner_principal_name": "nobody", "renewers": [], "max_lifetime_ms": -1}
+
+
+@ask("create_delegation_token", "own", "error_code")
+def _(o, v):
+    return {"renewers": [{"principal_type": "Team", "principal_name": "x"}], "max_lifetime_ms": -1}
+
+
+@ask("describe_delegation_token", "other", lambda a, o: listed("ghost" in [t["principal_name"] for t in a["tokens"]]))
+def _(o, v):
+    return {"owners": None}
+
+
+@ask("renew_delegation_token", "other", "error_code")
+def _(o, v):
+    return {"hmac": others(o), "renew_period_ms": -1}
+
+
+@ask("expire_delegation_token", "other", "error_code")
+def _(o, v):
+    return {"hmac": others(o), "expiry_time_period_ms": 86_400_000}
+
+
 @ask("tree_set", "tenant", "results.0.error_code")
 def _(o, v):
     return {"changes": [{"path": f"/{o.tenant}", "mode_set": 0o700}], "dry_run": True}

@@ -105,6 +105,7 @@ class Tenant:
             self.do("describe_acls", 3, **ANY_RULE),
             self.do("describe_client_quotas", 1, components=[], strict=False),
             self.do("describe_user_scram_credentials", 0, users=None),
+            self.do("describe_delegation_token", 3, owners=None),
             self.site.do("user_list", 0, tenant=self.name, users=None),
             self.site.do("team_list", 0, tenant=self.name, teams=None),
             self.site.do("tree_list", 0, tenant=self.name, path=f"/{self.name}", recursive=True),

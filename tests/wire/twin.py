@@ -457,12 +457,12 @@ class Client:
         token = b"\0" + user.encode() + b"\0" + password.encode()
         return self.call("sasl_authenticate", 2, auth_bytes=token)
 
-    def sasl_scram(self, user, password, mechanism="SCRAM-SHA-256"):
-        """Logs in by SCRAM (RFC 5802) and checks the server's signature."""
+    def sasl_scram(self, user, password, mechanism="SCRAM-SHA-256", token=False):
+        """Logs in by SCRAM (RFC 5802) and checks the server's signature. token: as by a delegation token (KIP-48)."""
         shake = self.call("sasl_handshake", 1, mechanism=mechanism)
         if shake["error_code"]:
             return shake
-        scram = Scram(user, password, mechanism)
+        scram = Scram(user, password, mechanism, ",tokenauth=true" if token else "")
         first = self.call("sasl_authenticate", 2, auth_bytes=scram.first())
         if first["error_code"]:
             return first
@@ -480,7 +480,8 @@ def salted_password(*args):
 
 
 class Scram:
-    def __init__(self, user, password, mechanism):
+    def __init__(self, user, password, mechanism, extensions=""):
+        self.extensions = extensions
         self.hash = "sha256" if mechanism.endswith("256") else "sha512"
         self.user = user.replace("=", "=3D").replace(",", "=2C")
         self.password = password.encode()
@@ -491,7 +492,7 @@ class Scram:
         return hmac.new(key, text, self.hash).digest()
 
     def first(self):
-        self.bare = f"n={self.user},r={self.nonce}"
+        self.bare = f"n={self.user},r={self.nonce}{self.extensions}"
         return ("n,," + self.bare).encode()
 
     def final(self, challenge, twice=False):
