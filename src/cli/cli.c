@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "acl/text.h"
 #include "wire/kerr.h"
@@ -205,6 +206,11 @@ static const struct {
 	{ KERR_RESOURCE_NOT_FOUND, "schlossctl user list, team list, tenant list and ls -R show what you may see" },
 	{ KERR_DUPLICATE_RESOURCE, "schlossctl user list, team list and tenant list show those that there are; "
 	    "user passwd sets a new password" },
+	{ KERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, "tokens are had over TLS, by who has logged in as a user by "
+	    "his own credential" },
+	{ KERR_DELEGATION_TOKEN_AUTHORIZATION_FAILED, "for others tokens are made by who has x on the tenant, and for "
+	    "operators by operators" },
+	{ KERR_DELEGATION_TOKEN_OWNER_MISMATCH, "its owner, his renewers, and who has x on the tenant give it another end" },
 	{ KERR_UNSUPPORTED_SASL_MECHANISM, "mechanisms of a user are SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, GSSAPI "
 	    "and TLS" },
 };
@@ -220,4 +226,15 @@ cli_answer(struct cli *cli, const char *what, int kerr, struct str message)
 		if (hints[i].kerr == kerr)
 			fprintf(stderr, "  %s\n", hints[i].hint);
 	return CLI_REFUSED;
+}
+
+struct str
+cli_when(struct cli *cli, int64_t ms)
+{
+	char text[32];
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm;
+	if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return print_number(&cli->print, ms);
+	return arena_str(cli->arena, str_from(text));
 }

@@ -51,7 +51,7 @@ struct verb {
 
 /* Each file of nouns ends its list with a row of name NULL. */
 extern const struct verb topic_verbs[], group_verbs[], user_verbs[], team_verbs[], quota_verbs[],
-    tenant_verbs[], tree_verbs[], facl_verbs[], who_verbs[];
+    tenant_verbs[], token_verbs[], tree_verbs[], facl_verbs[], who_verbs[];
 
 /* True, and the value, where the option is there; takes the first that stands.
  * A value that is missing is said at args_end(). names: "--owner" or "-p|--partitions". */
@@ -102,6 +102,9 @@ bool cli_is_login(struct cli *cli, struct str tenant, struct str user, struct st
 /* Where it is so, says how he is called here; command, where there is one: what to say instead, up to the
  * name and behind it. tenant: as above. */
 void cli_hint_login(struct cli *cli, struct str tenant, struct str user, const char *command, const char *rest);
+
+/* A time, wall ms, as a cell or in a sentence. */
+struct str cli_when(struct cli *cli, int64_t ms);
 
 /* A string of the broker or the user as one visible token. */
 const char *cli_escape(struct cli *cli, struct str s);

@@ -9,7 +9,7 @@ libcli_a_SOURCES = \
 	src/cli/props.c src/cli/props.h \
 	src/cli/quota.c src/cli/secret.c src/cli/secret.h \
 	src/cli/team.c src/cli/tenant.c \
-	src/cli/ticket.c src/cli/ticket.h \
+	src/cli/ticket.c src/cli/ticket.h src/cli/token.c \
 	src/cli/topic.c src/cli/tree.c src/cli/tree.h \
 	src/cli/user.c src/cli/who.c
 EXTRA_DIST += src/cli/README.md

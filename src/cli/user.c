@@ -204,17 +204,6 @@ user_create(struct cli *cli, struct args *args)
 	return status;
 }
 
-static struct str
-when_text(struct cli *cli, int64_t ms)
-{
-	char text[32];
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-	if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		return print_number(&cli->print, ms);
-	return arena_str(cli->arena, str_from(text));
-}
-
 /* Kafka's request for one hash: it carries the salted password. */
 static int
 send_scram(struct cli *cli, const struct secret *s, const char *name, int hash)
@@ -344,7 +333,7 @@ user_expire(struct cli *cli, struct args *args)
 		print_done(&cli->print, "User %s does not expire.", args->v[0]);
 	else if (status == 0)
 		print_done(&cli->print, "User %s %s at %s.", args->v[0],
-		    when <= clock_wall_ms() ? "has expired" : "expires", when_text(cli, when).p);
+		    when <= clock_wall_ms() ? "has expired" : "expires", cli_when(cli, when).p);
 	return status;
 }
 
@@ -388,7 +377,7 @@ list_row(struct cli *cli, struct print_table *t, const struct user_list_rsp_user
 	cell[2] = words(cli, u->teams.v, u->teams.n);
 	cell[3] = print_bool(u->operator);
 	cell[4] = print_bool(u->locked);
-	cell[5] = u->expires_ms == 0 ? STR_NULL : when_text(cli, u->expires_ms);
+	cell[5] = u->expires_ms == 0 ? STR_NULL : cli_when(cli, u->expires_ms);
 	cell[6] = words(cli, u->mechanisms.v, u->mechanisms.n);
 }
 

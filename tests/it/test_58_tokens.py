@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delegation tokens (KIP-48): who makes, sees, renews and ends them, what they let in, and what ends with what."""
 import base64
+import json
 import ssl
 import time
 
@@ -386,6 +387,31 @@ def test_a_tenant_takes_its_tokens_with_it(site):
     assert c.gone(1.5)
     site.b.ctl("tenant", "create", "brief", "--admin", "head", "--conf", site.b.dir / "head2.conf")
     site.by_token(t, 58)
+
+
+def test_the_command(site):
+    anna, ren = site.user(), site.user()
+    conf = f"main-{anna[0]}"
+    [made] = json.loads(site.b.ctl("token", "create", "--renewer", ren[0], "--lifetime", "12h", "-o", "json", conf=conf).stdout)
+    token = {"token_id": made["id"], "hmac": base64.b64decode(made["hmac"])}
+    assert made["owner"] == anna[0] == made["made_by"] and made["renewers"] == [ren[0]]
+    assert whoami(site.by_token(token))[1] == anna[0]
+    [shown] = json.loads(site.b.ctl("token", "list", "-o", "json", conf=conf).stdout)
+    assert shown == {k: v for k, v in made.items() if k != "hmac"}
+    assert site.b.ctl("token", "list", "--hmac", anna[0]).stdout.count(made["hmac"]) == 1
+    assert "holds until" in site.b.ctl("token", "renew", made["id"], "--for", "1h", conf=f"main-{ren[0]}").stdout
+    assert "holds until" in site.b.ctl("token", "expire", made["id"], "--in", "30m", conf=conf).stdout
+    assert "is gone" in site.b.ctl("token", "expire", made["id"]).stdout	# an administrator
+    site.by_token(token, 58)
+    assert json.loads(site.b.ctl("token", "list", "-o", "json", conf=conf).stdout) == []
+    for words, code, said in [
+            (["renew", made["id"]], 4, "token list shows"), (["create", "--owner", "admin"], 4, "x on the tenant"),
+            (["create", "--lifetime", "7"], 2, "like 90s, 30m, 12h or 7d"), (["expire"], 2, "ID"),
+            (["create", "--lifetime", "0d"], 2, "a time is expected")]:
+        p = site.b.ctl("token", *words, conf=conf, check=False)
+        assert p.returncode == code and said in p.stderr, (words, p.returncode, p.stderr)
+    p = site.b.ctl("token", "create", "--tenant", "acme", check=False)
+    assert p.returncode == 2 and "whose?" in p.stderr
 
 
 def test_tokens_outlive_the_broker_and_hmacs_are_not_kept(site):
