@@ -25,6 +25,7 @@ libapi_a_SOURCES = \
 	src/api/scram_credentials.c src/api/alter_configs.c src/api/configs.c src/api/configs.h \
 	src/api/describe_configs.c src/api/describe_log_dirs.c \
 	src/api/describe_topic_partitions.c \
+	src/api/elections.c src/api/list_config_resources.c \
 	src/api/tokens.c src/api/tokens.h src/api/token_ends.c \
 	src/api/topic_recover.c src/api/topic_settings.c src/api/topic_settings.h
 EXTRA_DIST += src/api/README.md

@@ -32,6 +32,7 @@ wire_schema = \
 	src/wire/schema/describe_cluster.api \
 	src/wire/schema/describe_configs.api \
 	src/wire/schema/describe_delegation_token.api \
+	src/wire/schema/elect_leaders.api \
 	src/wire/schema/expire_delegation_token.api \
 	src/wire/schema/describe_groups.api \
 	src/wire/schema/describe_log_dirs.api \
@@ -50,8 +51,10 @@ wire_schema = \
 	src/wire/schema/init_producer_id.api \
 	src/wire/schema/join_group.api \
 	src/wire/schema/leave_group.api \
+	src/wire/schema/list_config_resources.api \
 	src/wire/schema/list_groups.api \
 	src/wire/schema/list_offsets.api \
+	src/wire/schema/list_partition_reassignments.api \
 	src/wire/schema/metadata.api \
 	src/wire/schema/names.api \
 	src/wire/schema/offset_commit.api \

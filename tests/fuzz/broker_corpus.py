@@ -57,7 +57,12 @@ DAYS = {
     + call("describe_configs", 2, resources=[{"resource_type": 2, "resource_name": "t"}, {"resource_type": 4, "resource_name": "1"}])
     + call("delete_topics", 3, topic_names=["t", "u"], timeout_ms=1000) + call("describe_log_dirs", 2, topics=None)
     + call("describe_topic_partitions", 0, topics=[{"name": "t"}], response_partition_limit=1),
-    "tokens": call("create_delegation_token", 3, owner_principal_type="User", owner_principal_name="x", renewers=[
+    "tools": create("t", "u") + call("elect_leaders", 1, election_type=0, topic_partitions=[
+        {"topic": "t", "partitions": [0, 1, 7]}, {"topic": "x", "partitions": [0]}], timeout_ms=100)
+    + call("elect_leaders", 2, election_type=1, topic_partitions=None, timeout_ms=100)
+    + call("list_partition_reassignments", 0, topics=[{"name": "t", "partition_indexes": [0]}], timeout_ms=100)
+    + call("list_config_resources", 1, resource_types=[2, 4]) + call("list_config_resources", 1, resource_types=[])
+    + call("create_delegation_token", 3, owner_principal_type="User", owner_principal_name="x", renewers=[
         {"principal_type": "User", "principal_name": "y"}], max_lifetime_ms=1000)
     + call("describe_delegation_token", 3, owners=[{"principal_type": "User", "principal_name": "x"}])
     + call("renew_delegation_token", 2, hmac=bytes(64), renew_period_ms=-1)

@@ -497,6 +497,26 @@ def _(o, v):
     return {"hmac": others(o), "expiry_time_period_ms": 86_400_000}
 
 
+@ask("elect_leaders", "root", "error_code")
+def _(o, v):
+    return {"election_type": 0, "topic_partitions": None}
+
+
+@ask("elect_leaders", "old", "replica_election_results.0.partition_result.0.error_code")
+def _(o, v):
+    return {"topic_partitions": [{"topic": "open", "partitions": [0]}]}
+
+
+@ask("list_partition_reassignments", "root", "error_code")
+def _(o, v):
+    return {"topics": None}
+
+
+@ask("list_config_resources", "cluster", "error_code")
+def _(o, v):
+    return {"resource_types": []} if v else {}
+
+
 @ask("tree_set", "tenant", "results.0.error_code")
 def _(o, v):
     return {"changes": [{"path": f"/{o.tenant}", "mode_set": 0o700}], "dry_run": True}

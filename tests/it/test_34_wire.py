@@ -22,6 +22,7 @@ RANGES = """
 33 alter_configs 0 2        35 describe_log_dirs 1 5     36 sasl_authenticate 0 2     37 create_partitions 0 3
 38 create_delegation_token 1 3                           39 renew_delegation_token 1 2
 40 expire_delegation_token 1 2                           41 describe_delegation_token 1 3
+43 elect_leaders 0 2        46 list_partition_reassignments 0 0                      74 list_config_resources 0 1
 42 delete_groups 0 2        44 incremental_alter_configs 0 1                          47 offset_delete 0 0
 48 describe_client_quotas 0 1                            49 alter_client_quotas 0 1
 50 describe_user_scram_credentials 0 0                   51 alter_user_scram_credentials 0 0
@@ -32,7 +33,8 @@ EXPECTED = {int(k): (int(lo), int(hi)) for k, lo, hi in zip(WORDS[::4], WORDS[2:
 NAMES = dict(zip(map(int, WORDS[::4]), WORDS[1::4]))
 # The first version that has compact strings and tags (KIP-482), typed from Kafka's message definitions; 127: never.
 FLEXIBLE = {0: 9, 1: 12, 2: 6, 3: 9, 8: 8, 9: 6, 10: 3, 11: 6, 12: 4, 13: 4, 14: 4, 15: 5, 16: 3, 17: 127, 18: 3, 19: 5,
-            20: 4, 21: 2, 22: 2, 23: 4, 29: 2, 30: 2, 31: 2, 32: 4, 33: 2, 35: 2, 36: 2, 37: 2, 38: 2, 39: 2, 40: 2, 41: 2, 42: 2, 44: 1, 47: 127,
+            20: 4, 21: 2, 22: 2, 23: 4, 29: 2, 30: 2, 31: 2, 32: 4, 33: 2, 35: 2, 36: 2, 37: 2, 38: 2, 39: 2, 40: 2, 41: 2, 42: 2, 43: 2, 44: 1,
+            46: 0, 47: 127, 74: 0,
             48: 1, 49: 1, 50: 0, 51: 0, 60: 0, 75: 0}
 # librdkafka before 2.11 has a feature where this version lies within the range (rdkafka_feature.c of 2.0.2).
 LIBRDKAFKA = {10: 0, 11: 0, 14: 0, 12: 0, 13: 0, 9: 1, 8: 2, 2: 1, 22: 0, 17: 1, 36: 0, 0: 0, 1: 4}

@@ -106,6 +106,8 @@ class Tenant:
             self.do("describe_client_quotas", 1, components=[], strict=False),
             self.do("describe_user_scram_credentials", 0, users=None),
             self.do("describe_delegation_token", 3, owners=None),
+            self.do("list_config_resources", 1, resource_types=[]),
+            self.do("list_config_resources", 1, resource_types=[2]),
             self.site.do("user_list", 0, tenant=self.name, users=None),
             self.site.do("team_list", 0, tenant=self.name, teams=None),
             self.site.do("tree_list", 0, tenant=self.name, path=f"/{self.name}", recursive=True),

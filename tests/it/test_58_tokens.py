@@ -302,6 +302,7 @@ def test_no_operators_rights(site):
     assert c("enter", 0, tenant="acme")["error_code"] == 31
     assert c("why", 0, user=None, operation=7, path="/")["allowed"] is False
     assert c("user_alter", 0, changes=[{"action": 0, "user": "x", "mechanisms": ["SCRAM-SHA-256"], "operator": 1}])["results"][0]["error_code"] == 31
+    assert c("elect_leaders", 2, election_type=0, topic_partitions=None, timeout_ms=1000)["error_code"] == 31
     assert c("alter_user_scram_credentials", 0, deletions=[{"name": "admin", "mechanism": 1}], upsertions=[])["results"][0]["error_code"] == 31
     site.client().expire(t)
 
