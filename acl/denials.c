@@ -17,14 +17,13 @@
 
 #define FOLD_NS (UINT64_C(60) * 1000000000)
 #define NAME_CUT 256			/* bytes of a name that count */
-#define LINE_MAX_BYTES 1024
 
 struct entry {
 	struct list hook;
 	struct name key;
 	uint64_t told_ns;
 	uint64_t count;			/* since then */
-	char *line;
+	struct str line;
 	char bytes[];
 };
 
@@ -32,8 +31,9 @@ struct acl_denials {
 	struct lock lock;
 	struct map *map;
 	struct list entries;
-	size_t max;
-	void (*emit)(void *arg, const char *line, uint64_t count);
+	size_t max, line_max;
+	bool by_host;
+	void (*emit)(void *arg, struct str line, uint64_t count);
 	void *arg;
 };
 
@@ -41,18 +41,21 @@ struct acl_denials {
 struct news {
 	struct list hook;
 	uint64_t count;
+	size_t n;
 	char line[];
 };
 
 struct acl_denials *
-acl_denials_create(size_t max, void (*emit)(void *arg, const char *line, uint64_t count),
-    void *arg)
+acl_denials_create(size_t max, size_t line_max, bool by_host,
+    void (*emit)(void *arg, struct str line, uint64_t count), void *arg)
 {
 	struct acl_denials *d = MEM_NEW(struct acl_denials);
 	lock_init(&d->lock, LOCK_DENIALS);
 	d->map = map_create();
 	list_init(&d->entries);
 	d->max = max > 0 ? max : 1;
+	d->line_max = line_max;
+	d->by_host = by_host;
 	d->emit = emit;
 	d->arg = arg;
 	return d;
@@ -63,7 +66,7 @@ forget(struct acl_denials *d, struct entry *e)
 {
 	map_del(d->map, e->key);
 	list_del(&e->hook);
-	mem_free(e->line);
+	mem_free((void *)(uintptr_t)e->line.p);
 	mem_free(e);
 }
 
@@ -82,12 +85,12 @@ acl_denials_destroy(struct acl_denials **denials)
 }
 
 static void
-note(struct list *news, const char *line, uint64_t count)
+note(struct list *news, struct str line, uint64_t count)
 {
-	size_t n = strlen(line);
-	struct news *item = mem_zalloc(sizeof(*item) + n + 1);
+	struct news *item = mem_zalloc(sizeof(*item) + line.n + 1);
 	item->count = count;
-	memcpy(item->line, line, n);
+	item->n = line.n;
+	memcpy(item->line, line.p, line.n);
 	list_add(news, &item->hook);
 }
 
@@ -96,7 +99,7 @@ tell(struct acl_denials *d, struct list *news)
 {
 	LIST_FOREACH(hook, news) {
 		struct news *item = CONTAINER_OF(hook, struct news, hook);
-		d->emit(d->arg, item->line, item->count);
+		d->emit(d->arg, (struct str){ item->line, item->n }, item->count);
 		list_del(hook);
 		mem_free(item);
 	}
@@ -122,24 +125,26 @@ cut(struct str s)
 
 /* Who, operation and node as bytes; the lengths keep names apart. */
 static void
-make_key(struct buf *key, const struct acl_who *who, const struct acl_answer *a)
+make_key(struct buf *key, const struct acl_denials *d, const struct acl_who *who, const struct acl_answer *a)
 {
 	struct str user = cut(who->user.s), name = cut(a->object.name.s);
 	uint32_t head[] = { who->user.tenant, (uint32_t)a->op, (uint32_t)a->object.type,
 		a->object.name.tenant, (uint32_t)user.n };
 	buf_add(key, head, sizeof(head));
+	if (d->by_host)
+		buf_add(key, &who->host, sizeof(who->host));
 	buf_add_str(key, user);
 	buf_add_str(key, name);
 }
 
 static struct entry *
-entry_create(struct acl_denials *d, struct str key, const char *line, uint64_t now_ns)
+entry_create(struct acl_denials *d, struct str key, struct str line, uint64_t now_ns)
 {
 	struct entry *e = mem_zalloc(sizeof(*e) + key.n);
-	struct str text = { line, strnlen(line, LINE_MAX_BYTES) };
+	struct str text = { line.p, line.n < d->line_max ? line.n : d->line_max };
 	memcpy(e->bytes, key.p, key.n);
 	e->key = NAME(0, ((struct str){ e->bytes, key.n }));
-	e->line = str_dup(text);
+	e->line = (struct str){ str_dup(text), text.n };
 	e->told_ns = now_ns;
 	list_add(&d->entries, &e->hook);
 	map_put(d->map, e->key, e);
@@ -161,13 +166,13 @@ oldest(struct acl_denials *d)
 
 void
 acl_denials_add(struct acl_denials *d, const struct acl_who *who, const struct acl_answer *answer,
-    const char *line, uint64_t now_ns)
+    struct str line, uint64_t now_ns)
 {
 	struct list news;
 	struct buf key;
 	list_init(&news);
 	buf_init(&key, 4096);
-	make_key(&key, who, answer);
+	make_key(&key, d, who, answer);
 
 	lock_take(&d->lock);
 	struct entry *e = map_get(d->map, NAME(0, buf_str(&key)));
@@ -186,6 +191,22 @@ acl_denials_add(struct acl_denials *d, const struct acl_who *who, const struct a
 	lock_drop(&d->lock);
 	buf_free(&key);
 	tell(d, &news);
+}
+
+bool
+acl_denials_count(struct acl_denials *d, const struct acl_who *who, const struct acl_answer *answer, uint64_t now_ns)
+{
+	struct buf key;
+	buf_init(&key, 4096);
+	make_key(&key, d, who, answer);
+	lock_take(&d->lock);
+	struct entry *e = map_get(d->map, NAME(0, buf_str(&key)));
+	bool counted = e != NULL && !due(e, now_ns);
+	if (counted)
+		e->count++;
+	lock_drop(&d->lock);
+	buf_free(&key);
+	return counted;
 }
 
 void

@@ -15,6 +15,7 @@
 #include "meta/meta_sqlite.h"
 
 #define DENIALS_MAX 4096
+#define DENIAL_LINE_MAX 1024
 #define TAIL_MAX (UINT64_C(96) << 20)
 #define JOURNAL_FILE (UINT64_C(16) << 20)
 
@@ -134,13 +135,13 @@ part_meta_stop(struct broker *b)
 }
 
 static void
-tell_denial(void *arg, const char *line, uint64_t count)
+tell_denial(void *arg, struct str line, uint64_t count)
 {
 	const struct broker *b = arg;
 	if (count == 0)
-		ev_notice(&b->ev, "%s", line);
+		ev_notice(&b->ev, "%.*s", STR_ARG(line));
 	else
-		ev_notice(&b->ev, "%s (%llu times more)", line, (unsigned long long)count);
+		ev_notice(&b->ev, "%.*s (%llu times more)", STR_ARG(line), (unsigned long long)count);
 }
 
 int
@@ -151,7 +152,7 @@ part_limits_start(struct broker *b, struct why *why)
 	c.window_ns = (uint64_t)(b->conf->quota_window_num - 1) *
 	    (uint64_t)b->conf->quota_window_size_seconds * UINT64_C(1000000000);
 	b->quota = quota_create(&c);
-	b->denials = acl_denials_create(DENIALS_MAX, tell_denial, b);
+	b->denials = acl_denials_create(DENIALS_MAX, DENIAL_LINE_MAX, false, tell_denial, b);
 	return 0;
 }
 
