@@ -17,6 +17,7 @@
 
 #include "base/array.h"
 #include "base/lock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/worker.h"
 #include "meta/load.h"
@@ -296,6 +297,53 @@ commit_or_settle(struct controller *c, struct change *change, const struct plan 
 	return false;
 }
 
+/* Each node once, as it stands in the tree and as it will; 0, or it cannot be read. */
+static int
+nodes_of(struct controller *c, struct plan *p, struct change_node **ret_nodes, int *ret_n)
+{
+	struct map *seen = map_create();
+	struct change_node *nodes = arena_zalloc(p->arena, (size_t)p->ops.n * sizeof(*nodes));
+	int err = 0, n = 0;
+	for (int32_t i = 0; i < p->ops.n && err == 0; i++) {
+		const struct meta_op *op = &p->ops.v[i];
+		struct change_node *node = map_get(seen, NAME(0, op->path));
+		struct buf was;
+		if (node == NULL) {
+			node = &nodes[n++];
+			node->path = op->path;
+			(void)map_put(seen, NAME(0, op->path), node);
+			buf_init(&was, META_NODE_MAX);
+			err = meta_get(c->config.meta, op->path, &was);
+			node->before = err == 0 ? arena_str(p->arena, buf_str(&was)) : STR_NULL;
+			buf_free_secret(&was);
+			err = err == ERR_NOTFOUND ? 0 : err;
+		}
+		node->after = op->kind == META_PUT ? op->value : STR_NULL;
+	}
+	map_destroy(&seen);
+	*ret_nodes = nodes;
+	*ret_n = n;
+	return err;
+}
+
+/* Whoever listens is told what is about to be, and may refuse. */
+static bool
+begins(struct controller *c, struct change *change, struct plan *p)
+{
+	struct change_node *nodes;
+	int n;
+	if (c->config.begins == NULL)
+		return true;
+	int err = nodes_of(c, p, &nodes, &n);
+	if (err != 0)
+		fail(change, err);
+	else if (c->config.begins(c->config.arg, change, p->image, nodes, n) == 0)
+		return true;
+	else
+		change->result = CHANGE_AUDIT;
+	return false;
+}
+
 /* Plans it on the image that is current, and commits. True where it holds. */
 static bool
 plan_and_commit(struct controller *c, struct change *change, struct plan *p)
@@ -305,7 +353,14 @@ plan_and_commit(struct controller *c, struct change *change, struct plan *p)
 		change->result = result_of(p->err);
 		change->why = p->why;
 	}
-	return change->result == CHANGE_OK && (p->ops.n == 0 || commit_or_settle(c, change, p));
+	if (change->result != CHANGE_OK || p->ops.n == 0)
+		return change->result == CHANGE_OK;
+	if (!begins(c, change, p))
+		return false;
+	bool holds = commit_or_settle(c, change, p);
+	if (c->config.ends != NULL)
+		c->config.ends(c->config.arg, change->result);
+	return holds;
 }
 
 static void

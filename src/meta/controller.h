@@ -43,11 +43,17 @@ struct change {
 	/* Last, on the controller's thread: posts, and waits for nobody. */
 	void (*done)(struct change *change);
 	void *arg;			/* of done's owner */
+	const void *by;			/* who asks, for config.begins(); NULL: the broker itself */
 
 	enum change_result result;
 	struct why why;			/* a sentence, where result is not CHANGE_OK */
 	struct arena *arena;		/* for what the change needs and returns; the caller's */
 	struct change *next;		/* private */
+};
+
+/* What a change does to one node. Null: there is, or will be, none. */
+struct change_node {
+	struct str path, before, after;
 };
 
 struct controller_config {
@@ -61,6 +67,10 @@ struct controller_config {
 	const struct event *ev;
 	/* After each publication, on the controller's thread: tells the loops. */
 	void (*published)(void *arg, const struct image *image);
+	/* Around the commit of a change that writes nodes: begins() may refuse it (CHANGE_AUDIT); else ends() follows, with
+	 * CHANGE_OK where it holds, CHANGE_UNKNOWN_OUTCOME where it may. Both or neither are NULL. next: with the change. */
+	int (*begins)(void *arg, const struct change *change, const struct image *next, const struct change_node *nodes, int n);
+	void (*ends)(void *arg, enum change_result result);
 	/* A topic is gone: offsets committed for it go too. */
 	void (*topic_gone)(void *arg, struct name topic);
 	void *arg;

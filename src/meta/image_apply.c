@@ -506,6 +506,14 @@ apply_next(struct apply *a)
 	return 0;
 }
 
+/* Of no image: what is kept of the audit log (audit/). */
+static int
+apply_nothing(struct apply *a)
+{
+	(void)a;
+	return 0;
+}
+
 /* ---- which node is what ---- */
 
 static const struct {
@@ -526,6 +534,7 @@ static const struct {
 	{ "tenants", "quotas",	4, apply_quota },
 	{ "broker",  NULL,	2, apply_option },
 	{ "next",    NULL,	1, apply_next },
+	{ "audit",   NULL,	1, apply_nothing },
 };
 
 static int

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -48,6 +49,8 @@ struct meta_engine {
 	 * calling thread. For loading; blocks. */
 	int (*walk)(struct meta *meta, int (*each)(struct str path, struct str value,
 	    int64_t version, void *arg), void *arg, struct why *why);
+	/* One node as it is stored, appended to ret. Blocks. ERR_NOTFOUND. */
+	int (*get)(struct meta *meta, struct str path, struct buf *ret);
 	/* Changes by others: fired() once, a hint that something below prefix may
 	 * differ. The embedded engine has no others and never fires. */
 	void (*watch)(struct meta *meta, struct str prefix, void (*fired)(void *arg), void *arg);
@@ -72,6 +75,12 @@ meta_walk(struct meta *m, int (*each)(struct str, struct str, int64_t, void *), 
     struct why *why)
 {
 	return m->engine->walk(m, each, arg, why);
+}
+
+static inline int
+meta_get(struct meta *m, struct str path, struct buf *ret)
+{
+	return m->engine->get(m, path, ret);
 }
 
 static inline void

@@ -163,6 +163,23 @@ sqlite_walk(struct meta *meta, int (*each)(struct str path, struct str value, in
 	return walk(((struct sqlite *)meta)->db, each, arg, why);
 }
 
+/* One of its own for each: callers are of any thread, and few. */
+static int
+sqlite_get(struct meta *meta, struct str path, struct buf *ret)
+{
+	sqlite3 *db = ((struct sqlite *)meta)->db;
+	sqlite3_stmt *st;
+	if (sqlite3_prepare_v2(db, "SELECT value FROM node WHERE path=?1", -1, &st, NULL) != SQLITE_OK)
+		return ERR_IO;
+	sqlite3_bind_text(st, 1, path.p, (int)path.n, SQLITE_STATIC);
+	int rc = sqlite3_step(st), err = rc == SQLITE_DONE ? ERR_NOTFOUND : rc == SQLITE_ROW ? 0 : ERR_IO;
+	const char *value = err == 0 ? sqlite3_column_blob(st, 0) : NULL;
+	if (value != NULL)
+		err = buf_add(ret, value, (size_t)sqlite3_column_bytes(st, 0));
+	sqlite3_finalize(st);
+	return err;
+}
+
 static void
 sqlite_watch(struct meta *meta, struct str prefix, void (*fired)(void *arg), void *arg)
 {
@@ -197,7 +214,7 @@ sqlite_close(struct meta **meta)
 	sqlite_free(s);
 }
 
-static const struct meta_engine engine = { sqlite_multi, sqlite_walk, sqlite_watch, sqlite_close };
+static const struct meta_engine engine = { sqlite_multi, sqlite_walk, sqlite_get, sqlite_watch, sqlite_close };
 
 int
 meta_sqlite_open(const char *file, struct meta **ret, struct why *why)

@@ -147,7 +147,17 @@ engine_walk(struct meta *meta, int (*each)(struct str, struct str, int64_t, void
 	return 0;
 }
 
-static const struct meta_engine engine_calls = { engine_multi, engine_walk, NULL, NULL };
+static int
+engine_get(struct meta *meta, struct str path, struct buf *ret)
+{
+	struct engine *e = (struct engine *)meta;
+	for (int i = 0; i < e->n; i++)
+		if (str_eq((struct str){ e->node[i].path, e->node[i].path_n }, path))
+			return buf_add(ret, e->node[i].value, e->node[i].value_n);
+	return ERR_NOTFOUND;
+}
+
+static const struct meta_engine engine_calls = { engine_multi, engine_walk, engine_get, NULL, NULL };
 
 static inline struct engine *
 engine_make(void)

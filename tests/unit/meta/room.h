@@ -19,6 +19,8 @@ struct room {
 	struct arena *arena;		/* of what the current change names */
 	uint64_t rng;
 	uint64_t generation;
+	int (*begins)(void *arg, const struct change *change, const struct image *next, const struct change_node *nodes, int n);
+	void (*ends)(void *arg, enum change_result result);
 };
 
 static inline void
@@ -26,7 +28,8 @@ room_open(struct room *r)
 {
 	struct controller_config c = { .meta = &r->engine->meta, .store = r->log.store, .rcu = r->rcu,
 		.image = &r->image, .defaults = &r->defaults, .node_id = 1, .num_partitions = 1,
-		.ev = &r->log.root };
+		.ev = &r->log.root,
+		.begins = r->begins, .ends = r->ends, .arg = r };
 	struct why why = { "" };
 	if (controller_create(&c, &r->controller, &why) != 0)
 		fail_msg("%s", why.text);
