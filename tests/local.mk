@@ -8,6 +8,7 @@ include tests/unit/net/local.mk
 include tests/unit/security/local.mk
 include tests/unit/acl/local.mk
 include tests/unit/tenant/local.mk
+include tests/unit/audit/local.mk
 include tests/unit/log/local.mk
 include tests/unit/meta/local.mk
 include tests/unit/coord/local.mk

@@ -12,6 +12,7 @@ EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
+	tests/fuzz/fuzz_audit \
 	tests/fuzz/fuzz_batch \
 	tests/fuzz/fuzz_broker \
 	tests/fuzz/fuzz_coord \
@@ -45,6 +46,9 @@ tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_acl_SOURCES = tests/fuzz/fuzz_acl.c $(fuzz_main)
 tests_fuzz_fuzz_acl_LDADD = libtenant.a libacl.a libbase.a $(ISAL_LIBS)
 tests_fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_audit_SOURCES = tests/fuzz/fuzz_audit.c $(fuzz_main)
+tests_fuzz_fuzz_audit_LDADD = libaudit.a libbase.a $(OPENSSL_LIBS) $(ISAL_LIBS)
+tests_fuzz_fuzz_audit_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_recovery_SOURCES = tests/fuzz/fuzz_recovery.c $(fuzz_main)
 tests_fuzz_fuzz_recovery_LDADD = liblog.a libwire.a libbase.a $(ZLIB_LIBS) $(ZSTD_LIBS) $(LZ4_LIBS) $(ISAL_LIBS)
 tests_fuzz_fuzz_recovery_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -22,12 +22,13 @@ LAYERS = {
     "tenant": ["base", "wire", "net", "acl", "security"],
     "log": ["base", "wire", "net", "acl", "security", "tenant"],
     "meta": ["base", "wire", "net", "acl", "security", "tenant", "log"],
+    "audit": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
     "replica": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
     "coord": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
-    "api": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "replica", "coord"],
-    "broker": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "replica",
+    "api": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "audit", "replica", "coord"],
+    "broker": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "audit", "replica",
                "coord", "api"],
-    "cli": ["base", "wire", "net", "acl", "security", "broker"],
+    "cli": ["base", "wire", "net", "acl", "security", "audit", "broker"],
 }
 BANNED = ("strcpy strcat sprintf vsprintf gets strtok atoi atol atoll alloca tmpnam mktemp "
           "rand srand system popen").split()
