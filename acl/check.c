@@ -224,7 +224,7 @@ bool
 acl_is_internal(struct name topic)
 {
 	static const char *const names[] = { "__consumer_offsets", "__transaction_state",
-		"__share_group_state", "__cluster_metadata" };
+		"__share_group_state", "__cluster_metadata", "__audit" };
 	for (size_t i = 0; topic.tenant == 0 && i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_is(topic.s, names[i]))
 			return true;

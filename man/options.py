@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Puts the options of src/broker/options.def into schlossd.yaml(5), between its marks; what a default of a
-topic's setting does is said in the words of src/meta/topic_config.def.
+topic's setting does is said in the words of src/meta/topic_config.def. Puts what src/audit/audit.def tells of into
+schloss-audit(5).
 
 usage: man/options.py [--check]      --check changes nothing and exits 1 if the page differs
 """
@@ -14,6 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 TABLE = ROOT / "src/broker/options.def"
 TOPICS = ROOT / "src/meta/topic_config.def"
 PAGE = ROOT / "man/schlossd.yaml.5"
+AUDIT_TABLE = ROOT / "src/audit/audit.def"
+AUDIT_PAGE = ROOT / "man/schloss-audit.5"
 BIG = {"INT32_MAX": str(2**31 - 1), "INT64_MAX": str(2**63 - 1)}
 
 
@@ -87,19 +90,30 @@ def generate(macro):
     return out + [".El"]
 
 
+def generate_audit():
+    out = ['.Bl -tag -width "login-failed"']
+    for word, text in re.findall(r'^X\(\w+,\s*"([^"]+)",\s*"([^"]+)"\)', AUDIT_TABLE.read_text(), flags=re.M):
+        out += [f".It Cm {word}", *textwrap.wrap(f"{text[0].upper()}{text[1:]}.", 78, break_on_hyphens=False)]
+    return out + [".El"]
+
+
+def replaced(text, mark, lines):
+    first, last = f'.\\" {mark} BEGIN (man/options.py)\n', f'.\\" {mark} END\n'
+    head, rest = text.split(first)
+    return head + first + "\n".join(lines) + "\n" + last + rest.split(last)[1]
+
+
 def main():
-    page = PAGE.read_text()
-    made = page
-    for macro in ("OPTION", "LISTENER"):
-        first, last = f'.\\" {macro} BEGIN (man/options.py)\n', f'.\\" {macro} END\n'
-        head, rest = made.split(first)
-        made = head + first + "\n".join(generate(macro)) + "\n" + last + rest.split(last)[1]
-    if "--check" in sys.argv:
-        if made != page:
-            print("man/schlossd.yaml.5: differs from src/broker/options.def: run man/options.py")
+    pages = {PAGE: [(macro, generate(macro)) for macro in ("OPTION", "LISTENER")], AUDIT_PAGE: [("WHAT", generate_audit())]}
+    for path, parts in pages.items():
+        page = made = path.read_text()
+        for mark, lines in parts:
+            made = replaced(made, mark, lines)
+        if "--check" not in sys.argv:
+            path.write_text(made)
+        elif made != page:
+            print(f"{path.relative_to(ROOT)}: differs from its table: run man/options.py")
             return 1
-        return 0
-    PAGE.write_text(made)
     return 0
 
 

@@ -165,7 +165,7 @@ sasl_same_principal(const struct principal *before, const struct principal *now)
 int
 sasl_certificate(const struct sasl_listener *listener, const struct sasl_shared *shared,
     struct str subject, const struct addr *peer, const struct event *ev, char *name,
-    struct principal *ret)
+    struct principal *ret, const char **ret_reason)
 {
 	struct event line;
 	struct claim claim = { 0 };
@@ -182,6 +182,7 @@ sasl_certificate(const struct sasl_listener *listener, const struct sasl_shared 
 	buf_free(&mapped);
 	if (err != 0 || reason != NULL) {
 		ev_notice(&line, "login refused: %s", reason);
+		*ret_reason = reason;
 		return ERR_DENIED;
 	}
 	claim_principal(&claim, peer, ret);

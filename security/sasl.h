@@ -108,6 +108,9 @@ void sasl_login_resume(struct sasl_login *login, uint64_t now, struct sasl_turn 
 
 /* Who logged in, after DONE; the name is a view of the login. */
 const struct principal *sasl_login_principal(const struct sasl_login *login);
+/* After FAILED, for those who keep a record of it: the name as the client wrote it (a ticket's principal), a view of
+ * the login, and what was wrong. Never for the client. */
+struct str sasl_login_claimed(const struct sasl_login *login, const char **ret_mechanism, const char **ret_reason);
 /* When the credential expires: wall ms, 0: never. Bounds the session (KIP-368). */
 int64_t sasl_login_expires_ms(const struct sasl_login *login);
 
@@ -125,8 +128,8 @@ unsigned sasl_listener_mechanisms(const struct sasl_listener *listener, struct s
  * listener's rules, must be a user who may log in by TLS. The tenant is the
  * listener's; on a TENANT_FROM_LOGIN one it is main and '@' is refused, because a
  * CA is bound to no other. name: at least USER_NAME_MAX bytes that the
- * principal's name will be a view of. ERR_DENIED; the reason is logged to ev.
+ * principal's name will be a view of. ERR_DENIED; the reason is logged to ev, and *ret_reason.
  */
 int sasl_certificate(const struct sasl_listener *listener, const struct sasl_shared *shared,
     struct str subject, const struct addr *peer, const struct event *ev, char *name,
-    struct principal *ret);
+    struct principal *ret, const char **ret_reason);

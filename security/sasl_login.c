@@ -123,6 +123,20 @@ counted(const struct sasl_login *l)
 	return l->claim.user;
 }
 
+static struct str
+claimed(const struct sasl_login *l)
+{
+	return l->mech == MECH_GSSAPI ? str_from(l->principal_text) : (struct str){ l->login, l->login_n };
+}
+
+struct str
+sasl_login_claimed(const struct sasl_login *l, const char **ret_mechanism, const char **ret_reason)
+{
+	*ret_mechanism = mech_name(l->mech);
+	*ret_reason = l->refused != NULL ? l->refused : "";
+	return claimed(l);
+}
+
 static void
 refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
 {
@@ -132,11 +146,10 @@ refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn 
 	if (l->state != LOGIN_FAILED && l->state != LOGIN_DONE)
 		move(l, LOGIN_FAILED);
 	sasl_conn_close(l);
+	l->refused = reason;
 	uint64_t delay = penalty_fail(l->shared->penalty, &l->peer, counted(l), now, &count);
 	*ret = (struct sasl_turn){ SASL_STEP_FAILED, STR(""), l->began + delay };
-	event_child(&user, &l->ev, "user",
-	    l->mech == MECH_GSSAPI ? str_from(l->principal_text) :
-	    (struct str){ l->login, l->login_n });
+	event_child(&user, &l->ev, "user", claimed(l));
 	event_child(&mech, &user, "mechanism", str_from(mech_name(l->mech)));
 	event_child(&detail, &mech, "detail", str_from(l->detail));
 	/* Of a row of failures the first, second, fourth, eighth ... is told. */

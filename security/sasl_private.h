@@ -82,6 +82,7 @@ struct sasl_login {
 	struct buf in, out;
 	int rc;				/* libsasl2's answer to the last token */
 	struct principal principal;
+	const char *refused;		/* why; NULL: it was not */
 
 	void (*done)(void *arg);
 	void *arg;

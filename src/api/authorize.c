@@ -8,6 +8,7 @@
 
 #include "acl/denials.h"
 #include "acl/text.h"
+#include "api/auditing.h"
 #include "api/memo.h"
 #include "api/session.h"
 #include "base/clock.h"
@@ -35,6 +36,7 @@ tell(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
 	char line[512];
 	acl_explain(image_acl(rq->image), w, a, line, sizeof(line));
 	acl_denials_add(rq->core->denials, w, a, str_from(line), request_now(rq));
+	auditing_denied(rq, w, a);
 }
 
 void
@@ -43,16 +45,49 @@ note_denial(struct request *rq, const struct acl_who *w, const struct acl_answer
 	tell(rq, w, a);
 }
 
-bool
-may(struct request *rq, enum acl_op op, const struct acl_object *object)
+/* A yes that has to be told of each time is not kept, and neither is one to a token, which ends by itself. */
+static bool
+keeps(const struct request *rq)
+{
+	return uuid_is_zero(&rq->session->principal.token) && !auditing_allows(rq);
+}
+
+struct memo_item *
+may_kept(struct request *rq, enum acl_op op, const struct acl_object *object)
+{
+	return keeps(rq) ? memo_find(rq->session->memo, rq->image, op, object) : NULL;
+}
+
+static void
+keep(struct request *rq, enum acl_op op, const struct acl_object *object, const struct acl_who *w)
+{
+	if (keeps(rq))
+		memo_note(&rq->session->memo, rq->image, op, object, w->record == NULL ? 0 : w->record->expires_ms);
+}
+
+/* KERR_NONE, the error for a denial, or 56: allowed, but it cannot be told of. again: the session will ask so with
+ * each of its requests, and the answer rests on the image alone. */
+static enum kerr
+ask(struct request *rq, enum acl_op op, const struct acl_object *object, enum kerr denial, bool again)
 {
 	struct acl_who w;
 	struct acl_answer a;
 	who(rq, &w);
-	if (acl_check(image_acl(rq->image), &w, op, object, &a))
-		return true;
-	tell(rq, &w, &a);
-	return false;
+	if (!acl_check(image_acl(rq->image), &w, op, object, &a)) {
+		tell(rq, &w, &a);
+		return denial;
+	}
+	if (rq->core->audit != NULL && !auditing_allowed(rq, &w, &a))
+		return KERR_KAFKA_STORAGE_ERROR;
+	if (again)
+		keep(rq, op, object, &w);
+	return KERR_NONE;
+}
+
+bool
+may(struct request *rq, enum acl_op op, const struct acl_object *object)
+{
+	return ask(rq, op, object, KERR_CLUSTER_AUTHORIZATION_FAILED, false) == KERR_NONE;
 }
 
 bool
@@ -63,29 +98,13 @@ may_quietly(struct request *rq, enum acl_op op, const struct acl_object *object)
 	return acl_check(image_acl(rq->image), &w, op, object, NULL);
 }
 
-/* About what a session asks with each of its requests: a yes is kept. Not for what was made by use,
- * and has no node in the image. */
-static bool
-may_again(struct request *rq, enum acl_op op, const struct acl_object *object, bool quietly)
-{
-	struct memo **memo = &rq->session->memo;
-	struct acl_who w;
-	struct acl_answer a;
-	if (memo_find(*memo, rq->image, op, object) != NULL)
-		return true;
-	who(rq, &w);
-	if (acl_check(image_acl(rq->image), &w, op, object, &a))
-		memo_note(memo, rq->image, op, object, w.record == NULL ? 0 : w.record->expires_ms);
-	else if (!quietly)
-		tell(rq, &w, &a);
-	return a.allow;
-}
-
 enum kerr
 may_topic(struct request *rq, struct name topic)
 {
 	struct acl_object o = { ACL_TOPIC, topic, NULL };
-	return may_again(rq, rq->row->topic, &o, false) ? KERR_NONE : KERR_TOPIC_AUTHORIZATION_FAILED;
+	if (may_kept(rq, rq->row->topic, &o) != NULL)
+		return KERR_NONE;
+	return ask(rq, rq->row->topic, &o, KERR_TOPIC_AUTHORIZATION_FAILED, true);
 }
 
 /* Whether the image has the group's node, which then goes before whatever lies beside its state. */
@@ -100,17 +119,17 @@ enum kerr
 may_group(struct request *rq, struct name group)
 {
 	struct acl_object o = { ACL_GROUP, group, NULL };
-	enum acl_op op = rq->row->group;
-	if (memo_find(rq->session->memo, rq->image, op, &o) != NULL ||
-	    (is_reserved(rq, group) && may_again(rq, op, &o, true)))
+	if (may_kept(rq, rq->row->group, &o) != NULL)
 		return KERR_NONE;
-	o.node = group_node(rq, group);
+	bool reserved = is_reserved(rq, group);
+	if (!reserved)
+		o.node = group_node(rq, group);
 	if (o.node == NULL && !may_quietly(rq, rq->row->group, &o)) {
 		if (group_unloaded(rq, group))
 			return KERR_COORDINATOR_LOAD_IN_PROGRESS;
 		o.node = group_node(rq, group); /* it may have been loaded in between */
 	}
-	return may(rq, rq->row->group, &o) ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
+	return ask(rq, rq->row->group, &o, KERR_GROUP_AUTHORIZATION_FAILED, reserved);
 }
 
 enum kerr
@@ -124,7 +143,7 @@ enum kerr
 may_txn(struct request *rq, struct name txn)
 {
 	struct acl_object o = { ACL_TXN, txn, NULL };
-	return may(rq, rq->row->txn, &o) ? KERR_NONE : KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+	return ask(rq, rq->row->txn, &o, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, false);
 }
 
 static struct acl_object
@@ -138,7 +157,7 @@ enum kerr
 may_cluster(struct request *rq)
 {
 	struct acl_object o = cluster_of(rq);
-	return may(rq, rq->row->cluster, &o) ? KERR_NONE : KERR_CLUSTER_AUTHORIZATION_FAILED;
+	return ask(rq, rq->row->cluster, &o, KERR_CLUSTER_AUTHORIZATION_FAILED, false);
 }
 
 bool
@@ -161,7 +180,14 @@ bool
 sees_asked_topic(struct request *rq, struct name topic)
 {
 	struct acl_object o = { ACL_TOPIC, topic, NULL };
-	return may_again(rq, ACL_DESCRIBE, &o, true);
+	struct acl_who w;
+	if (may_kept(rq, ACL_DESCRIBE, &o) != NULL)
+		return true;
+	who(rq, &w);
+	if (!acl_visible(image_acl(rq->image), &w, &o))
+		return false;
+	keep(rq, ACL_DESCRIBE, &o, &w);
+	return true;
 }
 
 bool

@@ -6,7 +6,8 @@
 /*
  * What may the caller of this request do? Handlers ask here, by the row of their
  * API (api.def); each answer is one of the image that is current now, and a
- * denial is logged (folded). Errors are the resource type's own (29, 30, 31, 53).
+ * denial is logged (folded). Errors are the resource type's own (29, 30, 31, 53), or 56 where what is allowed
+ * must be told of in the audit log and cannot.
  */
 
 /* The row's operation on one topic, group or transactional id; for a group also 14, see group_unloaded(). */
@@ -24,6 +25,9 @@ void caller(struct request *rq, struct acl_who *ret);
 
 /* Logs a denial that acl/change.h gave, folded like the others. */
 void note_denial(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
+
+/* What the gate has allowed the session under this image (memo.h); NULL: it must be asked. */
+struct memo_item *may_kept(struct request *rq, enum acl_op op, const struct acl_object *object);
 
 /* Whether the topic exists for the caller (DESCRIBE); never logged: filtering a
  * list is no denial. */

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "api/auditing.h"
 #include "api/authorize.h"
 #include "api/session.h"
 
@@ -29,6 +30,7 @@ change_submit_then(struct request *rq, struct change *change, void (*done)(struc
 	change->arena = rq->arena;
 	change->arg = rq;
 	change->done = done;
+	change->by = auditing_by(rq);
 	controller_submit(rq->core->controller, change);
 	return request_park(rq, resume, NULL, UINT64_MAX, false);
 }

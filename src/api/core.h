@@ -16,6 +16,8 @@
 #include "meta/image.h"
 
 struct acl_denials;
+struct audit;
+struct audit_paths;
 struct groups;
 struct tls_context;
 
@@ -78,6 +80,10 @@ struct broker_core {
 	struct groups *groups;
 	struct quota *quota;
 	struct acl_denials *denials;
+	struct audit *audit;			/* NULL: there is no audit log; then neither are the next ones */
+	struct acl_denials *audit_denied, *audit_allowed;	/* what is folded for it */
+	struct audit_paths *_Atomic audit_paths;	/* rcu_read(); NULL: no path of audit.allows */
+	_Atomic uint64_t connections;		/* counted, for the lines of one to be found */
 	struct workers *workers;
 	struct sasl_shared sasl;
 	struct event *log;

@@ -27,5 +27,6 @@ libapi_a_SOURCES = \
 	src/api/describe_topic_partitions.c \
 	src/api/elections.c src/api/list_config_resources.c \
 	src/api/tokens.c src/api/tokens.h src/api/token_ends.c \
+	src/api/audit_head.c src/api/auditing.c src/api/auditing.h \
 	src/api/topic_recover.c src/api/topic_settings.c src/api/topic_settings.h
 EXTRA_DIST += src/api/README.md

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 
 #include "api/answer.h"
+#include "api/auditing.h"
 #include "api/dispatch.h"
 #include "api/request.h"
 #include "api/session.h"
@@ -65,17 +66,33 @@ lifetime_ms(const struct session *s)
 	return left > 0 ? left : 1;
 }
 
-/* A login that renews an older one must be of the same user by the same mechanism. */
-static bool
+enum verdict { LOGIN_ACCEPTED, LOGIN_ANOTHER, LOGIN_UNTOLD };
+
+/* A login that renews an older one must be of the same user by the same mechanism; and each must stand in
+ * the audit log, where there is one that must be written. */
+static enum verdict
 accept_login(struct session *s)
 {
 	const struct principal *p = sasl_login_principal(s->login);
-	if (s->phase == SESSION_RENEW && !sasl_same_principal(&s->principal, p))
-		return false;
+	bool renews = s->phase == SESSION_RENEW;
+	if (renews && !sasl_same_principal(&s->principal, p)) {
+		auditing_login_failed(s, p->user.s, p->mechanism, "not the user or the mechanism of the login that it renews");
+		return LOGIN_ANOTHER;
+	}
+	if (!auditing_login(s, p, renews))
+		return LOGIN_UNTOLD;
 	session_ready(s, p, sasl_login_expires_ms(s->login));
 	int64_t ms = lifetime_ms(s);
 	s->login_until = ms == 0 ? 0 : loop_now(conn_loop(s->conn)) + (uint64_t)ms * NS_PER_MS;
-	return true;
+	return LOGIN_ACCEPTED;
+}
+
+static void
+note_failure(struct session *s)
+{
+	const char *mechanism, *reason;
+	struct str who = sasl_login_claimed(s->login, &mechanism, &reason);
+	auditing_login_failed(s, who, mechanism, reason);
 }
 
 /* ---- the wrapped form ---- */
@@ -87,6 +104,19 @@ failed(struct request *rq)
 	struct session *s = rq->session;
 	out->error_code = KERR_SASL_AUTHENTICATION_FAILED;
 	out->error_message = STR("Authentication failed: the user, the password or the mechanism is wrong");
+	sasl_login_destroy(&s->login);
+	conn_drain(s->conn);
+	return API_ANSWER;
+}
+
+/* Not of the errors by which clients know that a password is wrong: they come again. */
+static enum api_turn
+untold(struct request *rq)
+{
+	struct sasl_authenticate_rsp *out = rq->out;
+	struct session *s = rq->session;
+	out->error_code = KERR_KAFKA_STORAGE_ERROR;
+	out->error_message = STR("the audit log cannot be written, and nobody is let in without a line there: try again later");
 	sasl_login_destroy(&s->login);
 	conn_drain(s->conn);
 	return API_ANSWER;
@@ -111,6 +141,7 @@ act(struct request *rq, const struct sasl_turn *turn)
 	case SASL_STEP_WAIT:
 		return request_park(rq, resumed, nothing, UINT64_MAX, false);
 	case SASL_STEP_FAILED:
+		note_failure(s);
 		return request_park(rq, failed, nothing, turn->not_before, false);
 	case SASL_STEP_DONE:
 	case SASL_STEP_CONTINUE:
@@ -120,8 +151,14 @@ act(struct request *rq, const struct sasl_turn *turn)
 	out->auth_bytes = (struct bytes){ (const uint8_t *)(bytes.p == NULL ? "" : bytes.p), bytes.n };
 	if (turn->step == SASL_STEP_CONTINUE)
 		return API_ANSWER;
-	if (!accept_login(s))
+	switch (accept_login(s)) {
+	case LOGIN_ANOTHER:
 		return request_park(rq, failed, nothing, request_now(rq) + 100 * NS_PER_MS, false);
+	case LOGIN_UNTOLD:
+		return untold(rq);
+	case LOGIN_ACCEPTED:
+		break;
+	}
 	out->session_lifetime_ms = lifetime_ms(s);
 	sasl_login_destroy(&s->login);
 	return API_ANSWER;
@@ -185,16 +222,17 @@ raw_act(struct request *rq, const struct sasl_turn *turn)
 	case SASL_STEP_WAIT:
 		return request_park(rq, raw_resumed, nothing, UINT64_MAX, false);
 	case SASL_STEP_FAILED:
+		note_failure(s);
 		return request_park(rq, raw_failed, nothing, turn->not_before, false);
 	case SASL_STEP_DONE:
 	case SASL_STEP_CONTINUE:
 		break;
 	}
+	if (turn->step == SASL_STEP_DONE && accept_login(s) != LOGIN_ACCEPTED)
+		return API_CLOSE;
 	raw_send(rq, turn->out);
-	if (turn->step == SASL_STEP_DONE) {
-		(void)accept_login(s);
+	if (turn->step == SASL_STEP_DONE)
 		sasl_login_destroy(&s->login);
-	}
 	return API_RAW;
 }
 

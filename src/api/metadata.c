@@ -8,6 +8,7 @@
  * on first use, the making is submitted and the request waits for it: kinder
  * than an error that asks the client to come again.
  */
+#include "api/auditing.h"
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/request.h"
@@ -202,6 +203,7 @@ api_metadata(struct request *rq, const void *in, void *out)
 	c->create.change.arena = rq->arena;
 	c->create.change.done = make_done;
 	c->create.change.arg = rq;
+	c->create.change.by = auditing_by(rq);
 	controller_submit(rq->core->controller, &c->create.change);
 	return request_park(rq, made, NULL, UINT64_MAX, false);
 }

@@ -8,6 +8,7 @@
 
 #include "acl/change.h"
 #include "acl/text.h"
+#include "api/auditing.h"
 #include "api/authorize.h"
 #include "api/session.h"
 #include "meta/image.h"
@@ -51,6 +52,7 @@ own_submit(struct request *rq, struct change *change, enum api_turn (*resume)(st
 	change->arena = rq->arena;
 	change->done = change_done;
 	change->arg = rq;
+	change->by = auditing_by(rq);
 	controller_submit(rq->core->controller, change);
 	return request_park(rq, resume, NULL, UINT64_MAX, false);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/auditing.h"
 #include "api/dispatch.h"
 #include "api/fetch_session.h"
 #include "api/login.h"
@@ -123,14 +124,19 @@ admit_by_certificate(struct session *s)
 	struct principal p = { .anonymous = true, .mechanism = "", .host = *conn_peer(s->conn),
 		.user = NAME(l->login.tenant, STR("ANONYMOUS")) };
 	char subject[1024], name[256];
+	const char *reason = "a certificate is needed";
 	int err = !l->tls ? ERR_NOTFOUND
 	    : tls_peer_subject(conn_transport(s->conn), subject, sizeof(subject));
 	if (err == 0)
 		err = sasl_certificate(&l->login, &s->core->sasl, str_from(subject), conn_peer(s->conn),
-		    conn_event(s->conn), name, &p);
+		    conn_event(s->conn), name, &p, &reason);
 	else if (err == ERR_NOTFOUND && l->anonymous)
 		err = 0;
-	if (err != 0)
+	if (err != 0) {
+		auditing_login_failed(s, err == ERR_DENIED ? str_from(subject) : STR_NULL, "TLS", reason);
+		return false;
+	}
+	if (!auditing_login(s, &p, false))
 		return false;
 	session_ready(s, &p, 0);
 	return true;
@@ -144,6 +150,7 @@ session_opened(struct conn *conn, void *arg)
 	s->conn = conn;
 	s->listener = l;
 	s->core = l->core;
+	s->number = atomic_fetch_add_explicit(&l->core->connections, 1, memory_order_relaxed) + 1;
 	s->tenant = l->login.tenant;
 	s->principal.user = NAME(l->login.tenant, STR(""));
 	list_init(&s->requests);

@@ -22,6 +22,7 @@ enum session_phase {
 struct session {
 	struct list hook;		/* of the loop's sessions */
 	struct conn *conn;
+	uint64_t number;		/* from 1, since the start of the broker */
 	struct broker_core *core;
 	const struct core_listener *listener;
 	enum session_phase phase;

@@ -26,7 +26,7 @@ static const struct image_topic *
 by_name(struct request *rq, struct name name, enum kerr *ret_err)
 {
 	struct acl_object o = { ACL_TOPIC, name, NULL };
-	struct memo_item *kept = memo_find(rq->session->memo, rq->image, rq->row->topic, &o);
+	struct memo_item *kept = may_kept(rq, rq->row->topic, &o);
 	*ret_err = KERR_NONE;
 	if (kept != NULL && kept->topic != NULL)
 		return kept->topic;
@@ -36,7 +36,7 @@ by_name(struct request *rq, struct name name, enum kerr *ret_err)
 	const struct image_topic *t = image_topic(rq->image, name);
 	if (t == NULL)
 		*ret_err = KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	kept = memo_find(rq->session->memo, rq->image, rq->row->topic, &o);
+	kept = may_kept(rq, rq->row->topic, &o);
 	if (kept != NULL)
 		kept->topic = t;
 	return t;

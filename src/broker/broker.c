@@ -42,6 +42,7 @@ const struct part parts[] = {
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },
+	{ "audit log", part_audit_start, part_audit_stop, part_audit_reload }, /* no change goes by it */
 	{ "groups' memory", NULL, part_groups_free, NULL }, /* the loops hold its timers */
 	{ "loops", part_loops_start, part_loops_stop, NULL }, /* the controller posts to them */
 	{ "controller", part_controller_start, part_controller_stop, NULL },
@@ -49,6 +50,7 @@ const struct part parts[] = {
 	{ "requests", part_core_start, part_core_stop, NULL },
 	{ "tokens", part_tokens_start, NULL, part_tokens_reload },
 	{ "groups", part_groups_start, part_groups_stop, NULL },
+	{ "audit topic", part_audit_topic_start, NULL, NULL },
 	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload },
 	{ .name = NULL },
 };

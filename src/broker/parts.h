@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "api/core.h"
+#include "audit/audit.h"
 #include "base/event.h"
 #include "base/rcu.h"
 #include "broker/conf.h"
@@ -37,6 +38,10 @@ struct broker {
 	struct meta *meta;
 	struct quota *quota;
 	struct acl_denials *denials;
+	struct audit *audit;			/* NULL: none is kept; parts_audit.c */
+	struct audit_lines audit_lines;		/* of the change that the controller is at */
+	struct partition *_Atomic audit_partition;
+	bool audit_topic_failed;		/* the writer's */
 	struct controller *controller;
 
 	struct broker_core core;
@@ -86,6 +91,16 @@ void part_controller_stop(struct broker *b);
 
 /* The file of the metadata, which must be there already. */
 int parts_metadata_file(const struct conf *conf, char ret[PATH_MAX], struct why *why);
+
+/* parts_audit.c */
+int part_audit_start(struct broker *b, struct why *why);
+void part_audit_stop(struct broker *b);
+int part_audit_reload(struct broker *b, const struct conf *conf, struct why *why);
+int part_audit_topic_start(struct broker *b, struct why *why);
+/* begins() and ends() of the controller. */
+int parts_audit_begins(void *arg, const struct change *change, const struct image *next, const struct change_node *nodes, int n);
+void parts_audit_ends(void *arg, enum change_result result);
+void parts_tick_audit(struct broker *b, uint64_t now_ns);
 
 /* parts_login.c */
 int part_login_start(struct broker *b, struct why *why);

@@ -196,6 +196,8 @@ part_controller_start(struct broker *b, struct why *why)
 		.ev = &b->ev,
 		.published = published,
 		.topic_gone = topic_gone,
+		.begins = b->audit == NULL ? NULL : parts_audit_begins,
+		.ends = b->audit == NULL ? NULL : parts_audit_ends,
 		.arg = b,
 	};
 	return controller_create(&c, &b->controller, why);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "audit/paths.h"
 #include "security/mapping.h"
 
 struct check {
@@ -280,6 +281,22 @@ above(const struct conf *conf, int64_t least, const char *least_name, int64_t mo
 	    to->column, most_name, (long long)most, least_name, (long long)least);
 }
 
+/* What would be kept nowhere is not asked for. */
+static int
+audit_ok(const struct conf *conf, struct why *why)
+{
+	const char *asks = conf->audit_topic ? "audit.topic" : conf->audit_journald ? "audit.journald" :
+	    conf->audit_allows.n > 0 ? "audit.allows" : NULL;
+	struct audit_paths *paths = NULL;
+	const struct conf_origin *at = asks == NULL ? NULL : &conf->origins[row_of(conf_options, conf_option_count, asks)];
+	if (asks != NULL && conf->audit_file == NULL)
+		return why_set(why, ERR_INVAL, "%s:%u:%u: %s: audit.file must be set, of which this is a copy or a part",
+		    at->file, at->line, at->column, asks);
+	int err = audit_paths_parse(conf->audit_allows.v, conf->audit_allows.n, &paths, why);
+	audit_paths_free(paths);
+	return err;
+}
+
 int
 rules_check(const struct conf *conf, struct why *why)
 {
@@ -294,5 +311,5 @@ rules_check(const struct conf *conf, struct why *why)
 	if (err == 0)
 		err = above(conf, conf->login_max_connections, "login.max.connections",
 		    conf->max_connections, "max.connections", why);
-	return err;
+	return err != 0 ? err : audit_ok(conf, why);
 }

@@ -1,7 +1,7 @@
 # schlossctl: the administration command.
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
-	src/cli/args.c src/cli/cli.c src/cli/cli.h \
+	src/cli/args.c src/cli/audit.c src/cli/cli.c src/cli/cli.h \
 	src/cli/conn.c src/cli/conn.h \
 	src/cli/facl.c src/cli/group.c \
 	src/cli/login.c src/cli/login.h src/cli/scram.c \
@@ -16,4 +16,4 @@ EXTRA_DIST += src/cli/README.md
 
 bin_PROGRAMS += schlossctl
 schlossctl_SOURCES = src/cli/main.c
-schlossctl_LDADD = libcli.a libbroker.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)
+schlossctl_LDADD = libcli.a libbroker.a libaudit.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)

@@ -19,6 +19,7 @@ wire_schema = \
 	src/wire/schema/alter_configs.api \
 	src/wire/schema/alter_user_scram_credentials.api \
 	src/wire/schema/api_versions.api \
+	src/wire/schema/audit_head.api \
 	src/wire/schema/create_acls.api \
 	src/wire/schema/create_delegation_token.api \
 	src/wire/schema/create_partitions.api \

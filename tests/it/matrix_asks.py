@@ -585,3 +585,8 @@ def _(o, v):
 @ask("topic_recover", "topic", "error_code")
 def _(o, v):
     return {"topic": o.name, "partitions": None}
+
+
+@ask("audit_head", "root", "error_code")
+def _(o, v):
+    return {}

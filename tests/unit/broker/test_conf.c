@@ -388,7 +388,7 @@ another(const struct conf_option *opt, char out[64])
 	case OPTION_ENUM:
 	case OPTION_LIST:
 		bar = strrchr(opt->unit, '|');
-		return bar != NULL ? bar + 1 : opt->unit;
+		return bar != NULL ? bar + 1 : opt->unit[0] != '\0' ? opt->unit : "/main/topics";
 	case OPTION_TEXT:
 		return strstr(opt->name, ".rules") != NULL ? "RULE:^CN=(.*)$/$1/L" : "some-text";
 	case OPTION_PATH:
@@ -414,8 +414,9 @@ round_trip(void **state)
 		    strstr(opt->name, "to.local") != NULL;
 		if (relations)
 			expected = opt->def;
-		snprintf(text, sizeof(text), "%s%s: %s\n%s%s",
-		    strcmp(opt->name, "log.dirs") == 0 ? "" : "log.dirs: data\n", opt->name, expected,
+		snprintf(text, sizeof(text), "%s%s%s: %s\n%s%s",
+		    strcmp(opt->name, "log.dirs") == 0 ? "" : "log.dirs: data\n",
+		    strcmp(opt->name, "audit.file") == 0 ? "" : "audit.file: audit.log\n", opt->name, expected,
 		    "listeners: {main: {address: \"127.0.0.1:9093\"}}\n",
 		    strcmp(opt->name, "ssl.keystore.location") == 0 ? "" : "ssl.keystore.location: k\n");
 		conf = load(text);

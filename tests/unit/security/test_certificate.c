@@ -41,10 +41,12 @@ who(const char *subject)
 {
 	static char out[256];
 	char name[USER_NAME_MAX];
+	const char *reason = NULL;
 	struct principal p;
-	int err = sasl_certificate(&f.listener, &f.shared, str_from(subject), &f.peer, &f.ev, name, &p);
+	int err = sasl_certificate(&f.listener, &f.shared, str_from(subject), &f.peer, &f.ev, name, &p, &reason);
 	if (err != 0) {
 		assert_int_equal(err, ERR_DENIED);
+		assert_non_null(reason);
 		return "refused";
 	}
 	assert_string_equal(p.mechanism, "TLS");

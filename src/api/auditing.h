@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "acl/acl.h"
+#include "api/request.h"
+#include "audit/record.h"
+
+/* What of requests and logins goes into the audit log. All of it is nothing where there is none. */
+
+/* Who asks, for a change (meta/controller.h) and for lines; in the request's arena. NULL: no audit log. */
+const struct audit_by *auditing_by(struct request *rq);
+
+/* Whether something of what is allowed is told of. */
+bool auditing_allows(const struct request *rq);
+/* A denial, folded like the log's. */
+void auditing_denied(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
+/* What was allowed, where audit.allows names its path. False: it cannot be told of, and so must not be. */
+bool auditing_allowed(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
+
+/* A login that is about to be accepted. False: it cannot be told of, and so must not be. */
+bool auditing_login(struct session *s, const struct principal *p, bool renews);
+/* who: as the client named himself. */
+void auditing_login_failed(struct session *s, struct str who, const char *mechanism, const char *reason);
