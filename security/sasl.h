@@ -114,8 +114,10 @@ struct str sasl_login_claimed(const struct sasl_login *login, const char **ret_m
 /* When the credential expires: wall ms, 0: never. Bounds the session (KIP-368). */
 int64_t sasl_login_expires_ms(const struct sasl_login *login);
 
-/* Re-authentication (KIP-368): neither user, tenant nor mechanism may change,
- * and one by a token is renewed by a token (another one of the same owner, too). */
+/* Re-authentication (KIP-368): from now on neither user, tenant nor mechanism may be
+ * another one than before's, which must outlive the login; else it is FAILED. Before
+ * the first step. One by a token is renewed by a token (another one of the same owner, too). */
+void sasl_login_renews(struct sasl_login *login, const struct principal *before);
 bool sasl_same_principal(const struct principal *before, const struct principal *now);
 
 /* The names of a listener's SASL mechanisms, in the order of mechs.def; at most

@@ -137,6 +137,19 @@ sasl_login_claimed(const struct sasl_login *l, const char **ret_mechanism, const
 	return claimed(l);
 }
 
+void
+sasl_login_renews(struct sasl_login *l, const struct principal *before)
+{
+	l->renews = before;
+}
+
+/* Kafka's rule: nor by a better one. */
+static bool
+mechanism_stays(const struct sasl_login *l)
+{
+	return l->renews == NULL || str_is(str_from(l->renews->mechanism), mech_name(l->mech));
+}
+
 static void
 refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
 {
@@ -192,8 +205,12 @@ accept_login(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
 		refuse(l, now, l->claimed ? l->claim.doom : "no name", ret);
 		return;
 	}
-	move(l, LOGIN_DONE);
 	claim_principal(&l->claim, &l->peer, &l->principal);
+	if (l->renews != NULL && !sasl_same_principal(l->renews, &l->principal)) {
+		refuse(l, now, "a login is renewed by the same user only", ret);
+		return;
+	}
+	move(l, LOGIN_DONE);
 	penalty_success(l->shared->penalty, &l->peer, counted(l), now);
 	if (l->scram_used && l->scram.doubled)
 		ev_info(&l->ev, "the client sends its nonce twice (librdkafka before 2.6.1)");
@@ -290,6 +307,10 @@ sasl_login_step(struct sasl_login *l, struct str in, uint64_t now, struct sasl_t
 	if (l->state != LOGIN_READY && l->state != LOGIN_ASKED) {
 		assert(l->state != LOGIN_WORKING);
 		refuse(l, now, "a token out of turn", ret);
+		return;
+	}
+	if (!mechanism_stays(l)) {
+		refuse(l, now, "a login is renewed by the same mechanism only", ret);
 		return;
 	}
 	buf_consume(&l->in, l->in.n);

@@ -83,6 +83,7 @@ struct sasl_login {
 	int rc;				/* libsasl2's answer to the last token */
 	struct principal principal;
 	const char *refused;		/* why; NULL: it was not */
+	const struct principal *renews;	/* who logged in before on this connection; NULL: nobody */
 
 	void (*done)(void *arg);
 	void *arg;

@@ -34,6 +34,8 @@ struct core_listener {
 	struct core_endpoint told;	/* what Metadata and FindCoordinator answer */
 	bool tls, sasl;
 	bool anonymous;			/* who proves nothing comes in as User:ANONYMOUS */
+	int64_t reauth_ms;		/* connections.max.reauth.ms; 0: a login holds for good */
+	uint64_t login_ns;		/* that a login may take, and its renewal */
 	struct tls_context *_Atomic tls_context;	/* replaced by a reload */
 	struct sasl_listener login;
 };

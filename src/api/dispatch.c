@@ -68,16 +68,23 @@ may_go_on(const struct request *rq)
 static enum api_turn
 check_phase(struct request *rq)
 {
-	enum session_phase phase = rq->session->phase;
+	const struct session *s = rq->session;
+	bool may = false;
 	switch (rq->row->phase) {
 	case API_PHASE_ANY:
-		return phase == SESSION_RAW ? API_CLOSE : API_NEXT;
+		may = session_may_ask(s);
+		break;
 	case API_PHASE_LOGIN:
-		return session_may_login(rq->session) ? API_NEXT : API_CLOSE;
+		may = session_may_login(s);
+		break;
 	case API_PHASE_READY:
+		may = session_may_work(s) && tenant_is_there(rq);
 		break;
 	}
-	return session_may_work(rq->session) && tenant_is_there(rq) ? API_NEXT : API_CLOSE;
+	if (!may && session_is_over(s))
+		ev_info(conn_event(s->conn), "%s after the login has ended, which was not renewed",
+		    rq->header.api->name);
+	return may ? API_NEXT : API_CLOSE;
 }
 
 /* Whose buckets this request and what it does count in. The client id lies in the

@@ -387,7 +387,7 @@ begin(struct request *rq)
 		return pass(rq);
 	}
 	out->responses.n = 0;
-	if (now >= s->deadline || rq->session->stopping)
+	if (now >= s->deadline || session_hurries(rq->session))
 		return answer(rq, s, false);
 	enum api_turn turn = request_park(rq, woken, unqueue,
 	    now + owed < s->deadline ? now + owed : s->deadline, false);
@@ -445,7 +445,7 @@ pass(struct request *rq)
 	if (s->cold)
 		return reads_done(rq);
 	bool empty = s->session == NULL && list_empty(&s->places);
-	if (s->failed || s->bytes >= min || empty || request_now(rq) >= s->deadline || rq->session->stopping)
+	if (s->failed || s->bytes >= min || empty || request_now(rq) >= s->deadline || session_hurries(rq->session))
 		return answer(rq, s, true);
 	return wait_for_data(rq, s, (uint32_t)(min - s->bytes));
 }

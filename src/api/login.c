@@ -17,13 +17,33 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "security/tls.h"
 
 static void
 checked(void *arg)
 {
 	struct session *s = arg;
 	request_wake(s->login_rq);
+}
+
+/* A login is renewed by SaslAuthenticate, not by raw tokens, and once a second at most, as
+ * in Kafka: keys are derived for it. */
+static bool
+may_begin(const struct request *rq)
+{
+	const struct session *s = rq->session;
+	if (s->phase != SESSION_READY)
+		return s->phase == SESSION_START;
+	return request_flag(rq, FLAG_sasl_handshake_wrapped_tokens) &&
+	    (s->renewal_began == 0 || request_now(rq) - s->renewal_began >= NS_PER_SEC);
+}
+
+static void
+begin(struct session *s)
+{
+	s->login = sasl_login_create(&s->listener->login, &s->core->sasl, conn_peer(s->conn),
+	    conn_event(s->conn), checked, s);
+	if (s->phase == SESSION_READY)
+		sasl_login_renews(s->login, &s->principal);
 }
 
 enum api_turn
@@ -36,55 +56,46 @@ api_sasl_handshake(struct request *rq, const void *vin, void *vout)
 	unsigned n = sasl_listener_mechanisms(&s->listener->login, names, MECH_COUNT);
 	for (unsigned i = 0; i < n; i++)
 		*ARRAY_ADD(rq->arena, out->mechanisms) = names[i];
-	if (s->phase != SESSION_START && s->phase != SESSION_READY) {
+	if (!may_begin(rq)) {
 		out->error_code = KERR_ILLEGAL_SASL_STATE;
 		return API_ANSWER;
 	}
 	if (s->login == NULL)
-		s->login = sasl_login_create(&s->listener->login, &s->core->sasl, conn_peer(s->conn),
-		    conn_event(s->conn), checked, s);
+		begin(s);
 	if (sasl_login_mechanism(s->login, in->mechanism) != 0) {
 		out->error_code = KERR_UNSUPPORTED_SASL_MECHANISM;
 		return API_ANSWER;
 	}
-	if (s->phase == SESSION_READY) {
-		session_move(s, SESSION_RENEW);
-		if (s->listener->tls)
-			tls_wipe_read(conn_transport(s->conn), true);
-	} else
+	if (s->phase == SESSION_READY)
+		session_renew(s);
+	else
 		session_move(s, request_flag(rq, FLAG_sasl_handshake_wrapped_tokens) ? SESSION_TOKENS : SESSION_RAW);
 	return API_ANSWER;
 }
 
-/* How long the login holds: to the credential's end; 0: for good. */
+/* How long the login holds: as the listener says, and to the end of what it was proved by;
+ * 0: for good. */
 static int64_t
 lifetime_ms(const struct session *s)
 {
-	if (s->login_expires_ms == 0)
-		return 0;
-	int64_t left = s->login_expires_ms - clock_wall_ms();
-	return left > 0 ? left : 1;
+	int64_t most = s->listener->reauth_ms, end = sasl_login_expires_ms(s->login);
+	if (end == 0)
+		return most;
+	int64_t now = clock_wall_ms(), left = end > now ? end - now : 1;
+	return most != 0 && most < left ? most : left;
 }
 
-enum verdict { LOGIN_ACCEPTED, LOGIN_ANOTHER, LOGIN_UNTOLD };
-
-/* A login that renews an older one must be of the same user by the same mechanism; and each must stand in
- * the audit log, where there is one that must be written. */
-static enum verdict
-accept_login(struct session *s)
+/* Each must stand in the audit log, where there is one that must be written: false where it cannot. */
+static bool
+accept_login(struct session *s, int64_t *ret_lifetime_ms)
 {
 	const struct principal *p = sasl_login_principal(s->login);
-	bool renews = s->phase == SESSION_RENEW;
-	if (renews && !sasl_same_principal(&s->principal, p)) {
-		auditing_login_failed(s, p->user.s, p->mechanism, "not the user or the mechanism of the login that it renews");
-		return LOGIN_ANOTHER;
-	}
-	if (!auditing_login(s, p, renews))
-		return LOGIN_UNTOLD;
-	session_ready(s, p, sasl_login_expires_ms(s->login));
-	int64_t ms = lifetime_ms(s);
-	s->login_until = ms == 0 ? 0 : loop_now(conn_loop(s->conn)) + (uint64_t)ms * NS_PER_MS;
-	return LOGIN_ACCEPTED;
+	if (!auditing_login(s, p, s->phase == SESSION_RENEW))
+		return false;
+	*ret_lifetime_ms = lifetime_ms(s);
+	session_ready(s, p, *ret_lifetime_ms);
+	sasl_login_destroy(&s->login);
+	return true;
 }
 
 static void
@@ -151,16 +162,8 @@ act(struct request *rq, const struct sasl_turn *turn)
 	out->auth_bytes = (struct bytes){ (const uint8_t *)(bytes.p == NULL ? "" : bytes.p), bytes.n };
 	if (turn->step == SASL_STEP_CONTINUE)
 		return API_ANSWER;
-	switch (accept_login(s)) {
-	case LOGIN_ANOTHER:
-		return request_park(rq, failed, nothing, request_now(rq) + 100 * NS_PER_MS, false);
-	case LOGIN_UNTOLD:
+	if (!accept_login(s, &out->session_lifetime_ms))
 		return untold(rq);
-	case LOGIN_ACCEPTED:
-		break;
-	}
-	out->session_lifetime_ms = lifetime_ms(s);
-	sasl_login_destroy(&s->login);
 	return API_ANSWER;
 }
 
@@ -228,11 +231,11 @@ raw_act(struct request *rq, const struct sasl_turn *turn)
 	case SASL_STEP_CONTINUE:
 		break;
 	}
-	if (turn->step == SASL_STEP_DONE && accept_login(s) != LOGIN_ACCEPTED)
+	struct str token = arena_str(rq->arena, turn->out); /* it goes with the login */
+	int64_t lifetime;
+	if (turn->step == SASL_STEP_DONE && !accept_login(s, &lifetime))
 		return API_CLOSE;
-	raw_send(rq, turn->out);
-	if (turn->step == SASL_STEP_DONE)
-		sasl_login_destroy(&s->login);
+	raw_send(rq, token);
 	return API_RAW;
 }
 

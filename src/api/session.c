@@ -54,16 +54,84 @@ session_may_login(const struct session *s)
 }
 
 bool
+session_may_ask(const struct session *s)
+{
+	return s->phase != SESSION_RAW && !session_is_over(s);
+}
+
+bool
 session_may_work(const struct session *s)
 {
-	if (s->phase != SESSION_READY)
-		return false;
-	/* A login that has ended must be renewed before anything else (KIP-368). */
-	return s->login_until == 0 || loop_now(conn_loop(s->conn)) < s->login_until;
+	return s->phase == SESSION_READY && !session_is_over(s);
+}
+
+bool
+session_is_over(const struct session *s)
+{
+	return s->login_until != 0 && loop_now(conn_loop(s->conn)) >= s->login_until;
+}
+
+bool
+session_hurries(const struct session *s)
+{
+	return s->stopping || session_is_over(s);
+}
+
+/* What waits for others is answered now, with what there is. */
+static void
+wake_those_who_wait(struct session *s)
+{
+	LIST_FOREACH(hook, &s->requests) {
+		struct request *rq = CONTAINER_OF(hook, struct request, hook);
+		if (rq->parked && rq->for_others)
+			request_wake(rq);
+	}
+}
+
+/* The login has ended: a Fetch that waits brings nothing of later. The client may have
+ * its renewal on the way, so the connection stays until something else comes (dispatch.c).
+ * A renewal has as long as a login. */
+static void
+term_ends(struct timer *timer, uint64_t now)
+{
+	struct session *s = CONTAINER_OF(timer, struct session, term);
+	(void)now;
+	if (s->phase == SESSION_RENEW)
+		conn_close(s->conn, "the login was not renewed in time");
+	else
+		wake_those_who_wait(s);
+}
+
+static void
+set_term(struct session *s, uint64_t when)
+{
+	struct timers *timers = loop_timers(conn_loop(s->conn));
+	s->term.fire = term_ends;
+	if (when == 0)
+		timer_cancel(timers, &s->term);
+	else
+		timer_set(timers, &s->term, when);
 }
 
 void
-session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
+session_renew(struct session *s)
+{
+	session_move(s, SESSION_RENEW);
+	s->renewal_began = loop_now(conn_loop(s->conn));
+	set_term(s, s->renewal_began + s->listener->login_ns);
+	if (s->listener->tls)
+		tls_wipe_read(conn_transport(s->conn), true);
+}
+
+static uint64_t
+until(const struct session *s, int64_t ms)
+{
+	uint64_t now = loop_now(conn_loop(s->conn)), most = (UINT64_MAX - now) / NS_PER_MS;
+	return now + ((uint64_t)ms < most ? (uint64_t)ms : most) * NS_PER_MS;
+}
+
+void
+session_ready(struct session *s, const struct principal *p, int64_t lifetime_ms)
 {
 	struct broker_core *core = s->core;
 	bool first = s->phase != SESSION_RENEW;
@@ -75,15 +143,18 @@ session_ready(struct session *s, const struct principal *p, int64_t expires_ms)
 	memo_destroy(&s->memo);
 	s->principal = *p;
 	s->principal.user.s.p = s->user;
-	s->login_expires_ms = expires_ms;
+	s->login_until = lifetime_ms == 0 ? 0 : until(s, lifetime_ms);
+	set_term(s, s->login_until);
 	s->login_requests = 0; /* the next login is counted for itself */
 	session_move(s, SESSION_READY);
 	if (s->listener->tls && s->moves_records)
 		tls_wipe_read(conn_transport(s->conn), false); /* no more passwords to come */
 	if (!uuid_is_zero(&p->token))
 		(void)token_session_stays(s); /* its end is looked for from now on */
-	if (!first)
+	if (!first) {
+		ev_debug(conn_event(s->conn), "login renewed");
 		return;
+	}
 	s->quota = quota_open(core->quota, s->principal.user);
 	conn_set_payer(s->conn, s->principal.user);
 	conn_set_ready(s->conn);
@@ -183,9 +254,8 @@ static void
 session_frame(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 {
 	struct session *s = arg;
-	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW &&
-	    ++s->login_requests > LOGIN_REQUESTS_MAX) {
-		conn_close(conn, "too many requests before a login");
+	if (s->phase != SESSION_READY && ++s->login_requests > LOGIN_REQUESTS_MAX) {
+		conn_close(conn, "too many requests for a login");
 		return;
 	}
 	if (s->phase == SESSION_RAW)
@@ -215,6 +285,7 @@ session_closed(struct conn *conn, void *arg)
 	(void)conn;
 	s->closing = true;
 	pay_rest(s);
+	set_term(s, 0);
 	sasl_login_destroy(&s->login); /* first: a check that ends now would wake its request */
 	LIST_FOREACH(hook, &s->requests) {
 		struct request *rq = CONTAINER_OF(hook, struct request, hook);
@@ -243,11 +314,7 @@ session_stop(struct conn *conn)
 	}
 	s->stopping = true;
 	conn_drain(conn);
-	LIST_FOREACH(hook, &s->requests) {
-		struct request *rq = CONTAINER_OF(hook, struct request, hook);
-		if (rq->parked && rq->for_others)
-			request_wake(rq);
-	}
+	wake_those_who_wait(s);
 }
 
 void

@@ -35,8 +35,9 @@ struct session {
 	struct memo *memo;		/* what the gate has allowed lately; NULL: nothing */
 	uint64_t around_ns;		/* of the loop's time, for no request yet billed */
 	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
-	int64_t login_expires_ms;	/* wall; 0: never */
 	uint64_t login_until;		/* monotonic ns; a session past it must renew; 0: never */
+	uint64_t renewal_began;		/* the last one; 0: none yet */
+	struct timer term;		/* READY: login_until; RENEW: that its end is late */
 	struct list requests;		/* all that are not finished */
 	struct fetch_session *fetches;	/* what it reads (KIP-227); NULL: none was begun */
 	struct token_end *token_end;	/* of a login by a delegation token (tokens.h) */
@@ -49,9 +50,16 @@ struct session {
 /* conn_ops of net/conn.h, for every listener. */
 extern const struct conn_ops session_ops;
 
-/* Whether requests of the login, and those behind it, are legal now. */
+/* Whether requests of the login, those of any time, and those behind it are legal now. */
 bool session_may_login(const struct session *s);
+bool session_may_ask(const struct session *s);
 bool session_may_work(const struct session *s);
+
+/* Whether the login has ended: nothing but its renewal is legal any more (KIP-368). */
+bool session_is_over(const struct session *s);
+/* Whether a request is answered with what there is, instead of waiting for more: the broker
+ * stops, or the login has ended. */
+bool session_hurries(const struct session *s);
 
 /* Called with each Produce and Fetch. From the first on OpenSSL's own buffers are not overwritten
  * any more, which costs by the byte; until then whatever comes may be a secret. */
@@ -66,8 +74,11 @@ void session_close(struct session *s);
 /* A legal move of the phase table, or the process stops. */
 void session_move(struct session *s, enum session_phase to);
 
-/* The login is complete: who it is, what it is billed to, larger frames. */
-void session_ready(struct session *s, const struct principal *p, int64_t expires_ms);
+/* The login is complete: who it is, what it is billed to, larger frames. lifetime_ms: how
+ * long it holds; 0: for good. */
+void session_ready(struct session *s, const struct principal *p, int64_t lifetime_ms);
+/* A new login begins on one that is READY (KIP-368). */
+void session_renew(struct session *s);
 
 /* Whether the session's user may still be here in the current image: not
  * deleted, locked, expired or re-keyed, and neither is the token that he came by. */

@@ -291,6 +291,8 @@ open_door(struct broker *b, const struct conf_listener *l, struct door *d, struc
 	d->core.tls = l->tls;
 	d->core.sasl = l->sasl;
 	d->core.anonymous = l->allow_anonymous;
+	d->core.reauth_ms = l->max_reauth_ms;
+	d->core.login_ns = b->conn_limits.login_ns;
 	int err = l->tls ? parts_make_tls(b->conf, l, &tls, why) : 0;
 	if (err == 0)
 		err = open_login(b, l, &d->core, why);

@@ -243,6 +243,10 @@ fill(struct conf *conf, struct conf_listener *l)
 	inherit_text(conf, l, &l->truststore, conf->ssl_truststore_location, "ssl.truststore.location");
 	inherit_text(conf, l, &l->principal_rules, conf->ssl_principal_mapping_rules, "ssl.principal.mapping.rules");
 	inherit_text(conf, l, &l->kerberos_rules, conf->sasl_kerberos_rules, "sasl.kerberos.principal.to.local.rules");
+	if (l->max_reauth_ms < 0) {
+		l->max_reauth_ms = conf->connections_max_reauth_ms;
+		inherit(conf, l, "connections.max.reauth.ms", "connections.max.reauth.ms");
+	}
 	inherit_text(conf, l, &l->keytab, conf->sasl_kerberos_keytab, "sasl.kerberos.keytab");
 }
 

@@ -72,6 +72,13 @@ def node_modules(*packages):
     return reached("node", ["node", "npm"], fetch)
 
 
+def python_modules(*packages):
+    """A directory with these wheels, for PYTHONPATH of /usr/bin/python3."""
+    def fetch(d, call):
+        call("/usr/bin/python3", "-m", "pip", "install", "-q", "--only-binary", ":all:", "--target", d / "libs", *packages)
+    return reached("python-" + "-".join(packages), ["pip3"], fetch) / "libs"
+
+
 def librdkafka_tests(version="1.10.1"):
     """librdkafka's own tests, built; its sources come with the npm package that wraps it. One broker is enough
     for the tests that ask for three replicas."""

@@ -733,6 +733,37 @@ re_authentication(void **state)
 	assert_false(sasl_same_principal(&a, &b));
 }
 
+/* Not even by a good password, and another mechanism is not so much as tried. */
+static void
+another_renews_nothing(void **state)
+{
+	(void)state;
+	struct sasl_turn turn;
+	struct principal before = { .user = NAME(0, STR("anna")), .mechanism = "PLAIN" };
+	struct sasl_login *l = fix_login(&f, "PLAIN");
+	sasl_login_renews(l, &before);
+	assert_int_equal(fix_plain(&f, l, "", "anna", PASSWORD, &turn), SASL_STEP_DONE);
+	sasl_login_destroy(&l);
+
+	before.user.s = STR("bert");
+	l = fix_login(&f, "PLAIN");
+	sasl_login_renews(l, &before);
+	fix_log(&f);
+	assert_int_equal(fix_plain(&f, l, "", "anna", PASSWORD, &turn), SASL_STEP_FAILED);
+	assert_null(sasl_login_principal(l));
+	assert_non_null(strstr(fix_log(&f), "renewed by the same user only"));
+	sasl_login_destroy(&l);
+
+	before.user.s = STR("anna");
+	l = fix_login(&f, "SCRAM-SHA-256");
+	sasl_login_renews(l, &before);
+	unsigned lookups = f.lookups;
+	assert_int_equal(fix_scram(&f, l, SCRAM_SHA_256, "anna", PASSWORD, false, NULL, &turn), SASL_STEP_FAILED);
+	assert_int_equal(f.lookups, lookups);
+	assert_non_null(strstr(fix_log(&f), "renewed by the same mechanism only"));
+	sasl_login_destroy(&l);
+}
+
 static void
 expiry_is_told(void **state)
 {
@@ -762,7 +793,8 @@ main(void)
 		TS(t_r_reasons_are_logged_not_sent), TS(t_t_all_codes_are_one_failure),
 		TS(plain_has_two_zeros), TS(plain_with_either_hash), TS(doubled_nonce_only_where_allowed),
 		TS(delegation_tokens_are_unknown_users), TS(tokens_are_bounded),
-		TS(destroyed_while_waiting), TS(too_many_wait), TS(re_authentication), TS(expiry_is_told),
+		TS(destroyed_while_waiting), TS(too_many_wait), TS(re_authentication),
+		TS(another_renews_nothing), TS(expiry_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
