@@ -65,3 +65,28 @@ base64_decode(struct str in, uint8_t *out, size_t max, size_t *ret_n)
 	*ret_n = o;
 	return 0;
 }
+
+int
+base64url_decode(struct str in, uint8_t *out, size_t max, size_t *ret_n)
+{
+	size_t o = 0;
+	for (size_t i = 0; i < in.n; i += 4) {
+		char group[4] = { '=', '=', '=', '=' };
+		uint8_t b[3];
+		for (size_t k = 0; k < 4 && i + k < in.n; k++) {
+			char c = in.p[i + k];
+			if (c == '+' || c == '/' || c == '=')
+				return ERR_INVAL;
+			group[k] = c == '-' ? '+' : c == '_' ? '/' : c;
+		}
+		size_t n = decode_group(group, b);
+		if (n == 0)
+			return ERR_INVAL;
+		if (o + n > max)
+			return ERR_LIMIT;
+		memcpy(out + o, b, n);
+		o += n;
+	}
+	*ret_n = o;
+	return 0;
+}

@@ -6,11 +6,16 @@ libsecurity_a_SOURCES = \
 	security/cred.c security/cred.h security/mechs.def \
 	security/drop.c security/drop.h \
 	security/gss.c security/gss.h \
+	security/jsondoc.c security/jsondoc.h \
+	security/jwks.c security/jwks.h security/jwks_fetch.c security/jwks_fetch.h \
+	security/jwks_source.c security/jwks_source.h \
+	security/jwt.c security/jwt.h \
 	security/listener.c security/listener.h \
 	security/mapping.h security/mapping_private.h \
 	security/mapping_krb.c security/mapping_ssl.c \
 	security/names.c security/names.h \
 	security/network.h \
+	security/oauth.c security/oauth.h \
 	security/penalty.c security/penalty.h \
 	security/rx.h security/rx_compile.c security/rx_match.c security/rx_private.h \
 	security/sasl.h security/sasl_private.h security/login_states.def \

@@ -69,9 +69,8 @@ expect(struct str *in, const char *name, struct str *ret_value)
 	return str_is(got, name) ? 0 : ERR_CORRUPT;
 }
 
-/* saslname: "=2C" is a comma, "=3D" an equals sign, no other '='. */
-static int
-unescape(struct str in, char *out, size_t max, size_t *ret_n)
+int
+sasl_name_decode(struct str in, char *out, size_t max, size_t *ret_n)
 {
 	size_t o = 0;
 	if (in.n == 0 || !str_is_utf8(in) || memchr(in.p, '\0', in.n) != NULL)
@@ -149,7 +148,7 @@ first_bare(struct scram *s, struct str in, struct str *ret_nonce)
 	struct str user, nonce;
 	int err = expect(&in, "n", &user);
 	if (err == 0)
-		err = unescape(user, s->user, sizeof(s->user), &s->user_n);
+		err = sasl_name_decode(user, s->user, sizeof(s->user), &s->user_n);
 	if (err == 0)
 		err = expect(&in, "r", &nonce);
 	if (err == 0 && !nonce_ok(nonce))
@@ -169,7 +168,7 @@ check_authzid(struct scram *s, struct str escaped)
 	size_t n;
 	if (escaped.p == NULL)
 		return 0;
-	int err = unescape(escaped, name, sizeof(name), &n);
+	int err = sasl_name_decode(escaped, name, sizeof(name), &n);
 	if (err != 0)
 		return err;
 	return n == s->user_n && memcmp(name, s->user, n) == 0 ? 0 : ERR_DENIED;

@@ -51,6 +51,10 @@ void scram_clean(struct scram *s);
  * a mandatory extension. */
 int scram_first(struct scram *s, struct str in, struct str *ret_user);
 
+/* saslname: "=2C" is a comma, "=3D" an equals sign, no other '='; UTF-8 without NUL, not
+ * empty. ERR_CORRUPT, ERR_LIMIT. */
+int sasl_name_decode(struct str in, char *out, size_t max, size_t *ret_n);
+
 /* server-first-message. key is copied. nonce: printable ASCII, no comma. */
 int scram_challenge(struct scram *s, const struct scram_key *key, struct str nonce,
     struct str *ret_out);

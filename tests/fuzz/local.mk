@@ -8,7 +8,8 @@ check_PROGRAMS += $(fuzz_targets)
 fuzz_main = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
-	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py tests/fuzz/broker_corpus.py
+	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py tests/fuzz/broker_corpus.py \
+	tests/fuzz/jwt_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
@@ -17,6 +18,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_broker \
 	tests/fuzz/fuzz_coord \
 	tests/fuzz/fuzz_decompress \
+	tests/fuzz/fuzz_jwt \
 	tests/fuzz/fuzz_records \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
@@ -35,11 +37,14 @@ tests_fuzz_fuzz_response_SOURCES = tests/fuzz/fuzz_response.c tests/fuzz/wire_fu
 tests_fuzz_fuzz_response_LDADD = libwire.a libbase.a $(ISAL_LIBS)
 tests_fuzz_fuzz_response_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
-fuzz_security_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(ISAL_LIBS)
+fuzz_security_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(ISAL_LIBS)
 tests_fuzz_fuzz_sasl_SOURCES = tests/fuzz/fuzz_sasl.c tests/unit/security/sasl_fixture.h \
 	tests/unit/security/scram_client.h $(fuzz_main)
 tests_fuzz_fuzz_sasl_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_sasl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/unit/security/jwt_maker.h $(fuzz_main)
+tests_fuzz_fuzz_jwt_LDADD = $(fuzz_security_libs)
+tests_fuzz_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_mapping_SOURCES = tests/fuzz/fuzz_mapping.c $(fuzz_main)
 tests_fuzz_fuzz_mapping_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -5,10 +5,11 @@ security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_k
 	tests/unit/security/test_mapping tests/unit/security/test_sasl \
 	tests/unit/security/test_interop tests/unit/security/test_gssapi \
 	tests/unit/security/test_certificate tests/unit/security/test_drop \
-	tests/unit/security/test_token tests/unit/security/test_sasl_token
+	tests/unit/security/test_token tests/unit/security/test_sasl_token \
+	tests/unit/security/test_jwt
 EXTRA_DIST += tests/unit/security/kdc.sh
 check_PROGRAMS += $(security_tests)
-security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) \
+security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) \
 	$(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_security_test_scram_SOURCES = tests/unit/security/test_scram.c \
 	tests/unit/security/scram_client.h
@@ -43,6 +44,8 @@ tests_unit_security_test_sasl_token_SOURCES = tests/unit/security/test_sasl_toke
 tests_unit_security_test_sasl_token_LDADD = $(security_test_libs)
 tests_unit_security_test_token_SOURCES = tests/unit/security/test_token.c
 tests_unit_security_test_token_LDADD = $(security_test_libs)
+tests_unit_security_test_jwt_SOURCES = tests/unit/security/test_jwt.c tests/unit/security/jwt_maker.h
+tests_unit_security_test_jwt_LDADD = $(security_test_libs)
 check_PROGRAMS += tests/unit/security/test_tls
 tests_unit_security_test_tls_SOURCES = tests/unit/security/test_tls.c tests/unit/net/echo.h
 tests_unit_security_test_tls_LDADD = libsecurity.a libnet.a libbase.a $(system_libs) $(UNIT_LIBS)

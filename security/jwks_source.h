@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/event.h"
+#include "base/str.h"
+#include "security/jwks.h"
+
+/*
+ * Where the keys of tokens come from: a file, read when it is opened and at each
+ * reload, or an HTTPS address, fetched by a thread of its own: at the start, at each
+ * reload, every refresh_ms, and early when a token names a key that is not there.
+ * Whatever fails, the keys that there are stay, and a line says why. Listeners with
+ * the same address share a source. Thread-safe (LOCK_JWKS).
+ */
+struct jwks_sources;
+struct jwks_source;
+
+/* ev must outlive it. */
+struct jwks_sources *jwks_sources_create(const struct event *ev);
+/* Nobody may use a source of it any more. Ends a fetch that is under way. */
+void jwks_sources_destroy(struct jwks_sources **sources);
+
+/* Whether there can be such a source: file:///PATH, or https:// with a host and without a
+ * user. ERR_INVAL. */
+int jwks_source_check(struct str url, struct why *why);
+/* The path of a file:// address, else NULL; a view of it. */
+const char *jwks_source_path(const char *url);
+/* Reads a file of keys, at most JWKS_BYTES_MAX bytes; blocks. */
+int jwks_read(const char *path, struct jwks **ret, struct why *why);
+
+/*
+ * A file must be there and have a key; of an https address the first keys come later,
+ * and until then no token is good. ca: a PEM file with the authorities of that host;
+ * NULL: the system's. From one thread. The source lives as long as sources.
+ */
+int jwks_source_open(struct jwks_sources *sources, const char *url, const char *ca, int64_t refresh_ms,
+    struct jwks_source **ret, struct why *why);
+
+/* Reads the files again and has the addresses fetched. The last error of a file. */
+int jwks_sources_reload(struct jwks_sources *sources, struct why *why);
+
+/* The keys of now, counted for the caller; NULL: none have come yet. */
+struct jwks *jwks_source_keys(struct jwks_source *source);
+/* A token named a key that is not there: of an address it is fetched early, at most once a
+ * minute whoever sends such tokens. */
+void jwks_source_missed(struct jwks_source *source);
