@@ -45,14 +45,12 @@ static void
 find_record(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, uint32_t tenant, struct str user)
 {
-	bool mapped = c->mech == MECH_GSSAPI || c->mech == MECH_TLS;
-
 	set_name(c, tenant, user);
 	if (c->doom == NULL)
 		shared->lookup.user(shared->lookup.arg, c->user, &c->cred);
 	if (!c->cred.exists) {
 		c->cred = (struct cred){ 0 };
-		doom(c, !mapped || !listener->unknown_ok, "no such user");
+		doom(c, !mech_is_mapped(c->mech) || !listener->unknown_ok, "no such user");
 		return;
 	}
 	judge(c);
@@ -113,10 +111,10 @@ claim_mapped(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, enum mech mech, struct str name)
 {
 	*c = (struct claim){ .mech = mech };
-	/* No CA and no realm is bound to a tenant other than main. */
+	/* No CA, realm or issuer is bound to a tenant other than main. */
 	if (listener->tenant_from == TENANT_FROM_LOGIN) {
 		doom(c, memchr(name.p, '@', name.n) != NULL,
-		    "a certificate or ticket names no tenant");
+		    "a certificate, ticket or token names no tenant");
 		find_record(c, listener, shared, 0, name);
 		return;
 	}

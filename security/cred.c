@@ -36,3 +36,15 @@ mech_is_sasl(enum mech mech)
 {
 	return mech < MECH_COUNT && mechs[mech].sasl;
 }
+
+bool
+mech_needs_tls(enum mech mech)
+{
+	return mech == MECH_PLAIN || mech == MECH_OAUTHBEARER;
+}
+
+bool
+mech_is_mapped(enum mech mech)
+{
+	return mech == MECH_GSSAPI || mech == MECH_TLS || mech == MECH_OAUTHBEARER;
+}

@@ -28,6 +28,10 @@ const char *mech_name(enum mech mech);
 /* Exact and case-sensitive, as Kafka compares; ERR_INVAL. */
 int mech_parse(struct str s, enum mech *ret);
 bool mech_is_sasl(enum mech mech);
+/* Whether it shows what it proves by, so that whoever reads along could log in. */
+bool mech_needs_tls(enum mech mech);
+/* Whether a rule makes the name of a user from what it proves, instead of the user's own words. */
+bool mech_is_mapped(enum mech mech);
 
 enum scram_hash {
 	SCRAM_SHA_256,

@@ -150,8 +150,10 @@ fetch(struct jwks_sources *all, struct jwks_source *s)
 		exchange(s, keys);
 	else if (!atomic_load(&all->stopping))
 		ev_err(&line, "the keys of tokens cannot be fetched: %s; the old ones stay", why.text);
+	uint64_t next = clock_mono_ns() + (err == 0 || RETRY_NS > s->refresh_ns ? s->refresh_ns : RETRY_NS);
 	lock_take(&all->lock);
-	s->due = clock_mono_ns() + (err == 0 || RETRY_NS > s->refresh_ns ? s->refresh_ns : RETRY_NS);
+	if (next < s->due)	/* nobody has asked for it earlier meanwhile */
+		s->due = next;
 	lock_drop(&all->lock);
 }
 

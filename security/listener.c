@@ -19,9 +19,10 @@ take_mechanisms(const struct sasl_setup *setup, struct sasl_listener *l, struct 
 		enum mech mech;
 		if (mech_parse(str_from(name), &mech) != 0 || !mech_is_sasl(mech))
 			return why_set(why, ERR_INVAL, "\"%s\" is no SASL mechanism; there are "
-			    "SCRAM-SHA-256, SCRAM-SHA-512, PLAIN and GSSAPI", name);
-		if (mech == MECH_PLAIN && !setup->tls)
-			return why_set(why, ERR_INVAL, "PLAIN shows passwords: it needs TLS");
+			    "SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, GSSAPI and OAUTHBEARER", name);
+		if (mech_needs_tls(mech) && !setup->tls)
+			return why_set(why, ERR_INVAL, "%s shows %s: it needs TLS", name,
+			    mech == MECH_PLAIN ? "passwords" : "tokens");
 		l->mechanisms |= MECH_BIT(mech);
 	}
 	return 0;
@@ -64,6 +65,15 @@ take_kerberos(const struct sasl_setup *setup, struct sasl_listener *l, struct wh
 	return err;
 }
 
+static int
+take_tokens(const struct sasl_setup *setup, struct sasl_listener *l, struct why *why)
+{
+	struct oauth *oauth = NULL;
+	int err = oauth_open(setup->oauth, &oauth, why);
+	l->oauth = oauth;
+	return err;
+}
+
 int
 sasl_listener_open(const struct sasl_lib *lib, const struct sasl_setup *setup,
     struct sasl_listener *ret, struct why *why)
@@ -80,6 +90,8 @@ sasl_listener_open(const struct sasl_lib *lib, const struct sasl_setup *setup,
 		err = sasl_lib_check(lib, l.mechanisms, why);
 	if (err == 0 && lib != NULL && (l.mechanisms & MECH_BIT(MECH_GSSAPI)) != 0)
 		err = take_kerberos(setup, &l, why);
+	if (err == 0 && (l.mechanisms & MECH_BIT(MECH_OAUTHBEARER)) != 0)
+		err = take_tokens(setup, &l, why);
 	if (err == 0)
 		err = take_rules(setup, &l, why);
 	if (err != 0) {
@@ -98,6 +110,8 @@ sasl_listener_close(struct sasl_listener *l)
 	struct gss_keys *keys = (struct gss_keys *)(uintptr_t)l->gss;
 	struct ssl_rules *ssl = (struct ssl_rules *)(uintptr_t)l->ssl_rules;
 	struct krb_rules *krb = (struct krb_rules *)(uintptr_t)l->krb_rules;
+	struct oauth *oauth = (struct oauth *)(uintptr_t)l->oauth;
+	oauth_close(&oauth);
 	gss_keys_close(&keys);
 	ssl_rules_destroy(&ssl);
 	krb_rules_destroy(&krb);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "security/oauth.h"
 #include "security/sasl.h"
 
 /* What the configuration says about the logins of one listener, as text. All is
@@ -22,6 +23,7 @@ struct sasl_setup {
 	const char *ssl_rules;		/* NULL: DEFAULT */
 	const char *krb_rules;		/* NULL: DEFAULT */
 	const char *keytab;		/* NULL or "": the system's */
+	const struct oauth_setup *oauth;	/* looked at for OAUTHBEARER */
 	const char *rcache;		/* a file of ours, for a listener without TLS */
 };
 

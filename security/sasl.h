@@ -28,6 +28,7 @@ struct penalty;
 struct gss_keys;
 struct krb_rules;
 struct ssl_rules;
+struct oauth;
 
 /*
  * libsasl2, set up for this process: once, from main, before threads start.
@@ -61,6 +62,7 @@ struct sasl_listener {
 	const char *realm;		/* the default realm; NULL: no GSSAPI */
 	const struct krb_rules *krb_rules;
 	const struct ssl_rules *ssl_rules;
+	const struct oauth *oauth;	/* NULL: no OAUTHBEARER */
 };
 
 /* What all logins of the process share. */
@@ -69,6 +71,7 @@ struct sasl_shared {
 	struct scram_fake fake;
 	struct penalty *penalty;
 	struct checks *checks;
+	int64_t (*wall_ms)(void);	/* the wall clock, by which tokens end; any thread */
 };
 
 enum sasl_step {
@@ -95,7 +98,7 @@ struct sasl_login *sasl_login_create(const struct sasl_listener *listener,
 void sasl_login_destroy(struct sasl_login **login);
 
 /* SaslHandshake: exact, case-sensitive match against the listener's list.
- * ERR_UNSUPPORTED (Kafka's 33): not on it, or PLAIN without TLS; the login may
+ * ERR_UNSUPPORTED (Kafka's 33): not on it, or PLAIN or a token without TLS; the login may
  * be asked again. ERR_CONFLICT: a mechanism was chosen already. */
 int sasl_login_mechanism(struct sasl_login *login, struct str mechanism);
 
@@ -108,10 +111,10 @@ void sasl_login_resume(struct sasl_login *login, uint64_t now, struct sasl_turn 
 
 /* Who logged in, after DONE; the name is a view of the login. */
 const struct principal *sasl_login_principal(const struct sasl_login *login);
-/* After FAILED, for those who keep a record of it: the name as the client wrote it (a ticket's principal), a view of
- * the login, and what was wrong. Never for the client. */
-struct str sasl_login_claimed(const struct sasl_login *login, const char **ret_mechanism, const char **ret_reason);
-/* When the credential expires: wall ms, 0: never. Bounds the session (KIP-368). */
+/* Once for each failure that was counted, for those who keep a record of it: true, with the name as the client
+ * wrote it (of a ticket or a token: what that says), a view of the login, and with what was wrong. Never for the client. */
+bool sasl_login_refused(struct sasl_login *login, struct str *ret_who, const char **ret_mechanism, const char **ret_reason);
+/* When the user or the token expires, whichever is first: wall ms, 0: never. Bounds the session (KIP-368). */
 int64_t sasl_login_expires_ms(const struct sasl_login *login);
 
 /* Re-authentication (KIP-368): from now on neither user, tenant nor mechanism may be
@@ -121,7 +124,7 @@ void sasl_login_renews(struct sasl_login *login, const struct principal *before)
 bool sasl_same_principal(const struct principal *before, const struct principal *now);
 
 /* The names of a listener's SASL mechanisms, in the order of mechs.def; at most
- * max. Returns how many. PLAIN is not among them without TLS. */
+ * max. Returns how many. What mech_needs_tls() is not among them without TLS. */
 unsigned sasl_listener_mechanisms(const struct sasl_listener *listener, struct str *ret,
     unsigned max);
 

@@ -148,8 +148,8 @@ sasl_lib_check(const struct sasl_lib *lib, uint32_t mechanisms, struct why *why)
 {
 	(void)lib;
 	for (unsigned m = 0; m < MECH_COUNT; m++) {
-		/* The list was made before SCRAM was registered, which is always there. */
-		bool there = m == MECH_SCRAM_SHA_256 || m == MECH_SCRAM_SHA_512;
+		/* Ours are always there; the list was made before SCRAM was registered. */
+		bool there = m == MECH_SCRAM_SHA_256 || m == MECH_SCRAM_SHA_512 || m == MECH_OAUTHBEARER;
 		if ((mechanisms & MECH_BIT(m)) == 0 || !mech_is_sasl(m))
 			continue;
 		for (const char **p = sasl_global_listmech(); p != NULL && *p != NULL; p++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A login as states (login_states.def). SCRAM costs microseconds and runs where
- * it is called; PLAIN (PBKDF2) and GSSAPI (files, public keys) go to a worker:
+ * it is called; PLAIN (PBKDF2), GSSAPI (files, public keys) and OAUTHBEARER
+ * (public keys) go to a worker:
  * step() copies the token, submits and returns WAIT, the worker takes one step
  * of libsasl2 and calls done(), resume() draws the conclusion on the caller's
  * thread. So credentials are looked up and penalties counted on one thread only.
@@ -14,6 +15,7 @@
 
 #include "base/mem.h"
 #include "security/mapping.h"
+#include "security/oauth.h"
 #include "security/penalty.h"
 #include "security/sasl_private.h"
 
@@ -85,7 +87,7 @@ sasl_listener_mechanisms(const struct sasl_listener *listener, struct str *ret, 
 	unsigned n = 0;
 	for (unsigned m = 0; m < MECH_COUNT && n < max; m++)
 		if ((listener->mechanisms & MECH_BIT(m)) != 0 && mech_is_sasl(m) &&
-		    (m != MECH_PLAIN || listener->tls))
+		    (!mech_needs_tls(m) || listener->tls))
 			ret[n++] = str_from(mech_name(m));
 	return n;
 }
@@ -103,9 +105,10 @@ sasl_login_mechanism(struct sasl_login *l, struct str mechanism)
 		there |= str_eq(mechanism, offered[i]);
 	if (!there || mech_parse(mechanism, &l->mech) != 0)
 		return ERR_UNSUPPORTED;
-	if (l->mech == MECH_GSSAPI && l->listener->gss == NULL)
+	if ((l->mech == MECH_GSSAPI && l->listener->gss == NULL) ||
+	    (l->mech == MECH_OAUTHBEARER && l->listener->oauth == NULL))
 		return ERR_UNSUPPORTED;
-	int err = sasl_conn_open(l);
+	int err = l->mech == MECH_OAUTHBEARER ? 0 : sasl_conn_open(l);
 	if (err == 0)
 		move(l, LOGIN_READY);
 	return err;
@@ -126,15 +129,18 @@ counted(const struct sasl_login *l)
 static struct str
 claimed(const struct sasl_login *l)
 {
-	return l->mech == MECH_GSSAPI ? str_from(l->principal_text) : (struct str){ l->login, l->login_n };
+	return mech_is_mapped(l->mech) ? str_from(l->principal_text) : (struct str){ l->login, l->login_n };
 }
 
-struct str
-sasl_login_claimed(const struct sasl_login *l, const char **ret_mechanism, const char **ret_reason)
+bool
+sasl_login_refused(struct sasl_login *l, struct str *ret_who, const char **ret_mechanism, const char **ret_reason)
 {
+	const char *reason = l->refused;
+	l->refused = NULL;
+	*ret_who = claimed(l);
 	*ret_mechanism = mech_name(l->mech);
-	*ret_reason = l->refused != NULL ? l->refused : "";
-	return claimed(l);
+	*ret_reason = reason;
+	return reason != NULL;
 }
 
 void
@@ -150,18 +156,15 @@ mechanism_stays(const struct sasl_login *l)
 	return l->renews == NULL || str_is(str_from(l->renews->mechanism), mech_name(l->mech));
 }
 
-static void
-refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
+/* Counts and logs a failure; how long after the token its answer is due. */
+static uint64_t
+count_failure(struct sasl_login *l, uint64_t now, const char *reason)
 {
 	struct event user, mech, detail;
 	uint32_t count = 0;
 
-	if (l->state != LOGIN_FAILED && l->state != LOGIN_DONE)
-		move(l, LOGIN_FAILED);
-	sasl_conn_close(l);
 	l->refused = reason;
 	uint64_t delay = penalty_fail(l->shared->penalty, &l->peer, counted(l), now, &count);
-	*ret = (struct sasl_turn){ SASL_STEP_FAILED, STR(""), l->began + delay };
 	event_child(&user, &l->ev, "user", claimed(l));
 	event_child(&mech, &user, "mechanism", str_from(mech_name(l->mech)));
 	event_child(&detail, &mech, "detail", str_from(l->detail));
@@ -169,6 +172,34 @@ refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn 
 	if ((count & (count - 1)) == 0)
 		ev_notice(l->detail[0] == '\0' ? &mech : &detail,
 		    "login refused: %s (failure %u in a row)", reason, count);
+	return delay;
+}
+
+static void
+fail(struct sasl_login *l, uint64_t delay, struct sasl_turn *ret)
+{
+	if (l->state != LOGIN_FAILED && l->state != LOGIN_DONE)
+		move(l, LOGIN_FAILED);
+	sasl_conn_close(l);
+	*ret = (struct sasl_turn){ SASL_STEP_FAILED, STR(""), l->began + delay };
+}
+
+static void
+refuse(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
+{
+	fail(l, count_failure(l, now, reason), ret);
+}
+
+/* A token is refused in two steps (RFC 7628 section 3.2.3): words, which are the same whatever
+ * is wrong, and the failure, once the client has taken note. It counts now: a client
+ * that goes away between has failed as well. */
+static void
+refuse_token(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
+{
+	l->delay = count_failure(l, now, reason);
+	l->told = true;
+	move(l, LOGIN_ASKED);
+	*ret = (struct sasl_turn){ SASL_STEP_CONTINUE, STR(OAUTH_REFUSAL), 0 };
 }
 
 /* The ticket's name, with the realm that libsasl2 cut off, mapped by the rules. */
@@ -196,18 +227,34 @@ claim_ticket(struct sasl_login *l)
 	buf_free(&mapped);
 }
 
-static void
-accept_login(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
+/* NULL, or why a proof that holds does not let in. */
+static const char *
+find_user(struct sasl_login *l)
 {
 	if (l->mech == MECH_GSSAPI)
 		claim_ticket(l);
-	if (!l->claimed || l->claim.doom != NULL) {
-		refuse(l, now, l->claimed ? l->claim.doom : "no name", ret);
+	if (l->mech == MECH_OAUTHBEARER) {
+		claim_mapped(&l->claim, l->listener, l->shared, l->mech, str_from(l->principal_text));
+		l->claimed = true;
+	}
+	if (!l->claimed || l->claim.doom != NULL)
+		return l->claimed ? l->claim.doom : "no name";
+	claim_principal(&l->claim, &l->peer, &l->principal);
+	if (l->renews != NULL && !sasl_same_principal(l->renews, &l->principal))
+		return "a login is renewed by the same user only";
+	return NULL;
+}
+
+static void
+accept_login(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
+{
+	const char *reason = find_user(l);
+	if (reason != NULL && l->mech == MECH_OAUTHBEARER) {
+		refuse_token(l, now, reason, ret);
 		return;
 	}
-	claim_principal(&l->claim, &l->peer, &l->principal);
-	if (l->renews != NULL && !sasl_same_principal(l->renews, &l->principal)) {
-		refuse(l, now, "a login is renewed by the same user only", ret);
+	if (reason != NULL) {
+		refuse(l, now, reason, ret);
 		return;
 	}
 	move(l, LOGIN_DONE);
@@ -229,6 +276,10 @@ conclude(struct sasl_login *l, uint64_t now, struct sasl_turn *ret)
 		*ret = (struct sasl_turn){ SASL_STEP_CONTINUE, buf_str(&l->out), 0 };
 		break;
 	default:
+		if (l->reason != NULL) {
+			refuse_token(l, now, l->reason, ret);
+			break;
+		}
 		refuse(l, now, l->claimed && l->claim.doom != NULL ? l->claim.doom :
 		    "not what the mechanism expects", ret);
 	}
@@ -242,7 +293,9 @@ work(struct check *check)
 	lock_take(&l->lock);
 	bool abandoned = l->abandoned;
 	lock_drop(&l->lock);
-	if (!abandoned)
+	if (!abandoned && l->mech == MECH_OAUTHBEARER)
+		oauth_run(l);
+	else if (!abandoned)
 		sasl_run(l);
 	lock_take(&l->lock);
 	abandoned = l->abandoned;
@@ -296,6 +349,7 @@ token_max(enum mech mech)
 	static const size_t max[MECH_COUNT] = {
 		[MECH_SCRAM_SHA_256] = SCRAM_TOKEN_MAX, [MECH_SCRAM_SHA_512] = SCRAM_TOKEN_MAX,
 		[MECH_PLAIN] = PLAIN_TOKEN_MAX, [MECH_GSSAPI] = GSSAPI_TOKEN_MAX,
+		[MECH_OAUTHBEARER] = OAUTH_MESSAGE_MAX,
 	};
 	return max[mech];
 }
@@ -309,6 +363,10 @@ sasl_login_step(struct sasl_login *l, struct str in, uint64_t now, struct sasl_t
 		refuse(l, now, "a token out of turn", ret);
 		return;
 	}
+	if (l->told) {
+		fail(l, l->delay, ret);
+		return;
+	}
 	if (!mechanism_stays(l)) {
 		refuse(l, now, "a login is renewed by the same mechanism only", ret);
 		return;
@@ -319,7 +377,7 @@ sasl_login_step(struct sasl_login *l, struct str in, uint64_t now, struct sasl_t
 		refuse(l, now, "too many or too large tokens", ret);
 		return;
 	}
-	if (l->mech == MECH_PLAIN || l->mech == MECH_GSSAPI) {
+	if (l->mech == MECH_PLAIN || l->mech == MECH_GSSAPI || l->mech == MECH_OAUTHBEARER) {
 		hand_over(l, now, ret);
 		return;
 	}
@@ -343,5 +401,6 @@ sasl_login_principal(const struct sasl_login *l)
 int64_t
 sasl_login_expires_ms(const struct sasl_login *l)
 {
-	return l->claim.cred.exists ? l->claim.cred.expires_ms : 0;
+	int64_t user = l->claim.cred.exists ? l->claim.cred.expires_ms : 0, proof = l->proof_expires_ms;
+	return user == 0 || (proof != 0 && proof < user) ? proof : user;
 }

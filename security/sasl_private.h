@@ -77,12 +77,16 @@ struct sasl_login {
 	size_t login_n;
 	struct scram scram;
 	bool scram_used;
-	char principal_text[PRINCIPAL_MAX + 1]; /* GSSAPI's own */
+	char principal_text[PRINCIPAL_MAX + 1]; /* GSSAPI's own; OAUTHBEARER's, mapped */
+	int64_t proof_expires_ms;	/* of the token; 0: never */
+	const char *reason;		/* what is wrong with the token */
+	bool told;			/* OAUTHBEARER: refused, and the client has yet to take note of it */
+	uint64_t delay;			/* of the answer then */
 	char detail[DETAIL_MAX];	/* Kerberos' own words for what is wrong, or "" */
 	struct buf in, out;
 	int rc;				/* libsasl2's answer to the last token */
 	struct principal principal;
-	const char *refused;		/* why; NULL: it was not */
+	const char *refused;		/* why, until somebody has asked; NULL: it was not */
 	const struct principal *renews;	/* who logged in before on this connection; NULL: nobody */
 
 	void (*done)(void *arg);
@@ -99,6 +103,8 @@ bool sasl_say(const struct event *ev, int level, const char *message);
 void sasl_run(struct sasl_login *l);
 /* Makes l->conn for l->mech; ERR_NOMEM. */
 int sasl_conn_open(struct sasl_login *l);
+/* The one message of OAUTHBEARER, on a worker; sets l->rc and what is known of the token. */
+void oauth_run(struct sasl_login *l);
 void sasl_conn_close(struct sasl_login *l);
 
 /* sasl_server_plug_init_t of our SCRAM. */

@@ -102,8 +102,9 @@ static void
 note_failure(struct session *s)
 {
 	const char *mechanism, *reason;
-	struct str who = sasl_login_claimed(s->login, &mechanism, &reason);
-	auditing_login_failed(s, who, mechanism, reason);
+	struct str who;
+	if (sasl_login_refused(s->login, &who, &mechanism, &reason))
+		auditing_login_failed(s, who, mechanism, reason);
 }
 
 /* ---- the wrapped form ---- */
@@ -148,11 +149,11 @@ act(struct request *rq, const struct sasl_turn *turn)
 	struct sasl_authenticate_rsp *out = rq->out;
 	struct session *s = rq->session;
 	struct str bytes = turn->out;
+	note_failure(s);
 	switch (turn->step) {
 	case SASL_STEP_WAIT:
 		return request_park(rq, resumed, nothing, UINT64_MAX, false);
 	case SASL_STEP_FAILED:
-		note_failure(s);
 		return request_park(rq, failed, nothing, turn->not_before, false);
 	case SASL_STEP_DONE:
 	case SASL_STEP_CONTINUE:
@@ -221,11 +222,11 @@ static enum api_turn
 raw_act(struct request *rq, const struct sasl_turn *turn)
 {
 	struct session *s = rq->session;
+	note_failure(s);
 	switch (turn->step) {
 	case SASL_STEP_WAIT:
 		return request_park(rq, raw_resumed, nothing, UINT64_MAX, false);
 	case SASL_STEP_FAILED:
-		note_failure(s);
 		return request_park(rq, raw_failed, nothing, turn->not_before, false);
 	case SASL_STEP_DONE:
 	case SASL_STEP_CONTINUE:

@@ -46,7 +46,7 @@ const struct part parts[] = {
 	{ "groups' memory", NULL, part_groups_free, NULL }, /* the loops hold its timers */
 	{ "loops", part_loops_start, part_loops_stop, NULL }, /* the controller posts to them */
 	{ "controller", part_controller_start, part_controller_stop, NULL },
-	{ "logins", part_login_start, part_login_stop, NULL },
+	{ "logins", part_login_start, part_login_stop, part_login_reload },
 	{ "requests", part_core_start, part_core_stop, NULL },
 	{ "tokens", part_tokens_start, NULL, part_tokens_reload },
 	{ "groups", part_groups_start, part_groups_stop, NULL },

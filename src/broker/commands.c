@@ -30,6 +30,7 @@
 #include "broker/pki.h"
 #include "broker/system.h"
 #include "security/drop.h"
+#include "security/jwks_source.h"
 #include "security/tls.h"
 
 #define DEFAULT_FILE SYSCONFDIR "/schloss/schlossd.yaml"
@@ -117,6 +118,13 @@ check_listener(const struct conf *conf, const struct conf_listener *l)
 		    l->keystore, (int)(left / 86400));
 	if (l->keytab != NULL && offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
 		return complain("listener %s: sasl.kerberos.keytab: %s: %s", l->name, l->keytab, strerror(errno));
+	const char *keys = l->oauth_jwks_url == NULL ? NULL : jwks_source_path(l->oauth_jwks_url);
+	struct jwks *jwks;
+	if (keys == NULL || !offers(conf, l, "OAUTHBEARER"))
+		return EXIT_SUCCESS;
+	if (jwks_read(keys, &jwks, &why) != 0)
+		return complain("listener %s: sasl.oauthbearer.jwks.endpoint.url: %s", l->name, why.text);
+	jwks_unref(&jwks);
 	return EXIT_SUCCESS;
 }
 

@@ -22,6 +22,7 @@
  */
 struct acl_denials;
 struct door;
+struct jwks_sources;
 struct watch;
 
 struct broker {
@@ -47,6 +48,7 @@ struct broker {
 	struct broker_core core;
 	struct conf *_Atomic shown;	/* the options that requests are told of */
 	struct sasl_lib *sasl_lib;
+	struct jwks_sources *token_keys;
 	const char *rcache;
 	uint64_t next_reap, next_cert_check;	/* monotonic ns; parts_tick.c */
 	uint64_t next_token_sweep;
@@ -105,6 +107,7 @@ void parts_tick_audit(struct broker *b, uint64_t now_ns);
 /* parts_login.c */
 int part_login_start(struct broker *b, struct why *why);
 void part_login_stop(struct broker *b);
+int part_login_reload(struct broker *b, const struct conf *conf, struct why *why);
 
 /* parts_tokens.c */
 int part_tokens_start(struct broker *b, struct why *why);

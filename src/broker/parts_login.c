@@ -15,6 +15,7 @@
 #include "broker/parts.h"
 #include "meta/image_tokens.h"
 #include "security/checks.h"
+#include "security/jwks_source.h"
 #include "security/penalty.h"
 
 #define PENALTIES_MAX	100000
@@ -78,6 +79,8 @@ part_login_start(struct broker *b, struct why *why)
 		err = sasl_lib_create(&b->ev, &b->sasl_lib, why);
 	if (err != 0)
 		return err;
+	b->token_keys = jwks_sources_create(&b->ev);
+	s->wall_ms = clock_wall_ms;
 	s->fake.iterations = SCRAM_ITERATIONS_DEFAULT;
 	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant,
 	    .token = look_up_token };
@@ -86,12 +89,21 @@ part_login_start(struct broker *b, struct why *why)
 	return 0;
 }
 
+/* The keys of tokens are read again, from where they were read before. */
+int
+part_login_reload(struct broker *b, const struct conf *conf, struct why *why)
+{
+	(void)conf;
+	return jwks_sources_reload(b->token_keys, why);
+}
+
 void
 part_login_stop(struct broker *b)
 {
 	struct sasl_shared *s = &b->core.sasl;
 	checks_destroy(&s->checks);
 	penalty_destroy(&s->penalty);
+	jwks_sources_destroy(&b->token_keys);
 	sasl_lib_destroy(&b->sasl_lib);
 	mem_cleanse(&s->fake, sizeof(s->fake));
 }

@@ -19,6 +19,7 @@
 #include "broker/rules.h"
 #include "net/listener.h"
 #include "net/plain.h"
+#include "security/checks.h"
 #include "security/listener.h"
 #include "security/tls.h"
 
@@ -269,6 +270,9 @@ open_login(struct broker *b, const struct conf_listener *l, struct core_listener
 	if (t != NULL)
 		tenant = acl_tenant_number(t);
 	const struct option_list *m = l->mechanisms.n > 0 ? &l->mechanisms : &c->sasl_enabled_mechanisms;
+	struct oauth_setup oauth;
+	rules_oauth(c, l, &oauth);
+	oauth.sources = b->token_keys;
 	struct sasl_setup setup = {
 		.mechanisms = m->v, .mechanisms_n = l->sasl ? m->n : 0,
 		.tenant_from = l->tenant_from_login ? TENANT_FROM_LOGIN : TENANT_FIXED,
@@ -276,7 +280,7 @@ open_login(struct broker *b, const struct conf_listener *l, struct core_listener
 		.unknown_ok = l->unknown_users == CONF_UNKNOWN_ALLOW, .fqdn = l->told.host,
 		.ssl_rules = pick(l->principal_rules, c->ssl_principal_mapping_rules),
 		.krb_rules = pick(l->kerberos_rules, c->sasl_kerberos_rules),
-		.keytab = pick(l->keytab, c->sasl_kerberos_keytab), .rcache = b->rcache,
+		.keytab = pick(l->keytab, c->sasl_kerberos_keytab), .rcache = b->rcache, .oauth = &oauth,
 	};
 	return sasl_listener_open(b->sasl_lib, &setup, &core->login, why);
 }
@@ -315,9 +319,12 @@ fill_limits(struct broker *b, const struct conf *c, struct conn_limits *ret)
 	ret->idle_ns = (uint64_t)c->connections_max_idle_ms * NS_PER_MS;
 }
 
+/* No connection is left, so nothing is handed to the checks any more; but one of who has gone
+ * may run, and looks at its listener. */
 static void
 close_doors(struct broker *b)
 {
+	checks_destroy(&b->core.sasl.checks);
 	for (size_t i = 0; i < b->doors_n; i++) {
 		struct door *d = &b->doors[i];
 		struct tls_context *tls = atomic_exchange(&d->core.tls_context, NULL);

@@ -169,6 +169,25 @@ rule_sasl(struct check *c)
 	}
 	if (!l->tls && has_mechanism(l, "PLAIN"))
 		return BLAME(c, "mechanisms", "PLAIN shows passwords: it needs protocol SASL_SSL");
+	if (!l->tls && has_mechanism(l, "OAUTHBEARER"))
+		return BLAME(c, "mechanisms", "OAUTHBEARER shows tokens: it needs protocol SASL_SSL");
+	return 0;
+}
+
+/* The words are checked as a start does; oauth_open() names the option. */
+static int
+rule_tokens(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	struct oauth *oauth;
+	struct oauth_setup setup;
+	struct why reason;
+	if (!l->sasl || !has_mechanism(l, "OAUTHBEARER"))
+		return 0;
+	rules_oauth(c->conf, l, &setup);
+	if (oauth_open(&setup, &oauth, &reason) != 0)
+		return BLAME(c, "mechanisms", "%s", reason.text);
+	oauth_close(&oauth);
 	return 0;
 }
 
@@ -235,6 +254,37 @@ inherit_text(const struct conf *conf, struct conf_listener *l, const char **own,
 }
 
 static void
+inherit_list(const struct conf *conf, struct conf_listener *l, struct option_list *own, struct option_list all, const char *key)
+{
+	if (own->n > 0)
+		return;
+	*own = all;
+	inherit(conf, l, key, key);
+}
+
+static void
+fill_tokens(struct conf *conf, struct conf_listener *l)
+{
+	inherit_text(conf, l, &l->oauth_jwks_url, conf->oauth_jwks_url, "sasl.oauthbearer.jwks.endpoint.url");
+	inherit_text(conf, l, &l->oauth_issuer, conf->oauth_issuer, "sasl.oauthbearer.expected.issuer");
+	inherit_list(conf, l, &l->oauth_audience, conf->oauth_audience, "sasl.oauthbearer.expected.audience");
+	inherit_list(conf, l, &l->oauth_scope, conf->oauth_scope, "sasl.oauthbearer.required.scope");
+	inherit_text(conf, l, &l->oauth_rules, conf->oauth_rules, "sasl.oauthbearer.principal.mapping.rules");
+}
+
+void
+rules_oauth(const struct conf *conf, const struct conf_listener *l, struct oauth_setup *ret)
+{
+	*ret = (struct oauth_setup){
+		.url = l->oauth_jwks_url, .ca = conf->oauth_jwks_ca, .refresh_ms = conf->oauth_jwks_refresh_ms,
+		.issuer = l->oauth_issuer, .skew_s = conf->oauth_skew_s, .names = l->oauth_rules,
+		.scope_claim = conf->oauth_scope_claim, .subject_claim = conf->oauth_sub_claim,
+		.audiences = l->oauth_audience.v, .audiences_n = l->oauth_audience.n,
+		.scopes = l->oauth_scope.v, .scopes_n = l->oauth_scope.n,
+	};
+}
+
+static void
 fill(struct conf *conf, struct conf_listener *l)
 {
 	l->tls = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SSL;
@@ -247,6 +297,7 @@ fill(struct conf *conf, struct conf_listener *l)
 		l->max_reauth_ms = conf->connections_max_reauth_ms;
 		inherit(conf, l, "connections.max.reauth.ms", "connections.max.reauth.ms");
 	}
+	fill_tokens(conf, l);
 	inherit_text(conf, l, &l->keytab, conf->sasl_kerberos_keytab, "sasl.kerberos.keytab");
 }
 
@@ -255,7 +306,7 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
     struct why *why)
 {
 	static int (*const rules[])(struct check *) = {
-		rule_addresses, rule_unique, rule_tenant, rule_sasl, rule_tls, rule_anonymous,
+		rule_addresses, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
 		rule_mappings,
 	};
 	struct check c = { conf, l, node, why };

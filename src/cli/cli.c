@@ -211,8 +211,8 @@ static const struct {
 	{ KERR_DELEGATION_TOKEN_AUTHORIZATION_FAILED, "for others tokens are made by who has x on the tenant, and for "
 	    "operators by operators" },
 	{ KERR_DELEGATION_TOKEN_OWNER_MISMATCH, "its owner, his renewers, and who has x on the tenant give it another end" },
-	{ KERR_UNSUPPORTED_SASL_MECHANISM, "mechanisms of a user are SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, GSSAPI "
-	    "and TLS" },
+	{ KERR_UNSUPPORTED_SASL_MECHANISM, "mechanisms of a user are SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, GSSAPI, "
+	    "TLS and OAUTHBEARER" },
 };
 
 int

@@ -16,4 +16,6 @@ EXTRA_DIST += src/cli/README.md
 
 bin_PROGRAMS += schlossctl
 schlossctl_SOURCES = src/cli/main.c
+# It starts for each command: no library that it does not use, such as libcurl with all of its own.
+schlossctl_LDFLAGS = $(AM_LDFLAGS) -Wl,--as-needed
 schlossctl_LDADD = libcli.a libbroker.a libaudit.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)

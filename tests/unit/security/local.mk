@@ -6,7 +6,7 @@ security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_k
 	tests/unit/security/test_interop tests/unit/security/test_gssapi \
 	tests/unit/security/test_certificate tests/unit/security/test_drop \
 	tests/unit/security/test_token tests/unit/security/test_sasl_token \
-	tests/unit/security/test_jwt
+	tests/unit/security/test_jwt tests/unit/security/test_oauth
 EXTRA_DIST += tests/unit/security/kdc.sh
 check_PROGRAMS += $(security_tests)
 security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) \
@@ -46,6 +46,9 @@ tests_unit_security_test_token_SOURCES = tests/unit/security/test_token.c
 tests_unit_security_test_token_LDADD = $(security_test_libs)
 tests_unit_security_test_jwt_SOURCES = tests/unit/security/test_jwt.c tests/unit/security/jwt_maker.h
 tests_unit_security_test_jwt_LDADD = $(security_test_libs)
+tests_unit_security_test_oauth_SOURCES = tests/unit/security/test_oauth.c tests/unit/security/jwt_maker.h \
+	tests/unit/security/sasl_fixture.h
+tests_unit_security_test_oauth_LDADD = $(security_test_libs)
 check_PROGRAMS += tests/unit/security/test_tls
 tests_unit_security_test_tls_SOURCES = tests/unit/security/test_tls.c tests/unit/net/echo.h
 tests_unit_security_test_tls_LDADD = libsecurity.a libnet.a libbase.a $(system_libs) $(UNIT_LIBS)

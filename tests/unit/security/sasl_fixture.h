@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/event.h"
 #include "base/mem.h"
@@ -125,7 +126,7 @@ fix_start(struct fix *f)
 	f->shared = (struct sasl_shared){
 		.lookup = { f, fix_lookup, fix_tenant, fix_token },
 		.fake = { { 42 }, SCRAM_ITERATIONS_MIN, 0 },
-		.penalty = penalty_create(1000), .checks = checks_create(2, 100) };
+		.penalty = penalty_create(1000), .checks = checks_create(2, 100), .wall_ms = clock_wall_ms };
 	f->listener = (struct sasl_listener){ .mechanisms = FIX_ALL & ~MECH_BIT(MECH_GSSAPI),
 		.tls = true, .double_nonce = true, .fqdn = "broker.example.test" };
 	f->peer = (struct addr){ 4, { 192, 0, 2, 1 } };
