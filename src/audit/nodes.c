@@ -35,7 +35,8 @@ struct node {
 static const char *const shown[] = {
 	"name", "owner", "cluster.id", "team", "mode", "create", "id", "partitions", "internal", "generation",
 	"operator", "locked", "expires", "mechanism", "primary", "by.owner", "value", "producer_byte_rate",
-	"consumer_byte_rate", "request_percentage", "controller_mutation_rate", "connection_creation_rate",
+	"consumer_byte_rate", "request_percentage", "controller_mutation_rate", "connection_creation_rate", "requester",
+	"renewer", "issued", "max",
 };
 
 static bool
@@ -231,6 +232,12 @@ team_object(struct node *n)
 	out_str(n->out, "object", arena_printf(n->arena, "/%.*s/teams/%.*s", STR_ARG(n->tenant), STR_ARG(n->name)));
 }
 
+static void
+token_object(struct node *n)
+{
+	out_str(n->out, "object", arena_printf(n->arena, "/%.*s/tokens/%.*s", STR_ARG(n->tenant), STR_ARG(n->name)));
+}
+
 /* The path of a rule is the rule. */
 static int
 parse_rule(struct node *n, struct acl_binding *ret)
@@ -307,6 +314,7 @@ static const struct {
 	{ "tenants", "txns",	4, AUDIT_PERMISSION, txn_object },
 	{ "tenants", "users",	4, AUDIT_USER, user_object },
 	{ "tenants", "teams",	4, AUDIT_TEAM, team_object },
+	{ "tenants", "tokens",	4, AUDIT_TOKEN, token_object },
 	{ "tenants", "rules",	4, AUDIT_RULE, rule_object },
 	{ "tenants", "quotas",	4, AUDIT_QUOTA, quota_object },
 	{ "broker",  NULL,	2, AUDIT_CONFIG, option_object },

@@ -102,6 +102,13 @@ def test_every_change_says_who_from_where_before_and_after(b):
     b.ctl("quota", "set", "/main/users/anna", "producer_byte_rate=")
     assert b.line(what="quota", after=None)["before"] == {"producer_byte_rate": "1000"}
 
+    b.ctl("token", "create", "--lifetime", "1d")
+    token = b.line(what="token", before=None)
+    assert token["object"].startswith("/main/tokens/") and token["after"]["owner"] == "admin"
+    assert int(token["after"]["expires"]) > 0 and token["after"]["scram-sha-256"] == "*"
+    b.ctl("token", "expire", token["object"].split("/")[-1])
+    assert b.line(what="token", after=None)["object"] == token["object"]
+
     b.ctl("tenant", "create", "acme", "--admin", "ada", "--conf", b.dir / "ada.conf")
     assert b.line(what="tenant", object="/acme")["after"]["owner"] == "ada"
     b.ctl("tenant", "delete", "acme")

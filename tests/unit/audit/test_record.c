@@ -148,7 +148,10 @@ no_secret_is_shown(void **state)
 	s = NODE("/tenants/0/users/bert", STR_NULL, STR("v1\nhmac=5ec4e7\n"));
 	assert_null(strstr(s, "5ec4e7"));
 	s = NODE("/tenants/0/tokens/abc", STR_NULL, STR("v1\nowner=x\nhmac=5ec4e7\n"));
-	assert_string_equal(s, "{\"what\":\"metadata\"," HEAD "\"object\":\"/tenants/0/tokens/abc\"}");
+	assert_string_equal(s, "{\"what\":\"token\"," HEAD "\"object\":\"/main/tokens/abc\",\"before\":null,"
+	    "\"after\":{\"owner\":\"x\",\"hmac\":\"*\"}}");
+	s = NODE("/tenants/0/secrets/tokens", STR_NULL, STR("v1\nbytes=5ec4e7\n"));
+	assert_string_equal(s, "{\"what\":\"metadata\"," HEAD "\"object\":\"/tenants/0/secrets/tokens\"}");
 }
 
 static void

@@ -190,7 +190,7 @@ static const struct {
 	{ "listeners:\n  a: {address: \"h:9\", protocol: SSL, mechanisms: [PLAIN]}\n", "c.yaml:2:50: "
 	    "listener a: mechanisms: needs protocol SASL_SSL or SASL_PLAINTEXT" },
 	{ "listeners:\n  a: {address: \"h:9\", mechanisms: [DIGEST-MD5]}\n", "c.yaml:2:35: mechanisms: "
-	    "\"DIGEST-MD5\" is none of: SCRAM-SHA-256 SCRAM-SHA-512 PLAIN GSSAPI" },
+	    "\"DIGEST-MD5\" is none of: SCRAM-SHA-256 SCRAM-SHA-512 PLAIN GSSAPI OAUTHBEARER" },
 	{ "listeners:\n  a: {address: \"h:9\", protocol: SASL_PLAINTEXT, allow.plaintext: true, mechanisms: "
 	    "PLAIN}\n", "c.yaml:2:84: listener a: mechanisms: PLAIN shows passwords: it needs protocol "
 	    "SASL_SSL" },
@@ -385,8 +385,14 @@ another(const struct conf_option *opt, char out[64])
 		return "0.75";
 	case OPTION_BOOL:
 		return strcmp(opt->def, "true") == 0 ? "false" : "true";
+	case OPTION_LIST: /* one word; the last mechanism needs more options */
+		bar = strchr(opt->unit, '|');
+		if (bar != NULL) {
+			snprintf(out, 64, "%.*s", (int)(bar - opt->unit), opt->unit);
+			break;
+		}
+		return opt->unit[0] != '\0' ? opt->unit : "/main/topics";
 	case OPTION_ENUM:
-	case OPTION_LIST:
 		bar = strrchr(opt->unit, '|');
 		return bar != NULL ? bar + 1 : opt->unit[0] != '\0' ? opt->unit : "/main/topics";
 	case OPTION_TEXT:
