@@ -152,7 +152,7 @@ def test_quotas_of_addresses(site):
     (["id", "nobody"], 4, "nobody: there is no such user"),
     (["topic", "alter", "orders", "retention.ms=1000"], 2, "-c retention.ms=1000 sets it"),
     (["topic", "help"], 2, "topic has no verb help"),
-    (["frob", "--help"], 2, "there is no frob, but: topic group user team quota tenant ls"),
+    (["frob", "--help"], 2, "there is no frob, but: topic group user team quota tenant token ls"),
     (["create", "topic", "x"], 2, "the noun stands first: schlossctl topic create"),
     (["topic", "list", "-o"], 2, "-o: its value is missing"),
     (["topic", "create", "x", "--owner", "anna", "--owner=bert"], 2, "schlossctl: --owner stands twice\nusage: "),
@@ -477,7 +477,7 @@ def test_every_quota_is_named_where_one_is_set():
 
 
 @pytest.mark.parametrize("words, offered", [
-    (["schlossctl", ""], "chgrp chmod chown getfacl group help id ls quota setfacl team tenant topic user what-can who-can why"),
+    (["schlossctl", ""], "audit chgrp chmod chown getfacl group help id ls quota setfacl team tenant token topic user what-can who-can why"),
     (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
     (["schlossctl", "topic", ""], "alter create delete describe list recover"),
     (["schlossctl", "help", "quota", ""], "set show"),

@@ -63,10 +63,13 @@ CODE = {
     "sasl.oauthbearer.token.endpoint.url": "file:///etc/passwd", "sasl.oauthbearer.jwks.endpoint.url": "http://127.0.0.1:1/",
 }
 
+OF_THE_FILE = "sasl.oauthbearer.jwks.endpoint.url"
+
 
 @pytest.mark.parametrize("name", CODE)
 def test_no_setting_is_code(site, wire, name):
-    """Classes, modules, providers and addresses to fetch from are no settings, of the broker or of a topic."""
+    """Classes, modules, providers and addresses to fetch from are no settings, of the broker or of a topic. Where keys of
+    tokens are is said in the broker's own file alone."""
     for kind, resource in ((4, "1"), (4, ""), (2, "calm")):
         for api, how in (("alter_configs", {}), ("incremental_alter_configs", {"config_operation": 0})):
             answer = wire.call(api, 1, validate_only=False, resources=[
@@ -75,7 +78,11 @@ def test_no_setting_is_code(site, wire, name):
             assert answer["error_code"] in (40, 42), (kind, api, answer)
     told = wire.call("describe_configs", 4, resources=[
         {"resource_type": k, "resource_name": r, "configuration_keys": None} for k, r in ((4, "1"), (2, "calm"))])
-    assert not [c for r in told["results"] for c in r["configs"] if c["name"] == name]
+    seen = [c for r in told["results"] for c in r["configs"] if c["name"] == name]
+    if name == OF_THE_FILE:
+        assert [(c["read_only"], c["value"]) for c in seen] == [(True, None)]
+    else:
+        assert seen == []
 
 
 @pytest.mark.parametrize("value", ["${file:/etc/passwd:root}", "${env:HOME}", "${dir:/etc:passwd}", "$HOME", "file:///etc/passwd"])
