@@ -10,6 +10,7 @@
 enum { ELECT_PREFERRED = 0, ELECT_UNCLEAN = 1 };
 
 /* Partitions that one request may name: each has its answer, also where it is denied. */
+#define NAME_SHOWN 249
 #define ELECTIONS_MAX 100000
 
 /* ---- elections ---- */
@@ -48,10 +49,12 @@ elect(struct request *rq, const struct elect_leaders_req_topic *in)
 {
 	const struct image_topic *t = image_topic(rq->image, in->topic);
 	struct elect_leaders_rsp_result *r = result_for(rq, in->topic);
+	/* Once, and not of a name that is longer than a topic's: the answer would be longer than the question. */
+	struct str absent = t != NULL || in->topic.s.n > NAME_SHOWN ? STR("No such topic")
+	    : arena_printf(rq->arena, "No such topic as %.*s", STR_ARG(in->topic.s));
 	ARRAY_FOREACH(const int32_t, p, in->partitions) {
 		if (t == NULL)
-			tell(rq, r, *p, KERR_UNKNOWN_TOPIC_OR_PARTITION,
-			    arena_printf(rq->arena, "No such topic as %.*s", STR_ARG(in->topic.s)));
+			tell(rq, r, *p, KERR_UNKNOWN_TOPIC_OR_PARTITION, absent);
 		else if (*p < 0 || *p >= t->partitions)
 			tell(rq, r, *p, KERR_UNKNOWN_TOPIC_OR_PARTITION,
 			    arena_printf(rq->arena, "No such partition as %.*s-%d", STR_ARG(in->topic.s), *p));

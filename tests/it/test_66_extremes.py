@@ -91,7 +91,7 @@ class Sweep:
             uuid = self.topic()
             topic = "topic" in what or what in ("id", "old", "configs", "replica", "list")
             o = types.SimpleNamespace(type="topic" if topic else "group", name="swept" if topic else "victim",
-                                      id=uuid, path="/main/topics/swept", tenant="main", key="victim",
+                                      id=uuid, path="/main/topics/swept", tenant="main", key="victim", token=None,
                                       open=types.SimpleNamespace(name="swept", id=uuid))
             for version in sorted({self.site.schema[name].lo, self.site.schema[name].hi}):
                 request = one.request(o, version)
