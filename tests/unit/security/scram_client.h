@@ -69,8 +69,10 @@ client_final(enum scram_hash hash, const char *password, const char *first,
 	    nonce.p + 2);
 	snprintf(text, sizeof(text), "%s,%.*s,%.*s", first + 3, STR_ARG(server_first),
 	    STR_ARG(buf_str(out)));
-	unsigned iterations = (unsigned)strtoul(count.p + 2, NULL, 10);
-	client_proof(hash, str_from(password), (struct str){ (char *)salt, (size_t)n }, iterations,
+	int64_t iterations; /* what stands behind them is no text's end */
+	if (str_to_i64((struct str){ count.p + 2, count.n - 2 }, 1, 1000000, &iterations) != 0)
+		return STR("");
+	client_proof(hash, str_from(password), (struct str){ (char *)salt, (size_t)n }, (unsigned)iterations,
 	    str_from(text), proof);
 	buf_printf(out, ",p=%s", proof);
 	return buf_str(out);
