@@ -21,6 +21,15 @@ class Unavailable(Exception):
     """It cannot be had here; str() is the reason."""
 
 
+def had(get, *args, **more):
+    """What one of the functions below gives; where it cannot be had the test is skipped, with the reason."""
+    import pytest		# tests/long does without
+    try:
+        return get(*args, **more)
+    except Unavailable as e:
+        pytest.skip(str(e))
+
+
 def once(name, programs, fetch, limit):
     """The directory of that name, which fetch(directory, call) filled now or earlier; limit: seconds for a call."""
     for p in programs:
@@ -58,6 +67,13 @@ def jars(name, *artifacts, version=KAFKA, more=""):
 def kafka_jars():
     """Its tools."""
     return jars("kafka", "kafka-tools", "kafka_2.13")
+
+
+def any_client_java(to, version=KAFKA):
+    """AnyClient.java, compiled to that directory: the command before its arguments."""
+    libs = jars("clients", "kafka-clients", version=version)
+    subprocess.run(["javac", "-d", to, "-cp", f"{libs}/*", pathlib.Path(__file__).with_name("AnyClient.java")], check=True, timeout=120)
+    return ["java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", f"{to}:{libs}/*", "AnyClient"]
 
 
 def streams_jars():

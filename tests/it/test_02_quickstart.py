@@ -120,10 +120,7 @@ def test_connect_with_python(site, first):
 
 def test_connect_with_java(site, first):
     """kafka-topics.sh is a name for a class."""
-    try:
-        jars = foreign.kafka_jars()
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
+    jars = foreign.had(foreign.kafka_jars)
     script = site.tools / "kafka-topics.sh"
     script.write_text(f'#!/bin/sh\nexec java -XX:TieredStopAtLevel=1 -cp "{jars}/*" org.apache.kafka.tools.TopicCommand "$@"\n')
     script.chmod(0o755)

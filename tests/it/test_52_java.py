@@ -16,10 +16,7 @@ CONSUMER, GROUPS = TOOLS + "consumer.ConsoleConsumer", TOOLS + "consumer.group.C
 
 @pytest.fixture(scope="module")
 def jars():
-    try:
-        return foreign.kafka_jars()
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
+    return foreign.had(foreign.kafka_jars)
 
 
 class Tools:

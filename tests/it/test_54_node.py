@@ -53,10 +53,7 @@ main().catch(e => { console.error(e); process.exit(1) })
 
 @pytest.fixture(scope="module")
 def modules():
-    try:
-        return foreign.node_modules("kafkajs@2.2.4", "@platformatic/kafka@1.34.0")
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
+    return foreign.had(foreign.node_modules, "kafkajs@2.2.4", "@platformatic/kafka@1.34.0")
 
 
 @pytest.fixture(scope="module")

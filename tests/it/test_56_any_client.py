@@ -150,13 +150,8 @@ def day():
 @pytest.mark.parametrize("version", [foreign.KAFKA, "2.8.2"])
 def test_java(day, tmp_path, version):
     broker, run_day = day
-    try:
-        jars = foreign.jars("clients", "kafka-clients", version=version)
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
-    run("javac", "-d", tmp_path, "-cp", f"{jars}/*", HERE / "AnyClient.java")
-    run_day(lambda role: (["java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", f"{tmp_path}:{jars}/*", "AnyClient", role,
-                           broker.dir / "admin.properties", "day", "them"], {}))
+    client = foreign.had(foreign.any_client_java, tmp_path, version)
+    run_day(lambda role: ([*client, role, broker.dir / "admin.properties", "day", "them"], {}))
 
 
 @pytest.mark.parametrize("version", [None, (0, 11, 0)])
@@ -170,10 +165,7 @@ def test_kafka_python(day, tmp_path, version):
 @pytest.mark.parametrize("name", ["kafkajs", "platformatic"])
 def test_node(day, tmp_path, name):
     broker, run_day = day
-    try:
-        modules = foreign.node_modules("kafkajs@2.2.4", "@platformatic/kafka@1.34.0")
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
+    modules = foreign.had(foreign.node_modules, "kafkajs@2.2.4", "@platformatic/kafka@1.34.0")
     if name == "platformatic" and int(run("node", "-p", "process.versions.node.split('.')[0]").stdout) < 20:
         pytest.skip("@platformatic/kafka needs Node 20")
     c = broker.conf()

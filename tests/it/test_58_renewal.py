@@ -8,7 +8,7 @@ import time
 import foreign
 import pytest
 import twin
-from harness import Broker, free_port, run
+from harness import Broker, free_port
 from hostile import closed, eventually
 from test_56_any_client import HERE, Program
 from test_65_bad_batches import batch, record
@@ -252,16 +252,11 @@ def renewals(b):
 @pytest.mark.parametrize("version", [foreign.KAFKA])
 def test_java_renews(short, tmp_path, version):
     b, programs = short
-    try:
-        jars = foreign.jars("clients", "kafka-clients", version=version)
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
-    run("javac", "-d", tmp_path, "-cp", f"{jars}/*", HERE / "AnyClient.java")
+    client = foreign.had(foreign.any_client_java, tmp_path, version)
     conf = tmp_path / "client.properties"
     conf.write_text((b.dir / "admin.properties").read_text() + "\nfetch.max.wait.ms=100\n")
     for role in ("produce", "consume"):
-        programs.append(Program(b, role, ["java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", f"{tmp_path}:{jars}/*",
-                                          "AnyClient", role, conf, "day", "them"], {}))
+        programs.append(Program(b, role, [*client, role, conf, "day", "them"], {}))
     producer, member = programs
     producer.wants(lambda lines: lines)
     sent = 0
@@ -281,10 +276,7 @@ def test_java_renews(short, tmp_path, version):
 def test_librdkafka_renews(short, tmp_path):
     """From 2.2 on; what Debian 12 has is closed when its login has ended, and comes again."""
     b, programs = short
-    try:
-        modules = foreign.python_modules("confluent-kafka==2.11.1")
-    except foreign.Unavailable as e:
-        pytest.skip(str(e))
+    modules = foreign.had(foreign.python_modules, "confluent-kafka==2.11.1")
     (tmp_path / "conf.json").write_text(json.dumps(b.conf()))
     argv = ["/usr/bin/python3", HERE / "renewing.py", tmp_path / "conf.json", "day"]
     programs.append(Program(b, "new", argv, {"PYTHONPATH": str(modules)}))

@@ -49,9 +49,9 @@ tests_unit_log_test_keep_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_pr
 	-Wl,--wrap=fs_sync,--wrap=fs_sync_dir,--wrap=fs_rename,--wrap=fs_unlink
 tests_unit_log_test_writer_SOURCES = tests/unit/log/test_writer.c tests/unit/log/support.h
 tests_unit_log_test_writer_LDADD = $(log_test_libs)
-tests_unit_log_test_damage_SOURCES = tests/unit/log/test_damage.c tests/unit/log/support.h
+tests_unit_log_test_damage_SOURCES = tests/unit/log/test_damage.c tests/unit/log/numbered.h tests/unit/log/support.h
 tests_unit_log_test_damage_LDADD = $(log_test_libs)
-tests_unit_log_test_mark_SOURCES = tests/unit/log/test_mark.c tests/unit/log/keyed.h tests/unit/log/support.h
+tests_unit_log_test_mark_SOURCES = tests/unit/log/test_mark.c tests/unit/log/numbered.h tests/unit/log/keyed.h tests/unit/log/support.h
 tests_unit_log_test_mark_LDADD = $(log_test_libs)
 tests_unit_log_test_mark_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_list,--wrap=fs_slurp,--wrap=fs_path_size
 tests_unit_log_test_unread_SOURCES = tests/unit/log/test_unread.c tests/unit/log/support.h

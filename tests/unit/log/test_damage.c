@@ -1,45 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Damage that is known stays known, whatever stops the broker, until it is mended, deleted, or given up. */
-#include "support.h"
+#include "numbered.h"
 
 #include "log/checkpoint.h"
-#include "log/read.h"
 
 #include <fcntl.h>
 
-enum { BATCH = 100, SEGMENT = 1000, ALL = 35, BAD = 15, PATIENCE = 5000 };
-
-static void
-batch_of(uint8_t b[BATCH], int64_t i)
-{
-	make_batch(b, BATCH, 1, 1000 + i, (uint8_t)i);
-}
-
-static void
-append(struct partition *p, int64_t from, int64_t to)
-{
-	struct append_result r;
-	uint8_t b[BATCH];
-	for (int64_t i = from; i < to; i++) {
-		batch_of(b, i);
-		assert_ok(append_durable(p, b, sizeof(b), &r));
-		assert_int_equal(r.base, i);
-	}
-}
-
-static int
-read_at(struct partition *p, int64_t offset)
-{
-	struct log_read_job r = { .p = p, .offset = offset, .max_bytes = 1, .at_least_one = true };
-	uint8_t want[BATCH];
-	read_cold(&r);
-	if (r.err == 0) {
-		batch_of(want, offset);
-		assert_memory_equal(log_buf_bytes(r.buf).p + HEAD_CRC_FROM, want + HEAD_CRC_FROM, BATCH - HEAD_CRC_FROM);
-	}
-	log_buf_put(r.buf);
-	return r.err;
-}
+enum { SEGMENT = 1000, ALL = 35, BAD = 15, PATIENCE = 5000 };
 
 /* A byte of a record becomes another, or again what it was. */
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A start after a clean stop looks at no file of a log; what was done to them meanwhile shows when they are used. */
-#include "support.h"
+#include "numbered.h"
 
 #include "keyed.h"
 
@@ -12,7 +12,7 @@
 #include "log/compact.h"
 #include "log/maintain.h"
 
-enum { BATCH = 100, SEGMENT = 1000, ALL = 35, MANY = 200 };
+enum { SEGMENT = 1000, ALL = 35, MANY = 200 };
 
 static struct {
 	_Atomic int n;			/* calls that looked at a partition's files */
@@ -60,24 +60,6 @@ __wrap_fs_path_size(const char *path, int64_t *ret)
 	return fails(path) ? ERR_IO : __real_fs_path_size(path, ret);
 }
 
-static void
-batch_of(uint8_t b[BATCH], int64_t i)
-{
-	make_batch(b, BATCH, 1, 1000 + i, (uint8_t)i);
-}
-
-static void
-append(struct partition *p, int64_t from, int64_t to)
-{
-	struct append_result r;
-	uint8_t b[BATCH];
-	for (int64_t i = from; i < to; i++) {
-		batch_of(b, i);
-		assert_ok(append_durable(p, b, sizeof(b), &r));
-		assert_int_equal(r.base, i);
-	}
-}
-
 static int
 try_append(struct partition *p, int64_t i)
 {
@@ -85,20 +67,6 @@ try_append(struct partition *p, int64_t i)
 	uint8_t b[BATCH];
 	batch_of(b, i);
 	return append_durable(p, b, sizeof(b), &r);
-}
-
-static int
-read_at(struct partition *p, int64_t offset)
-{
-	struct log_read_job r = { .p = p, .offset = offset, .max_bytes = 1, .at_least_one = true };
-	uint8_t want[BATCH];
-	read_cold(&r);
-	if (r.err == 0) {
-		batch_of(want, offset);
-		assert_memory_equal(log_buf_bytes(r.buf).p + HEAD_CRC_FROM, want + HEAD_CRC_FROM, BATCH - HEAD_CRC_FROM);
-	}
-	log_buf_put(r.buf);
-	return r.err;
 }
 
 static void
