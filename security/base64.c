@@ -3,6 +3,7 @@
  * have made, so that a value has one form only. */
 #include "security/base64.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -46,47 +47,47 @@ decode_group(const char *in, uint8_t out[3])
 	return 3 - pad;
 }
 
+/* Appends what a group gives, which is less than 3 bytes in the last one only. */
+static int
+put_group(const char group[4], bool last, uint8_t *out, size_t max, size_t *o)
+{
+	uint8_t b[3];
+	size_t n = decode_group(group, b);
+	if (n == 0 || (n < 3 && !last))
+		return ERR_INVAL;
+	if (*o + n > max)
+		return ERR_LIMIT;
+	memcpy(out + *o, b, n);
+	*o += n;
+	return 0;
+}
+
 int
 base64_decode(struct str in, uint8_t *out, size_t max, size_t *ret_n)
 {
 	size_t o = 0;
-	if (in.n % 4 != 0)
-		return ERR_INVAL;
-	for (size_t i = 0; i < in.n; i += 4) {
-		uint8_t b[3];
-		size_t n = decode_group(in.p + i, b);
-		if (n == 0 || (n < 3 && i + 4 < in.n))
-			return ERR_INVAL;
-		if (o + n > max)
-			return ERR_LIMIT;
-		memcpy(out + o, b, n);
-		o += n;
-	}
+	int err = in.n % 4 == 0 ? 0 : ERR_INVAL;
+	for (size_t i = 0; err == 0 && i < in.n; i += 4)
+		err = put_group(in.p + i, i + 4 == in.n, out, max, &o);
 	*ret_n = o;
-	return 0;
+	return err;
 }
 
 int
 base64url_decode(struct str in, uint8_t *out, size_t max, size_t *ret_n)
 {
 	size_t o = 0;
-	for (size_t i = 0; i < in.n; i += 4) {
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < in.n; i += 4) {
 		char group[4] = { '=', '=', '=', '=' };
-		uint8_t b[3];
 		for (size_t k = 0; k < 4 && i + k < in.n; k++) {
 			char c = in.p[i + k];
 			if (c == '+' || c == '/' || c == '=')
 				return ERR_INVAL;
 			group[k] = c == '-' ? '+' : c == '_' ? '/' : c;
 		}
-		size_t n = decode_group(group, b);
-		if (n == 0)
-			return ERR_INVAL;
-		if (o + n > max)
-			return ERR_LIMIT;
-		memcpy(out + o, b, n);
-		o += n;
+		err = put_group(group, in.n - i <= 4, out, max, &o);
 	}
 	*ret_n = o;
-	return 0;
+	return err;
 }

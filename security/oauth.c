@@ -20,19 +20,11 @@
 static int
 take_header(struct str *in, struct oauth_message *m)
 {
-	struct str flag, authzid;
-	if (!str_cut(in, ',', &flag) || !str_cut(in, ',', &authzid))
-		return ERR_CORRUPT;
-	if (str_starts(flag, STR("p=")))
-		return ERR_UNSUPPORTED;
-	if (!str_is(flag, "n") && !str_is(flag, "y"))
-		return ERR_CORRUPT;
-	if (authzid.n == 0)
-		return 0;
-	if (!str_starts(authzid, STR("a=")))
-		return ERR_CORRUPT;
-	return sasl_name_decode((struct str){ authzid.p + 2, authzid.n - 2 }, m->authzid, sizeof(m->authzid),
-	    &m->authzid_n);
+	struct str authzid;
+	int err = sasl_gs2_header(in, &authzid);
+	if (err != 0 || authzid.p == NULL)
+		return err;
+	return sasl_name_decode(authzid, m->authzid, sizeof(m->authzid), &m->authzid_n);
 }
 
 static bool

@@ -103,11 +103,9 @@ nonce_ok(struct str s)
 	return true;
 }
 
-/* "n,[a=authzid]," or the same with y; in goes on behind it. */
-static int
-gs2_header(struct scram *s, struct str *in, struct str *ret_authzid)
+int
+sasl_gs2_header(struct str *in, struct str *ret_authzid)
 {
-	const char *start = in->p;
 	struct str flag, authzid;
 	if (!str_cut(in, ',', &flag) || !str_cut(in, ',', &authzid))
 		return ERR_CORRUPT;
@@ -117,11 +115,22 @@ gs2_header(struct scram *s, struct str *in, struct str *ret_authzid)
 		return ERR_CORRUPT;
 	if (authzid.n > 0 && !str_starts(authzid, STR("a=")))
 		return ERR_CORRUPT;
+	*ret_authzid = authzid.n == 0 ? STR_NULL : (struct str){ authzid.p + 2, authzid.n - 2 };
+	return 0;
+}
+
+/* The header comes again in the last message; in goes on behind it. */
+static int
+take_header(struct scram *s, struct str *in, struct str *ret_authzid)
+{
+	const char *start = in->p;
+	int err = sasl_gs2_header(in, ret_authzid);
+	if (err != 0)
+		return err;
 	size_t n = (size_t)(in->p - start);
 	if (BASE64_LEN(n) > sizeof(s->gs2))
 		return ERR_LIMIT;
 	s->gs2_n = base64_encode(start, n, s->gs2);
-	*ret_authzid = authzid.n == 0 ? STR_NULL : (struct str){ authzid.p + 2, authzid.n - 2 };
 	return 0;
 }
 
@@ -180,7 +189,7 @@ first(struct scram *s, struct str in)
 	struct str authzid, nonce;
 	if (in.n > SCRAM_TOKEN_MAX)
 		return ERR_LIMIT;
-	int err = gs2_header(s, &in, &authzid);
+	int err = take_header(s, &in, &authzid);
 	if (err == 0)
 		err = first_bare(s, in, &nonce);
 	if (err == 0)

@@ -51,6 +51,9 @@ void scram_clean(struct scram *s);
  * a mandatory extension. */
 int scram_first(struct scram *s, struct str in, struct str *ret_user);
 
+/* "n,[a=authzid]," or the same with y (RFC 5801); in goes on behind it. The authzid as it stands, null where there is
+ * none. ERR_CORRUPT; ERR_UNSUPPORTED for channel binding. */
+int sasl_gs2_header(struct str *in, struct str *ret_authzid);
 /* saslname: "=2C" is a comma, "=3D" an equals sign, no other '='; UTF-8 without NUL, not
  * empty. ERR_CORRUPT, ERR_LIMIT. */
 int sasl_name_decode(struct str in, char *out, size_t max, size_t *ret_n);
