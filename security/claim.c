@@ -50,7 +50,7 @@ find_record(struct claim *c, const struct sasl_listener *listener,
 		shared->lookup.user(shared->lookup.arg, c->user, &c->cred);
 	if (!c->cred.exists) {
 		c->cred = (struct cred){ 0 };
-		doom(c, !mech_is_mapped(c->mech) || !listener->unknown_ok, "no such user");
+		doom(c, !mech_is_mapped(c->mech) || !listener->unknown_ok, tenant == NO_TENANT ? "no such tenant" : "no such user");
 		return;
 	}
 	judge(c);
@@ -80,7 +80,6 @@ claim_login(struct claim *c, const struct sasl_listener *listener,
 
 	*c = (struct claim){ .mech = mech };
 	find_record(c, listener, shared, tenant, user);
-	doom(c, tenant == NO_TENANT, "no such tenant");
 }
 
 void
@@ -95,8 +94,7 @@ claim_token(struct claim *c, const struct sasl_listener *listener,
 	set_name(c, tenant, id);
 	if (c->doom == NULL && shared->lookup.token != NULL)
 		shared->lookup.token(shared->lookup.arg, c->user, &t);
-	doom(c, !t.cred.exists, "no such delegation token");
-	doom(c, tenant == NO_TENANT, "no such tenant");
+	doom(c, !t.cred.exists, tenant == NO_TENANT ? "no such tenant" : "no such delegation token");
 	if (t.cred.exists) {
 		c->cred = t.cred;
 		c->token = t.id;
@@ -179,6 +177,7 @@ sasl_certificate(const struct sasl_listener *listener, const struct sasl_shared 
 	}
 	buf_free(&mapped);
 	if (err != 0 || reason != NULL) {
+		mem_cleanse(&claim, sizeof(claim));
 		ev_notice(&line, "login refused: %s", reason);
 		*ret_reason = reason;
 		return ERR_DENIED;

@@ -23,6 +23,8 @@
 #define RSA_E_BITS_MAX 33		/* and so is its exponent bounded: 65537 everywhere */
 #define POINT_BYTES 32			/* a coordinate of P-256, and all of Ed25519's */
 
+static const char PRIVATE[] = "a private key: whoever issued it must take it back";
+
 struct jwk {
 	EVP_PKEY *key;
 	enum jws_alg alg;
@@ -165,6 +167,8 @@ check_purpose(const json_t *jwk, const struct kind *kind)
 	const json_t *ops = json_object_get(jwk, "key_ops"), *op;
 	size_t i;
 	bool verifies = ops == NULL;
+	if (json_object_get(jwk, "d") != NULL)
+		return PRIVATE;
 	if (use != NULL && !str_is(jsondoc_text(jwk, "use"), "sig"))
 		return "a key that is not for signatures";
 	if (alg != NULL && !str_is(jsondoc_text(jwk, "alg"), kind->alg))
@@ -173,8 +177,6 @@ check_purpose(const json_t *jwk, const struct kind *kind)
 		verifies |= json_is_string(op) && strcmp(json_string_value(op), "verify") == 0;
 	if (!verifies)
 		return "a key that is not for verification";
-	if (json_object_get(jwk, "d") != NULL || json_object_get(jwk, "k") != NULL)
-		return "a private key: whoever issued it must take it back";
 	return NULL;
 }
 
@@ -227,7 +229,7 @@ add_keys(struct jwks *keys, const json_t *list, struct why *why)
 		const char *reason = add_key(keys, jwk);
 		if (reason == NULL)
 			continue;
-		if (keys->left_out++ == 0)
+		if (keys->left_out++ == 0 || reason == PRIVATE) /* which is told before all else */
 			keys->first_reason = reason;
 	}
 	if (keys->n > 0)

@@ -82,6 +82,7 @@ static bool
 set_bounds(CURL *c, struct jwks_fetcher *f, struct answer *a, char *error)
 {
 	return curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK && /* nor wait for a name server */
 	    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, WHOLE_MS) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&

@@ -6,10 +6,12 @@
  */
 #include "security/jwks_source.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -73,7 +75,7 @@ jwks_source_check(struct str url, struct why *why)
 	return 0;
 }
 
-int
+static int
 jwks_read(const char *path, struct jwks **ret, struct why *why)
 {
 	char *text;
@@ -121,8 +123,9 @@ jwks_source_keys(struct jwks_source *s)
 static void
 fetch_at(struct jwks_source *s, uint64_t when)
 {
-	if (when < s->due)
-		s->due = when;
+	if (when >= s->due)
+		return;
+	s->due = when;
 	pthread_cond_signal(&s->sources->changed);
 }
 
@@ -263,17 +266,28 @@ start_thread(struct jwks_sources *all, struct why *why)
 }
 
 int
+jwks_source_begin(const char *url, const char *ca, struct jwks **ret, struct why *why)
+{
+	const char *path = jwks_source_path(url);
+	*ret = NULL;
+	if (path != NULL)
+		return jwks_read(path, ret, why);
+	if (ca != NULL && access(ca, R_OK) != 0)
+		return why_set(why, err_from_errno(errno), "the authorities of its host, %s: %s", ca, strerror(errno));
+	return 0;
+}
+
+int
 jwks_source_open(struct jwks_sources *all, const char *url, const char *ca, int64_t refresh_ms,
     struct jwks_source **ret, struct why *why)
 {
-	const char *path = jwks_source_path(url);
-	struct jwks *keys = NULL;
+	struct jwks *keys;
 	struct jwks_source *s = find(all, url, ca);
 	if (s != NULL) {
 		*ret = s;
 		return 0;
 	}
-	int err = path == NULL ? 0 : jwks_read(path, &keys, why);
+	int err = jwks_source_begin(url, ca, &keys, why);
 	if (err != 0)
 		return err;
 	s = MEM_NEW(struct jwks_source);
@@ -281,15 +295,18 @@ jwks_source_open(struct jwks_sources *all, const char *url, const char *ca, int6
 	s->url = mem_strdup(url);
 	s->ca = ca == NULL ? NULL : mem_strdup(ca);
 	s->refresh_ns = (uint64_t)refresh_ms * NS_PER_MS;
-	s->due = path == NULL ? 0 : UINT64_MAX;
+	s->due = keys == NULL ? 0 : UINT64_MAX;
 	lock_take(&all->lock);
 	list_add(&all->list, &s->hook);
 	pthread_cond_signal(&all->changed);
 	lock_drop(&all->lock);
 	if (keys != NULL)
 		exchange(s, keys);
-	*ret = s;
-	return path != NULL ? 0 : start_thread(all, why);
+	else
+		err = start_thread(all, why);
+	if (err == 0)
+		*ret = s;
+	return err;
 }
 
 int

@@ -28,8 +28,10 @@ void jwks_sources_destroy(struct jwks_sources **sources);
 int jwks_source_check(struct str url, struct why *why);
 /* The path of a file:// address, else NULL; a view of it. */
 const char *jwks_source_path(const char *url);
-/* Reads a file of keys, at most JWKS_BYTES_MAX bytes; blocks. */
-int jwks_read(const char *path, struct jwks **ret, struct why *why);
+
+/* What a start needs of it: a file's keys, counted for the caller; NULL of an address, of whose ca there must be a
+ * file that can be read. Blocks. */
+int jwks_source_begin(const char *url, const char *ca, struct jwks **ret_keys, struct why *why);
 
 /*
  * A file must be there and have a key; of an https address the first keys come later,

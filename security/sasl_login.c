@@ -4,11 +4,12 @@
  * it is called; PLAIN (PBKDF2), GSSAPI (files, public keys) and OAUTHBEARER
  * (public keys) go to a worker:
  * step() copies the token, submits and returns WAIT, the worker takes one step
- * of libsasl2 and calls done(), resume() draws the conclusion on the caller's
+ * of libsasl2, or reads a token, and calls done(), resume() draws the conclusion on the caller's
  * thread. So credentials are looked up and penalties counted on one thread only.
  *
  * Every failure is one answer: no bytes, not before a time that is counted from
- * the arrival of the token, so that how long the check took does not show.
+ * the arrival of the token, so that how long the check took does not show. OAUTHBEARER's comes behind words
+ * that the RFC asks for, which are the same whatever is wrong.
  */
 #include <assert.h>
 #include <string.h>
@@ -114,13 +115,15 @@ sasl_login_mechanism(struct sasl_login *l, struct str mechanism)
 	return err;
 }
 
-/* Whom successes and failures are counted for: a token by itself, or who has one would be
- * trusted to guess its owner's password. */
+/* Whom successes and failures are counted for: a delegation token by itself, and so what a ticket or a token of an issuer
+ * says, or who has one would be trusted to guess its owner's password. */
 static struct name
 counted(const struct sasl_login *l)
 {
 	if (!l->claimed)
 		return NAME(UINT32_MAX, STR(""));
+	if (mech_is_mapped(l->mech))
+		return NAME(UINT32_MAX, str_from(l->principal_text));
 	if (l->claim.by_token)
 		return NAME(l->claim.user.tenant, ((struct str){ l->login, l->login_n }));
 	return l->claim.user;
@@ -197,7 +200,6 @@ static void
 refuse_token(struct sasl_login *l, uint64_t now, const char *reason, struct sasl_turn *ret)
 {
 	l->delay = count_failure(l, now, reason);
-	l->told = true;
 	move(l, LOGIN_ASKED);
 	*ret = (struct sasl_turn){ SASL_STEP_CONTINUE, STR(OAUTH_REFUSAL), 0 };
 }
@@ -363,7 +365,7 @@ sasl_login_step(struct sasl_login *l, struct str in, uint64_t now, struct sasl_t
 		refuse(l, now, "a token out of turn", ret);
 		return;
 	}
-	if (l->told) {
+	if (l->mech == MECH_OAUTHBEARER && l->state == LOGIN_ASKED) { /* the client has taken note of its refusal */
 		fail(l, l->delay, ret);
 		return;
 	}

@@ -6,6 +6,7 @@
  * largest key that is taken), so that no loop waits for it and one address has two
  * at a time; the user is looked up on the loop, as that of a ticket (sasl_login.c).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "security/mapping.h"
@@ -39,11 +40,9 @@ check_token(struct sasl_login *l, const struct oauth_message *m)
 	const struct oauth *o = l->listener->oauth;
 	struct jwks *keys = jwks_source_keys(o->source);
 	struct jwt_facts facts;
-	const char *reason = "the keys of tokens have not been fetched yet";
-	if (keys == NULL) {
-		jwks_source_missed(o->source);
-		return reason;
-	}
+	const char *reason;
+	if (keys == NULL)
+		return "the keys of tokens have not been fetched yet";
 	int err = jwt_check(m->token, keys, &o->rules, l->shared->wall_ms(), &facts, &reason);
 	jwks_unref(&keys);
 	if (err == ERR_NOTFOUND)
@@ -59,7 +58,6 @@ void
 oauth_run(struct sasl_login *l)
 {
 	struct oauth_message m;
-	buf_consume(&l->out, l->out.n);
 	l->rc = SASL_BADPROT;
 	if (oauth_parse(buf_str(&l->in), &m) != 0)
 		return;

@@ -80,8 +80,7 @@ struct sasl_login {
 	char principal_text[PRINCIPAL_MAX + 1]; /* GSSAPI's own; OAUTHBEARER's, mapped */
 	int64_t proof_expires_ms;	/* of the token; 0: never */
 	const char *reason;		/* what is wrong with the token */
-	bool told;			/* OAUTHBEARER: refused, and the client has yet to take note of it */
-	uint64_t delay;			/* of the answer then */
+	uint64_t delay;			/* of the answer to a client that has taken note of its refusal */
 	char detail[DETAIL_MAX];	/* Kerberos' own words for what is wrong, or "" */
 	struct buf in, out;
 	int rc;				/* libsasl2's answer to the last token */

@@ -101,6 +101,17 @@ offers(const struct conf *conf, const struct conf_listener *l, const char *mecha
 	return false;
 }
 
+static int
+check_tokens(const struct conf *conf, const struct conf_listener *l)
+{
+	struct jwks *keys;
+	struct why why;
+	if (jwks_source_begin(l->oauth_jwks_url, conf->oauth_jwks_ca, &keys, &why) != 0)
+		return complain("listener %s: sasl.oauthbearer.jwks.endpoint.url: %s", l->name, why.text);
+	jwks_unref(&keys);
+	return EXIT_SUCCESS;
+}
+
 /* What a start would read for it, read as a start does. */
 static int
 check_listener(const struct conf *conf, const struct conf_listener *l)
@@ -118,14 +129,7 @@ check_listener(const struct conf *conf, const struct conf_listener *l)
 		    l->keystore, (int)(left / 86400));
 	if (l->keytab != NULL && offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
 		return complain("listener %s: sasl.kerberos.keytab: %s: %s", l->name, l->keytab, strerror(errno));
-	const char *keys = l->oauth_jwks_url == NULL ? NULL : jwks_source_path(l->oauth_jwks_url);
-	struct jwks *jwks;
-	if (keys == NULL || !offers(conf, l, "OAUTHBEARER"))
-		return EXIT_SUCCESS;
-	if (jwks_read(keys, &jwks, &why) != 0)
-		return complain("listener %s: sasl.oauthbearer.jwks.endpoint.url: %s", l->name, why.text);
-	jwks_unref(&jwks);
-	return EXIT_SUCCESS;
+	return offers(conf, l, "OAUTHBEARER") ? check_tokens(conf, l) : EXIT_SUCCESS;
 }
 
 /* The data directory, as a start would find it, and writable. */

@@ -161,6 +161,8 @@ rule_sasl(struct check *c)
 	struct conf_listener *l = c->l;
 	if (!l->sasl && l->mechanisms.n > 0)
 		return BLAME(c, "mechanisms", "needs protocol SASL_SSL or SASL_PLAINTEXT");
+	if (!l->sasl && yaml_get(c->node, "connections.max.reauth.ms") != NULL)
+		return BLAME(c, "connections.max.reauth.ms", "needs protocol SASL_SSL or SASL_PLAINTEXT");
 	if (!l->sasl)
 		return 0;
 	if (l->mechanisms.n == 0) {

@@ -395,7 +395,7 @@ keys_that_are_left_out(void **state)
 	(void)state;
 	struct jwks *set;
 	struct why why;
-	EVP_PKEY *small = EVP_RSA_gen(1024), *p384 = EVP_EC_gen("P-384"), *rsa = m.key[JWS_RS256];
+	EVP_PKEY *small = EVP_RSA_gen(1024), *rsa = m.key[JWS_RS256];
 	assert_ok(set_of("\"kid\":\"a\"", rsa, "", &set, &why));
 	assert_int_equal(jwks_count(set), 1);
 	jwks_unref(&set);
@@ -410,6 +410,11 @@ keys_that_are_left_out(void **state)
 		assert_int_equal(set_of("\"kid\":\"a\"", rsa, odd[i], &set, &why), ERR_INVAL);
 		assert_null(set);
 	}
+	assert_int_equal(set_of("\"kid\":\"a\"", rsa, ",\"d\":\"AQAB\",\"key_ops\":[\"sign\"]", &set, &why), ERR_INVAL);
+	assert_non_null(strstr(why.text, "a private key"));
+	assert_int_equal(set_of("\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+	    "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"", NULL, "", &set, &why), ERR_INVAL);
+	assert_non_null(strstr(why.text, "another curve than P-256"));
 	assert_ok(set_of("\"kid\":\"a\",\"use\":\"sig\",\"alg\":\"RS256\",\"key_ops\":[\"verify\"],\"x\":1", rsa, "", &set, &why));
 	jwks_unref(&set);
 	static const char *const numbers[] = {
@@ -423,7 +428,6 @@ keys_that_are_left_out(void **state)
 	for (size_t i = 0; i < N(numbers); i++)
 		assert_int_equal(set_of(numbers[i], NULL, "", &set, &why), ERR_INVAL);
 	EVP_PKEY_free(small);
-	EVP_PKEY_free(p384);
 }
 
 /* e of 1 leaves the message as its own signature; a long one makes a verification dear. */

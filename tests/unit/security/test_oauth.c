@@ -254,6 +254,23 @@ failures_count_at_once(void **state)
 	assert_true(last >= 16 * PENALTY_FIRST_NS);
 }
 
+/* Or who has one would guess its owner's password for a day without a delay. */
+static void
+a_token_is_trusted_for_no_password(void **state)
+{
+	(void)state;
+	struct sasl_turn turn;
+	f.peer.b[2]++;
+	sasl_login_destroy(&(struct sasl_login *){ say("", GOOD, &turn) });
+	assert_int_equal(turn.step, SASL_STEP_DONE);
+	for (unsigned i = 0; i < 3; i++) {
+		struct sasl_login *l = fix_login(&f, "PLAIN");
+		assert_int_equal(fix_plain(&f, l, "", "anna", "guessed", &turn), SASL_STEP_FAILED);
+		assert_int_equal(turn.not_before, FIX_T0 + (PENALTY_FIRST_NS << i));
+		sasl_login_destroy(&l);
+	}
+}
+
 static void
 never_without_tls(void **state)
 {
@@ -389,7 +406,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_token_lets_in), T(its_end_bounds_the_login), T(who_is_not_let_in), T(messages_that_are_none),
-		T(a_refusal_is_the_end), T(failures_count_at_once), T(never_without_tls), T(names_are_mapped),
+		T(a_refusal_is_the_end), T(failures_count_at_once), T(a_token_is_trusted_for_no_password), T(never_without_tls), T(names_are_mapped),
 		T(tenant_of_a_token), T(renewals), T(keys_are_exchanged), T(what_must_be_configured),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
