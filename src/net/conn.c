@@ -321,6 +321,7 @@ keep(struct conn *c, const uint8_t *p, size_t n)
 		(void)buf_reserve(&c->in, room_for_frame(c, CONN_LENGTH_BYTES + (size_t)(uint32_t)frame_length(p), n));
 	if (c->state != CONN_CLOSED && n > 0 && buf_add(&c->in, p, n) != 0)
 		conn_close(c, "no memory for its requests");
+	count(c); /* at once: others of this turn of the loop look at what there is */
 }
 
 /* What the connection's own buffer holds; true if it may hold a frame's rest now. */
@@ -667,7 +668,8 @@ go_on(struct conn *c)
 {
 	if (c->state != CONN_LOGIN && c->state != CONN_READY)
 		return;
-	c->slow_since = loop_now(c->loop);
+	if (c->holding.promised > 0) /* its peer could not go on with the frame */
+		c->slow_since = loop_now(c->loop);
 	c->go_on = true;
 	defer(c);
 }

@@ -47,6 +47,15 @@ setup_bounded(void **state)
 	return 0;
 }
 
+/* The same, and who is slow while memory is scarce goes soon. */
+static int
+setup_scarce(void **state)
+{
+	int err = setup_bounded(state);
+	echo.limits.stall_ns = 300 * NS_PER_MS;
+	return err;
+}
+
 static int
 teardown(void **state)
 {
@@ -518,8 +527,40 @@ its_time_is_counted_once(void **state)
 	close(fd);
 }
 
+static bool
+closes_within(int tenths)
+{
+	while (tenths-- > 0 && atomic_load(&echo.closed) == 0)
+		usleep(100000);
+	return atomic_load(&echo.closed) > 0;
+}
+
+/* And only there. */
+static void
+half_a_frame_ends_where_memory_is_scarce(void **state)
+{
+	enum { N = 100000, MAX = 16 << 20 };
+	static uint8_t frame[4 + N];
+	struct payer *p = payer_get(echo.limits.payers, ECHO_USER);
+	uint32_t be = htonl(N);
+	(void)state;
+	int fd = echo_connect(&echo);
+	say(fd, "ready"), hear(fd, "ready");
+	memcpy(frame, &be, 4);
+	put(fd, frame, N / 4);
+	usleep(50000);
+	put(fd, frame + N / 4, N / 4); /* it has room from here on */
+	assert_false(closes_within(15));
+	int64_t n = hold(p, PAYER_FRAMES, MAX);
+	assert_true(closes_within(80));
+	(void)hold(p, PAYER_FRAMES, -n);
+	close(fd);
+	payer_put(&p);
+}
+
 #define C(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define Q(fn) cmocka_unit_test_setup_teardown(fn, setup_quick, teardown)
+#define S(fn) cmocka_unit_test_setup_teardown(fn, setup_scarce, teardown)
 #define B(fn) cmocka_unit_test_setup_teardown(fn, setup_bounded, teardown)
 
 int
@@ -535,6 +576,7 @@ main(void)
 		C(closed_before_it_is_open), C(its_time_is_counted_once),
 		Q(login_has_a_deadline), Q(answers_never_taken),
 		B(who_waits_for_room_goes_on_when_there_is_some),
+		S(half_a_frame_ends_where_memory_is_scarce),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
