@@ -8,6 +8,7 @@
  */
 #include "coord/records.h"
 
+#include "base/be.h"
 #include "base/err.h"
 #include "wire/reader.h"
 
@@ -25,8 +26,7 @@ struct fields {
 static void
 add_int(struct fields *f, int bytes, int64_t v)
 {
-	for (int i = bytes; i-- > 0; v >>= 8)
-		f->b[f->n + (size_t)i] = (uint8_t)v;
+	be_put(f->b + f->n, (uint64_t)v, (unsigned)bytes);
 	f->n += (size_t)bytes;
 }
 

@@ -29,7 +29,7 @@
 #define CHECKPOINT_MAX	(UINT64_C(1) << 30)
 #define LOAD_EACH	64u		/* partitions that are worth a thread */
 #define LOADERS_MAX	16u
-#define SYNC_EACH	32u		/* more partitions: the file system is synced as a whole */
+#define SYNC_EACH	32u		/* more indexes: the file system is synced as a whole */
 #define KEPT_META	"meta.db.before-"	/* by an upgrade */
 
 const struct log_config log_config_default = {
@@ -436,7 +436,8 @@ recover(struct store *s, struct journal_end *ret, struct why *why)
 		return err;
 	read_mark(&o);
 	err = fs_list(s->path, see_entry, &o);
-	load_all(&o);
+	if (err == 0)
+		load_all(&o);
 	for (size_t i = 0; i < o.ckpt.n; i++)
 		tell_missing(s, &o.ckpt.v[i]);
 	ckpt_free(&o.ckpt);
@@ -528,6 +529,18 @@ store_open(const char *path, const struct store_config *config, const struct eve
 	return 0;
 }
 
+/* How many have entries that may not be synced. Nobody else has the partitions any more. */
+static size_t
+indexes_saved(struct partition **v, size_t n)
+{
+	size_t saved = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct segment *g = partition_active(v[i]);
+		saved += g != NULL && g->indexes.ats_saved > 0;
+	}
+	return saved;
+}
+
 /* The mark of a clean stop is what the next start knows of files, so nothing touches them after it. */
 static int
 stop_partitions(struct store *s, struct buf *mark)
@@ -542,7 +555,7 @@ stop_partitions(struct store *s, struct buf *mark)
 		lock_drop(&v[i]->lock);
 	}
 	int err = store_save(s, v, n, NULL);
-	bool synced = err == 0 && n > SYNC_EACH && fs_sync_all(s->path) == 0;
+	bool synced = err == 0 && indexes_saved(v, n) > SYNC_EACH && fs_sync_all(s->path) == 0;
 	mark_begin(mark, s->ckpt_crc);
 	for (size_t i = 0; i < n && err == 0; i++)
 		mark_add(mark, v[i], synced);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users by name and their tenants by number, each as long as a connection is theirs. Tenants stand under the empty name, which
- * no user has. */
+/* Users by name and their tenants by number, each as long as a connection is theirs. */
 #include "net/payers.h"
 
 #include <string.h>

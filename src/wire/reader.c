@@ -13,15 +13,6 @@ reader_fail(struct reader *r, int err)
 	return r->err;
 }
 
-double
-reader_f64(struct reader *r)
-{
-	int64_t bits = reader_i64(r);
-	double v;
-	memcpy(&v, &bits, sizeof(v));
-	return v;
-}
-
 /* LEB128 of at most `bits` bits; the last byte must not carry more. */
 uint64_t
 reader_leb128(struct reader *r, unsigned bits)

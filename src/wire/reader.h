@@ -84,7 +84,6 @@ reader_i64(struct reader *r)
 	return p == NULL ? 0 : (int64_t)be_get(p, 8);
 }
 
-double reader_f64(struct reader *r);
 /* LEB128 of at most so many bits: what reader_varint(), which has the short ones inline, falls back to. */
 uint64_t reader_leb128(struct reader *r, unsigned bits);
 

@@ -58,14 +58,6 @@ writer_grow(struct writer *w, size_t n)
 }
 
 void
-writer_f64(struct writer *w, double v)
-{
-	int64_t bits;
-	memcpy(&bits, &v, sizeof(bits));
-	writer_i64(w, bits);
-}
-
-void
 writer_leb128(struct writer *w, uint32_t v)
 {
 	uint8_t b[5];

@@ -69,15 +69,6 @@ writer_i32(struct writer *w, int32_t v)
 		be_put(p, (uint32_t)v, 4);
 }
 
-static inline void
-writer_i64(struct writer *w, int64_t v)
-{
-	uint8_t *p = writer_room(w, 8);
-	if (p != NULL)
-		be_put(p, (uint64_t)v, 8);
-}
-
-void writer_f64(struct writer *w, double v);
 /* For writer_varint(), which has the short ones inline: flexible messages are full of them. */
 void writer_leb128(struct writer *w, uint32_t v);
 

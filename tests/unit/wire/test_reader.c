@@ -10,13 +10,11 @@ static void
 numbers_are_big_endian(void **state)
 {
 	(void)state;
-	struct reader r = READER("\xfe\xff\xfe\x80\x00\x00\x01\x80\x00\x00\x00\x00\x00\x00\x02"
-	    "\x3f\xf8\x00\x00\x00\x00\x00\x00");
+	struct reader r = READER("\xfe\xff\xfe\x80\x00\x00\x01\x80\x00\x00\x00\x00\x00\x00\x02");
 	assert_int_equal(reader_i8(&r), -2);
 	assert_int_equal(reader_i16(&r), -2);
 	assert_int_equal(reader_i32(&r), INT32_MIN + 1);
 	assert_int_equal(reader_i64(&r), INT64_MIN + 2);
-	assert_true(reader_f64(&r) == 1.5);
 	assert_ok(reader_end(&r));
 }
 

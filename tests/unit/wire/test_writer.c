@@ -43,8 +43,6 @@ what_is_written_can_be_read(void **state)
 	writer_i8(&w, -2);
 	writer_i16(&w, -3);
 	writer_i32(&w, INT32_MIN);
-	writer_i64(&w, INT64_MAX);
-	writer_f64(&w, 2.25);
 	writer_varint(&w, 0);
 	writer_varint(&w, 128);
 	writer_varint(&w, UINT32_MAX);
@@ -57,8 +55,6 @@ what_is_written_can_be_read(void **state)
 	assert_int_equal(reader_i8(&r), -2);
 	assert_int_equal(reader_i16(&r), -3);
 	assert_int_equal(reader_i32(&r), INT32_MIN);
-	assert_int_equal(reader_i64(&r), INT64_MAX);
-	assert_true(reader_f64(&r) == 2.25);
 	assert_int_equal(reader_varint(&r), 0);
 	assert_int_equal(reader_varint(&r), 128);
 	assert_int_equal(reader_varint(&r), UINT32_MAX);
@@ -140,8 +136,8 @@ output_ends_before_2_gib(void **state)
 	/* Only pointed to, never read. */
 	writer_piece(&w, &byte, INT32_MAX - (1 << 18));
 	assert_ok(w.err);
-	for (int i = 0; i < 1 << 16; i++)
-		writer_i64(&w, 0);
+	for (int i = 0; i < 1 << 17; i++)
+		writer_i32(&w, 0);
 	assert_int_equal(w.err, ERR_LIMIT);
 	assert_true(w.n < INT32_MAX);
 }
