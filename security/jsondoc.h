@@ -12,7 +12,7 @@
  * bytes behind the end are errors of its own.
  */
 
-/* Once, before threads start: the secret behind Jansson's hash tables, which it would
+/* Once, before the first document: the secret behind Jansson's hash tables, which it would
  * otherwise choose when it is first used. */
 void jsondoc_init(void);
 

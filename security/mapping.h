@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /*
- * From what a certificate or a ticket proves to a user name, by rules in
+ * From what a certificate, a ticket or a token proves to a user name, by rules in
  * Kafka's own syntax. Immutable once parsed; any thread may map.
  */
 struct ssl_rules;

@@ -50,7 +50,7 @@ void claim_login(struct claim *c, const struct sasl_listener *listener,
 /* The same for a delegation token's id, which is its owner's claim where there is one. */
 void claim_token(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, enum mech mech, struct str login);
-/* A name that a rule made of a certificate or a ticket. */
+/* A name that a rule made of a certificate, a ticket or a token. */
 void claim_mapped(struct claim *c, const struct sasl_listener *listener,
     const struct sasl_shared *shared, enum mech mech, struct str name);
 /* The key to check against: the user's, or one that nobody has a password for. */
