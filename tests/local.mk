@@ -19,3 +19,6 @@ endif
 include tests/fuzz/local.mk
 include tests/wire/local.mk
 TESTS += $(check_PROGRAMS)
+# One that hangs is to be named, not to be waited for.
+LOG_COMPILER = $(srcdir)/tests/limited
+EXTRA_DIST += tests/limited
