@@ -369,6 +369,36 @@ mend_torn(struct audit *a)
 		push_open(a, false, NULL);
 }
 
+/* The first n lines that were to be written behind `skip` bytes. The chain is at the last of them: not as it would be
+ * sealed now, but as it stands there. */
+static struct str
+first_lines(struct audit *a, size_t skip, unsigned n)
+{
+	struct str lines = { (const char *)a->out.p + skip, 0 };
+	for (; n > 0; n--) {
+		struct chain_line l;
+		struct str line = { lines.p + lines.n, 0 };
+		while (line.p[line.n] != '\n')
+			line.n++;
+		lines.n += line.n + 1;
+		if (n > 1 || chain_line_parse(line, &l) != 0)
+			continue;
+		a->chain.seq = l.seq;
+		memcpy(a->chain.hash, l.hash, AUDIT_HASH);
+	}
+	return lines;
+}
+
+/* The first n of what is pending are lines of the file now, and are to be synced. */
+static void
+stands(struct audit *a, unsigned n, struct str lines, int64_t wall_ms)
+{
+	settle(a, n);
+	if (a->synced_due == 0)
+		a->synced_due = clock_mono_ns() + a->config.sync_ns;
+	copy_lines(a, lines, wall_ms);
+}
+
 /* As many as make one batch. False: they could not be written. */
 static bool
 write_batch(struct audit *a)
@@ -384,18 +414,16 @@ write_batch(struct audit *a)
 		if (seal(a, i, &head) != 0)
 			break;
 	int err = audit_file_append(&a->file, buf_str(&a->out), &whole);
-	if (err != 0) {
-		/* Only the ends of lines that were torn before are no lines of ours. */
-		whole -= whole > 0 && skip > 0;
-		for (const struct audit_item *i = a->pending; i != NULL && whole > 0; i = i->next, whole--, settle(a, 1))
-			(void)seal(a, i, &a->chain);
-		fails(a, err);
-		return false;
+	if (err == 0) {
+		a->chain = head;
+		stands(a, n, (struct str){ (const char *)a->out.p + skip, a->out.n - skip }, wall_ms);
+		return true;
 	}
-	a->chain = head;
-	settle(a, n);
-	copy_lines(a, (struct str){ (const char *)a->out.p + skip, a->out.n - skip }, wall_ms);
-	return true;
+	whole -= whole > 0 && skip > 0; /* what only ends a line that was torn before is no line of ours */
+	if (whole > 0)
+		stands(a, whole, first_lines(a, skip, whole), wall_ms);
+	fails(a, err);
+	return false;
 }
 
 static void
@@ -494,8 +522,6 @@ write_pending(struct audit *a)
 		mend_torn(a);
 		if (!write_batch(a))
 			return;
-		if (a->synced_due == 0)
-			a->synced_due = clock_mono_ns() + a->config.sync_ns;
 		works(a);
 		tell_gap(a);
 	} while (a->pending != NULL);

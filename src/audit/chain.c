@@ -26,6 +26,14 @@ chain_hash(struct str a, struct str b, uint8_t out[AUDIT_HASH])
 	EVP_MD_CTX_free(ctx);
 }
 
+void
+chain_torn(bool more, uint8_t hash[AUDIT_HASH], struct str line)
+{
+	uint8_t next[AUDIT_HASH];
+	chain_hash(more ? (struct str){ (const char *)hash, AUDIT_HASH } : STR(""), line, next);
+	memcpy(hash, next, sizeof(next));
+}
+
 char *
 chain_hash_text(const uint8_t hash[AUDIT_HASH], char out[AUDIT_HASH_TEXT])
 {

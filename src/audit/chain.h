@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -32,6 +33,9 @@ int chain_seal(struct audit_head *head, int64_t wall_ms, struct str body, struct
 /* SHA-256 over a and b. */
 void chain_hash(struct str a, struct str b, uint8_t out[AUDIT_HASH]);
 
+/* The hash of half a line, or of one more of them in a row. */
+void chain_torn(bool more, uint8_t hash[AUDIT_HASH], struct str line);
+
 /* The hash as text, and "SEQ:HASH", which a person can keep; and back (ERR_INVAL). */
 char *chain_hash_text(const uint8_t hash[AUDIT_HASH], char out[AUDIT_HASH_TEXT]);
 #define AUDIT_HEAD_TEXT (AUDIT_HASH_TEXT + 22)
@@ -46,8 +50,8 @@ struct chain_line {
 	uint8_t hash[AUDIT_HASH];
 	bool opens;			/* "what":"open" */
 	uint8_t prev[AUDIT_HASH];	/* of one that opens: the hash before */
-	bool torn;			/* of one that opens: the line before was cut short by a crash */
-	uint8_t torn_hash[AUDIT_HASH];	/* and what it is the hash of */
+	bool torn;			/* of one that opens: the lines before were cut short, by a crash or a full disk */
+	uint8_t torn_hash[AUDIT_HASH];	/* and their chain_torn() */
 };
 /* A line without its newline; ERR_CORRUPT for what is none. */
 int chain_line_parse(struct str line, struct chain_line *ret);

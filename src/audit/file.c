@@ -73,9 +73,9 @@ look_for_kept(const char *p, size_t end, bool whole, uint64_t kept, struct audit
 static void
 note_torn(struct audit_file *f, struct str line, bool open)
 {
+	chain_torn(f->torn, f->torn_hash, line);
 	f->torn = true;
 	f->new_line = open;
-	chain_hash(STR(""), line, f->torn_hash);
 }
 
 /* p: n bytes at the end of it; whole: all of it. */

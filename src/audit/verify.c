@@ -104,15 +104,23 @@ fits_heads(struct verify *v)
 	return true;
 }
 
+/* The first of the lines that are none, and that nobody says were torn. */
+static bool
+never_torn(struct verify *v)
+{
+	v->line -= v->pending - 1;
+	return fault(v, VERIFY_NO_LINE);
+}
+
 /* What is no line may be what a crash left of one: the broker then says so in the next. */
 static bool
 no_line(struct verify *v, struct str line)
 {
-	if (v->pending || v->first == 0 || line.n > AUDIT_LINE_MAX)
+	if (v->first == 0)
 		return fault(v, VERIFY_NO_LINE);
-	v->pending = true;
-	chain_hash(STR(""), line, v->pending_hash);
-	return true;
+	chain_torn(v->pending > 0, v->pending_hash, line);
+	v->pending++;
+	return line.n <= AUDIT_LINE_MAX || never_torn(v);
 }
 
 static bool
@@ -123,13 +131,12 @@ take_line(struct verify *v, struct str line)
 	v->lines++;
 	if (chain_line_parse(line, &l) != 0)
 		return no_line(v, line);
-	bool marked = l.torn && v->pending && same(l.torn_hash, v->pending_hash);
-	if (v->pending != marked) {
-		v->line -= v->pending;
-		return fault(v, VERIFY_NO_LINE);
+	if (v->pending > 0 && !(l.torn && same(l.torn_hash, v->pending_hash))) {
+		v->line--;
+		return never_torn(v);
 	}
-	v->torn += marked;
-	v->pending = false;
+	v->torn += v->pending;
+	v->pending = 0;
 	if (v->first == 0 && !begin_chain(v, &l))
 		return false;
 	if (!follows(v, &l))
@@ -152,7 +159,8 @@ verify_feed(struct verify *v, const void *p, size_t n)
 		} else if (buf_add(&v->rest, s.p, some) != 0) {
 			v->line++;
 			v->lines++;
-			return fault(v, VERIFY_NO_LINE);
+			v->pending++;
+			return never_torn(v);
 		} else if (end != NULL) {
 			(void)take_line(v, buf_str(&v->rest));
 			v->rest.n = 0;
@@ -173,7 +181,7 @@ verify_file_end(struct verify *v)
 		v->line++;
 		return fault(v, VERIFY_UNFINISHED);
 	}
-	return !v->pending || fault(v, VERIFY_NO_LINE);
+	return v->pending == 0 || never_torn(v);
 }
 
 bool

@@ -38,7 +38,7 @@ struct verify {
 	uint64_t from, to;		/* MISSING, CUT: the numbers that are missing */
 	uint64_t openings, torn;	/* lines that were cut short by a crash and are marked as such */
 	struct buf rest;		/* the beginning of a line */
-	bool pending;			/* a line that is none may have been torn: the next one tells */
+	uint64_t pending;		/* lines that are none may have been torn: the next one tells */
 	uint8_t pending_hash[AUDIT_HASH];
 };
 

@@ -358,6 +358,71 @@ half_a_line_that_stays_is_marked(void **state)
 }
 
 static void
+took_what_there_was(void)
+{
+	for (int i = 0; i < 1000 && atomic_load(&room) != 0; i++)
+		usleep(10000);
+	assert_int_equal(atomic_load(&room), 0);
+}
+
+/* Sends n lines, of which the file takes so many bytes, and again so many of what is tried then. Each line that
+ * stands in the file must have been copied, once. */
+static void
+lines_where_nothing_can_be_taken_away(int n, const long *takes, int takes_n, struct verify *v)
+{
+	struct place p;
+	begin(&p);
+	p.config.queue_bytes = 1 << 20;
+	struct audit *a = open_it(&p);
+	struct audit_lines l = { .first = NULL };
+	for (int k = 0; k < n; k++)
+		audit_lines_add(&l, LINE);
+	atomic_store(&holds_on, true);
+	atomic_store(&room, takes[0]);
+	assert_int_equal(audit_admit(a, &l), 0);
+	audit_send(a, &l);
+	for (int i = 1; i < takes_n; i++) {
+		took_what_there_was();
+		atomic_store(&room, takes[i]);
+	}
+	took_what_there_was();
+	eventually(fails, a);
+	atomic_store(&room, -1);
+	eventually(works, a);
+	audit_free(&a);
+	assert_int_equal(verify(&p, v), VERIFY_FINE);
+	assert_int_equal(v->anchored, v->at.seq);
+	assert_int_equal(v->at.seq, v->lines - v->torn);
+	assert_int_equal(v->at.seq, n + 1 + v->openings);
+	assert_int_equal(atomic_load(&p.copies), v->at.seq);
+	end(&p);
+}
+
+/* The whole lines of a batch stand, however many they are, and are not written again. */
+static void
+a_large_batch_that_stays_by_half(void **state)
+{
+	(void)state;
+	struct verify v;
+	lines_where_nothing_can_be_taken_away(2000, (long[]){ 200000 }, 1, &v);
+	assert_int_equal(v.torn, 1);
+	assert_int_equal(v.openings, 2);
+}
+
+static void
+half_lines_that_stay_one_after_the_other(void **state)
+{
+	(void)state;
+	struct verify v;
+	lines_where_nothing_can_be_taken_away(20, (long[]){ 400, 950 }, 2, &v);	/* the opening was whole */
+	assert_int_equal(v.torn, 2);
+	assert_int_equal(v.openings, 3);
+	lines_where_nothing_can_be_taken_away(20, (long[]){ 400, 1, 60, 61 }, 4, &v);	/* or half a line, too */
+	assert_int_equal(v.torn, 3);
+	assert_int_equal(v.openings, 2);
+}
+
+static void
 append(const char *file, const char *text)
 {
 	FILE *f = fopen(file, "a");
@@ -564,6 +629,7 @@ journald_gets_the_line(void **state)
 TEST_MAIN(T(lines_are_chained_over_restarts), T(while_the_disk_is_full_what_is_done_is_refused),
     T(or_it_is_counted_and_the_gap_is_told), T(what_is_refused_anyway_shuts_nobody_out),
     T(room_that_was_promised_is_given_back), T(a_large_change_is_admitted_alone), T(half_a_line_that_stays_is_marked),
+    T(a_large_batch_that_stays_by_half), T(half_lines_that_stay_one_after_the_other),
     T(a_crash_leaves_what_can_be_verified), T(what_was_done_to_it_while_stopped_is_told),
     T(a_file_that_was_renamed_is_followed_by_another), T(a_sync_that_fails_is_told_in_the_file),
     T(a_start_without_a_file_is_refused_or_goes_on), T(journald_gets_the_line))
