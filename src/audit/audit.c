@@ -474,18 +474,16 @@ static void
 open_again(struct audit *a)
 {
 	struct audit_file next = { .fd = -1 };
-	if (!audit_file_moved(&a->file))
+	if (a->file.fd < 0 || !audit_file_moved(&a->file)) /* one that never was opened is when lines are written */
 		return;
 	int err = audit_file_open(&next, a->config.file);
 	if (err != 0) {
 		ev_err(a->config.ev, "audit: %s cannot be opened: %s; the old file is written on", a->config.file, err_text(err));
 		return;
 	}
-	if (a->file.fd >= 0) {
-		if (a->synced_due != 0)
-			sync_file(a);
-		audit_file_close(&a->file);
-	}
+	if (a->synced_due != 0)
+		sync_file(a);
+	audit_file_close(&a->file);
 	a->file = next;
 	push_open(a, false, NULL);
 }

@@ -188,6 +188,6 @@ bool
 audit_file_moved(const struct audit_file *f)
 {
 	struct stat here, there;
-	return f->fd < 0 || fstat(f->fd, &here) != 0 || stat(f->path, &there) != 0 ||
+	return fstat(f->fd, &here) != 0 || stat(f->path, &there) != 0 ||
 	    here.st_dev != there.st_dev || here.st_ino != there.st_ino;
 }

@@ -599,6 +599,30 @@ a_start_without_a_file_is_refused_or_goes_on(void **state)
 	end(&p);
 }
 
+/* A reload comes before the file could ever be opened: its chain goes on all the same. */
+static void
+a_reload_before_there_was_a_file(void **state)
+{
+	(void)state;
+	struct place p;
+	char dir[80], file[100];
+	begin(&p);
+	audit_free(&(struct audit *){ open_it(&p) });
+	assert_int_equal(p.kept.head.seq, 2);
+	snprintf(dir, sizeof(dir), "%s/none", p.dir);
+	snprintf(file, sizeof(file), "%s/audit.log", dir);
+	p.config.file = file;
+	p.config.refuse = false;
+	struct audit *a = open_it(&p);
+	assert_true(fails(a));
+	assert_int_equal(mkdir(dir, 0700), 0);
+	audit_reopen(a);
+	eventually(works, a);
+	audit_free(&a);
+	assert_true(has(file, "\"seq\":3,\"what\":\"open\""));
+	end(&p);
+}
+
 static void
 journald_gets_the_line(void **state)
 {
@@ -632,4 +656,5 @@ TEST_MAIN(T(lines_are_chained_over_restarts), T(while_the_disk_is_full_what_is_d
     T(a_large_batch_that_stays_by_half), T(half_lines_that_stay_one_after_the_other),
     T(a_crash_leaves_what_can_be_verified), T(what_was_done_to_it_while_stopped_is_told),
     T(a_file_that_was_renamed_is_followed_by_another), T(a_sync_that_fails_is_told_in_the_file),
-    T(a_start_without_a_file_is_refused_or_goes_on), T(journald_gets_the_line))
+    T(a_start_without_a_file_is_refused_or_goes_on), T(journald_gets_the_line),
+    T(a_reload_before_there_was_a_file))
