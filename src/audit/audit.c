@@ -54,7 +54,7 @@ struct audit {
 	struct audit_item *pending, **pending_tail;
 	struct audit_head chain;
 	struct buf out;
-	bool told_copy, told_keep;
+	bool told_copy, told_keep, wrote;
 	uint64_t synced_due, kept_due, told_due;	/* monotonic; 0: nothing to do */
 	struct audit_head synced;
 };
@@ -413,7 +413,9 @@ write_batch(struct audit *a)
 	for (const struct audit_item *i = a->pending; i != NULL && a->out.n < BATCH_BYTES; i = i->next, n++)
 		if (seal(a, i, &head) != 0)
 			break;
+	int64_t before = a->file.size;
 	int err = audit_file_append(&a->file, buf_str(&a->out), &whole);
+	a->wrote = a->wrote || err == 0 || a->file.size != before;
 	if (err == 0) {
 		a->chain = head;
 		stands(a, n, (struct str){ (const char *)a->out.p + skip, a->out.n - skip }, wall_ms);
@@ -504,7 +506,10 @@ go_on(struct audit *a)
 	if (found != NULL)
 		ev_err(a->config.ev, "audit: %s is not as the broker left it: %s; schlossctl audit verify tells the place",
 		    a->config.file, found);
+	a->file.torn = a->file.torn && found == NULL; /* or the opening would excuse what somebody put there */
 	push_open(a, true, found);
+	if (a->config.kept.ended && a->config.keep != NULL) /* before a line is, or a crash would leave one too many */
+		(void)a->config.keep(a->config.arg, &(struct audit_kept){ a->config.kept.head, false });
 	return 0;
 }
 
@@ -596,6 +601,13 @@ work(void *arg)
 
 /* ---- start and stop ---- */
 
+/* Where nothing was written the file ends as it did. */
+static bool
+has_ended(const struct audit *a)
+{
+	return a->wrote ? a->pending == NULL : a->config.kept.ended;
+}
+
 int
 audit_open(const struct audit_config *config, struct audit **ret, struct why *why)
 {
@@ -610,12 +622,12 @@ audit_open(const struct audit_config *config, struct audit **ret, struct why *wh
 	buf_init(&a->out, BATCH_BYTES + 2 * AUDIT_LINE_MAX);
 	lock_init(&a->lock, LOCK_AUDIT);
 	lock_cond_init(&a->wake);
-	if (config->kept.ended && config->keep != NULL) /* before a line is, or a crash would leave one too many */
-		(void)config->keep(config->arg, &(struct audit_kept){ config->kept.head, false });
 	write_pending(a);
 	if (a->failing && config->refuse) {
 		int err = why_set(why, ERR_IO, "audit.file: %s cannot be written (audit.failure: count starts all the same)", config->file);
 		a->stopped = true;
+		if (config->kept.ended)
+			keep_head(a, has_ended(a));
 		audit_free(&a);
 		return err;
 	}
@@ -642,7 +654,7 @@ audit_close(struct audit *a)
 		ev_err(a->config.ev, "audit: lines could not be written before the end");
 	if (a->synced_due != 0)
 		sync_file(a);
-	keep_head(a, a->pending == NULL);
+	keep_head(a, has_ended(a));
 }
 
 void

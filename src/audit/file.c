@@ -89,11 +89,13 @@ find_last(struct audit_file *f, const char *p, size_t n, bool whole, uint64_t ke
 	else
 		end--;
 	size_t last = end;
+	ret->torn = f->torn;
 	if (end == 0)
 		return;
 	struct str line = line_before(p, &end);
 	if (chain_line_parse(line, &l) != 0 && !f->torn && end > 0) {
 		note_torn(f, line, false); /* ended by a start that then failed */
+		ret->torn = true;
 		last = end;
 		line = line_before(p, &end);
 	}
@@ -124,16 +126,17 @@ audit_file_tail(struct audit_file *f, uint64_t kept, struct audit_tail *ret)
 const char *
 audit_file_resume(const struct audit_tail *tail, const struct audit_kept *kept, struct audit_head *ret)
 {
+	bool added = kept->ended && tail->torn; /* an orderly stop leaves no half line */
 	*ret = kept->head;
 	if (tail->damaged)
 		return "its end is no line that the broker wrote";
-	if (tail->last.seq == 0)
+	if (tail->last.seq == 0 && !added)
 		return NULL; /* a new file */
 	if (tail->last.seq < kept->head.seq)
 		return "its end was cut off";
 	if (tail->has_kept && memcmp(tail->kept_hash, kept->head.hash, AUDIT_HASH) != 0)
 		return "it was written anew";
-	if (kept->ended && tail->last.seq > kept->head.seq)
+	if (added || (kept->ended && tail->last.seq > kept->head.seq))
 		return "lines were added while the broker was stopped";
 	*ret = tail->last;
 	return NULL;

@@ -20,6 +20,7 @@ struct audit_tail {
 	struct audit_head last;		/* seq 0: there is no line */
 	bool has_kept;			/* the line of the kept head lies in what was looked at */
 	uint8_t kept_hash[AUDIT_HASH];	/* its hash as it stands there */
+	bool torn;			/* behind it stands half a line */
 	bool damaged;			/* what stands at the end are no lines */
 };
 

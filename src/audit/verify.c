@@ -116,8 +116,6 @@ never_torn(struct verify *v)
 static bool
 no_line(struct verify *v, struct str line)
 {
-	if (v->first == 0)
-		return fault(v, VERIFY_NO_LINE);
 	chain_torn(v->pending > 0, v->pending_hash, line);
 	v->pending++;
 	return line.n <= AUDIT_LINE_MAX || never_torn(v);
@@ -135,6 +133,8 @@ take_line(struct verify *v, struct str line)
 		v->line--;
 		return never_torn(v);
 	}
+	if (l.torn && v->pending == 0) /* what was torn is gone */
+		return fault(v, VERIFY_LINK);
 	v->torn += v->pending;
 	v->pending = 0;
 	if (v->first == 0 && !begin_chain(v, &l))

@@ -466,7 +466,7 @@ static void
 what_was_done_to_it_while_stopped_is_told(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 7; i++) {
 		struct place p;
 		size_t n;
 		begin(&p);
@@ -504,6 +504,12 @@ what_was_done_to_it_while_stopped_is_told(void **state)
 			append(p.file, (const char *)b.p);
 			buf_free(&b);
 			is_told_at_the_start(&p, "lines were added while the broker was stopped");
+		} else if (i == 4 || i == 5) {	/* after an orderly stop nothing was torn */
+			append(p.file, i == 4 ? "x\n" : "x");
+			is_told_at_the_start(&p, "lines were added while the broker was stopped");
+		} else if (i == 6) {
+			assert_int_equal(fs_replace(p.file, "x", 1), 0);
+			is_told_at_the_start(&p, "its end was cut off");
 		} else {
 			append(p.file, "x\ny\n");
 			is_told_at_the_start(&p, "its end is no line that the broker wrote");
@@ -623,6 +629,37 @@ a_reload_before_there_was_a_file(void **state)
 	end(&p);
 }
 
+/* A start that writes nothing takes nothing back of what is known of the end. */
+static void
+a_start_that_fails_forgets_no_end(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct place p;
+		struct audit *a = NULL;
+		struct why why;
+		char file[100];
+		begin(&p);
+		audit_free(&(struct audit *){ open_it(&p) });
+		append(p.file, "x\n");
+		snprintf(file, sizeof(file), "%s/none/audit.log", p.dir);
+		p.config.kept = p.kept;
+		p.config.refuse = i == 0;
+		p.config.file = i == 0 ? p.file : file;
+		atomic_store(&room, 0);
+		if (i == 0)				/* there is no room */
+			assert_int_equal(audit_open(&p.config, &a, &why), ERR_IO);
+		else					/* or no directory; nobody is refused */
+			assert_int_equal(audit_open(&p.config, &a, &why), 0);
+		audit_free(&a);
+		assert_true(p.kept.ended);
+		atomic_store(&room, -1);
+		p.config.file = p.file;
+		is_told_at_the_start(&p, "lines were added while the broker was stopped");
+		end(&p);
+	}
+}
+
 static void
 journald_gets_the_line(void **state)
 {
@@ -657,4 +694,4 @@ TEST_MAIN(T(lines_are_chained_over_restarts), T(while_the_disk_is_full_what_is_d
     T(a_crash_leaves_what_can_be_verified), T(what_was_done_to_it_while_stopped_is_told),
     T(a_file_that_was_renamed_is_followed_by_another), T(a_sync_that_fails_is_told_in_the_file),
     T(a_start_without_a_file_is_refused_or_goes_on), T(journald_gets_the_line),
-    T(a_reload_before_there_was_a_file))
+    T(a_reload_before_there_was_a_file), T(a_start_that_fails_forgets_no_end))

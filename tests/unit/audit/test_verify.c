@@ -293,7 +293,46 @@ a_torn_line_that_the_broker_knows_of(void **state)
 	*strstr((char *)s.b.p, "2026-") = '3';		/* not what was torn */
 	assert_int_equal(check(buf_str(&s.b), &s.now, &v), VERIFY_NO_LINE);
 	assert_int_equal(v.fault_line, 4);
+	struct buf b;
+	size_t half = strlen("{\"time\":\"2026-\n");
+	buf_init(&b, 1 << 20);
+	buf_add(&b, s.b.p, s.at[3] - half);
+	buf_add(&b, s.b.p + s.at[3], s.b.n - s.at[3]);
+	assert_int_equal(check(buf_str(&b), &s.now, &v), VERIFY_LINK);	/* it was taken away */
+	assert_int_equal(v.fault_line, 4);
+	buf_free(&b);
 	buf_free(&s.b);
+}
+
+/* Two in a row, told of by one hash; and a file that begins with half a line. */
+static void
+torn_lines_in_a_row_and_at_the_beginning(void **state)
+{
+	(void)state;
+	for (int at = 0; at < 2; at++) {
+		struct sample s;
+		struct verify v;
+		uint8_t hash[AUDIT_HASH];
+		char prev[AUDIT_HASH_TEXT], torn[AUDIT_HASH_TEXT], body[512];
+		if (at == 0)
+			fill(&s, 3);
+		else {
+			memset(&s, 0, sizeof(s));
+			buf_init(&s.b, 1 << 20);
+		}
+		buf_add_str(&s.b, STR("{\"time\n{\n"));
+		chain_torn(false, hash, STR("{\"time"));
+		chain_torn(true, hash, STR("{"));
+		snprintf(body, sizeof(body), "\"what\":\"open\",\"prev\":\"%s\",\"torn\":\"%s\"",
+		    chain_hash_text(s.now.hash, prev), chain_hash_text(hash, torn));
+		add(&s, body);
+		assert_int_equal(check(buf_str(&s.b), &s.now, &v), VERIFY_FINE);
+		assert_int_equal(v.torn, 2);
+		memcpy(strstr((char *)s.b.p, "{\"time\n"), "{\n{\"time\n", 9);	/* the other way round */
+		assert_int_equal(check(buf_str(&s.b), &s.now, &v), VERIFY_NO_LINE);
+		assert_int_equal(v.fault_line, at == 0 ? 4 : 1);
+		buf_free(&s.b);
+	}
 }
 
 /* An opening within the file that begins anew from elsewhere. */
@@ -329,4 +368,5 @@ what_is_too_long_is_no_line(void **state)
 TEST_MAIN(T(what_was_written_is_fine), T(a_line_is_hashed_as_is_written_down), T(a_changed_byte_is_found),
     T(a_changed_word_names_its_line), T(lines_that_are_missing_swapped_or_repeated), T(a_cut_tail_is_found_by_the_head),
     T(a_rewritten_file_is_found_by_the_head), T(files_of_a_rotated_set), T(a_torn_line_that_the_broker_knows_of),
+    T(torn_lines_in_a_row_and_at_the_beginning),
     T(an_opening_must_follow), T(what_is_too_long_is_no_line))
