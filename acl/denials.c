@@ -158,6 +158,15 @@ due(const struct entry *e, uint64_t now_ns)
 	return now_ns > e->told_ns && now_ns - e->told_ns >= FOLD_NS;
 }
 
+/* One more of it. */
+static void
+repeat(struct acl_denials *d, struct entry *e, struct list *news, uint64_t now_ns)
+{
+	e->count++;
+	if (due(e, now_ns))
+		settle(d, e, news, now_ns);
+}
+
 static struct entry *
 oldest(struct acl_denials *d)
 {
@@ -183,11 +192,8 @@ acl_denials_add(struct acl_denials *d, const struct acl_who *who, const struct a
 		}
 		e = entry_create(d, buf_str(&key), line, now_ns);
 		note(&news, e->line, 0);
-	} else {
-		e->count++;
-		if (due(e, now_ns))
-			settle(d, e, &news, now_ns);
-	}
+	} else
+		repeat(d, e, &news, now_ns);
 	lock_drop(&d->lock);
 	buf_free(&key);
 	tell(d, &news);
@@ -196,17 +202,19 @@ acl_denials_add(struct acl_denials *d, const struct acl_who *who, const struct a
 bool
 acl_denials_count(struct acl_denials *d, const struct acl_who *who, const struct acl_answer *answer, uint64_t now_ns)
 {
+	struct list news;
 	struct buf key;
+	list_init(&news);
 	buf_init(&key, 4096);
 	make_key(&key, d, who, answer);
 	lock_take(&d->lock);
 	struct entry *e = map_get(d->map, NAME(0, buf_str(&key)));
-	bool counted = e != NULL && !due(e, now_ns);
-	if (counted)
-		e->count++;
+	if (e != NULL)
+		repeat(d, e, &news, now_ns);
 	lock_drop(&d->lock);
 	buf_free(&key);
-	return counted;
+	tell(d, &news);
+	return e != NULL;
 }
 
 void

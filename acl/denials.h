@@ -23,7 +23,7 @@ void acl_denials_destroy(struct acl_denials **denials);
 /* Tells or counts a denial. line: acl_explain()'s. now_ns: monotonic. */
 void acl_denials_add(struct acl_denials *denials, const struct acl_who *who,
     const struct acl_answer *answer, struct str line, uint64_t now_ns);
-/* Counts one that was told less than a minute ago; false where it was not, and its line is wanted. */
+/* The same for one that is known, whose line need not be made again; false where it is not. */
 bool acl_denials_count(struct acl_denials *denials, const struct acl_who *who,
     const struct acl_answer *answer, uint64_t now_ns);
 

@@ -34,8 +34,10 @@ static void
 tell(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
 {
 	char line[512];
-	acl_explain(image_acl(rq->image), w, a, line, sizeof(line));
-	acl_denials_add(rq->core->denials, w, a, str_from(line), request_now(rq));
+	if (!acl_denials_count(rq->core->denials, w, a, request_now(rq))) {
+		acl_explain(image_acl(rq->image), w, a, line, sizeof(line));
+		acl_denials_add(rq->core->denials, w, a, str_from(line), request_now(rq));
+	}
 	auditing_denied(rq, w, a);
 }
 
