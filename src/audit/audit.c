@@ -55,7 +55,7 @@ struct audit {
 	struct audit_head chain;
 	struct buf out;
 	bool told_copy, told_keep, wrote;
-	uint64_t synced_due, kept_due, told_due;	/* monotonic; 0: nothing to do */
+	uint64_t synced_due, kept_due, told_due, opened_due;	/* monotonic; 0: nothing to do */
 	struct audit_head synced;
 };
 
@@ -476,13 +476,20 @@ static void
 open_again(struct audit *a)
 {
 	struct audit_file next = { .fd = -1 };
+	bool told = a->opened_due != 0;
+	a->opened_due = 0;
 	if (a->file.fd < 0 || !audit_file_moved(&a->file)) /* one that never was opened is when lines are written */
 		return;
 	int err = audit_file_open(&next, a->config.file);
 	if (err != 0) {
-		ev_err(a->config.ev, "audit: %s cannot be opened: %s; the old file is written on", a->config.file, err_text(err));
+		if (!told)
+			ev_err(a->config.ev, "audit: %s cannot be opened: %s; the old file is written on until it can",
+			    a->config.file, err_text(err));
+		a->opened_due = clock_mono_ns() + RETRY_MS * NS_PER_MS;
 		return;
 	}
+	if (told)
+		ev_notice(a->config.ev, "audit: %s could be opened", a->config.file);
 	if (a->synced_due != 0)
 		sync_file(a);
 	audit_file_close(&a->file);
@@ -539,6 +546,8 @@ idle_ms(const struct audit *a, uint64_t now)
 		due = a->synced_due;
 	if (a->kept_due != 0 && a->kept_due < due)
 		due = a->kept_due;
+	if (a->opened_due != 0 && a->opened_due < due)
+		due = a->opened_due;
 	uint64_t ms = due <= now ? 0 : (due - now) / NS_PER_MS + 1;
 	if (a->failing && ms > RETRY_MS)
 		ms = RETRY_MS;
@@ -558,7 +567,7 @@ take_queue(struct audit *a)
 static void
 turn(struct audit *a, bool reopen)
 {
-	if (reopen)
+	if (reopen || (a->opened_due != 0 && a->opened_due <= clock_mono_ns()))
 		open_again(a);
 	if (a->pending != NULL)
 		write_pending(a);

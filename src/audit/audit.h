@@ -52,7 +52,7 @@ int audit_open(const struct audit_config *config, struct audit **ret, struct why
 void audit_close(struct audit *audit);
 void audit_free(struct audit **audit);
 
-/* The file was renamed (logrotate): the next line begins a new one. */
+/* The file was renamed (logrotate): the next line begins a new one, as soon as that can be opened. */
 void audit_reopen(struct audit *audit);
 void audit_set_refuse(struct audit *audit, bool refuse);
 

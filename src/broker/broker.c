@@ -2,7 +2,7 @@
  *
  * Parts start in the order of a table and stop in the reverse. Signals are
  * blocked in every thread and taken here, one at a time, so nothing runs in a
- * signal handler. A reload that fails changes nothing. */
+ * signal handler. A reload that fails changes nothing, but that a file which was renamed is not written on. */
 #include "broker/broker.h"
 
 #include <signal.h>
@@ -112,6 +112,8 @@ reload(struct broker *b)
 	struct conf *conf;
 	struct why why;
 	notify_reloading();
+	if (b->audit != NULL) /* for it was renamed, whatever the file says */
+		audit_reopen(b->audit);
 	if (conf_load(b->conf->file, &conf, &why) != 0)
 		ev_err(&b->ev, "reload: %s; everything stays as it was", why.text);
 	else {

@@ -293,7 +293,6 @@ part_audit_reload(struct broker *b, const struct conf *conf, struct why *why)
 {
 	if (b->audit == NULL)
 		return 0;
-	audit_reopen(b->audit);
 	tell_option(b, NULL, NULL, NULL, NULL);
 	for (size_t i = 0; i < conf_option_count; i++)
 		if ((conf_options[i].flags & OPTION_LIVE) && !option_same(&conf_options[i], b->conf, conf))

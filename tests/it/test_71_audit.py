@@ -268,6 +268,17 @@ def test_rotation(b):
     assert f"{b.file}:1: before this line" in b.fault(old, b.file)
 
 
+def test_rotation_needs_no_configuration_that_can_be_read(b):
+    b.start()
+    old = b.dir / "audit.log.1"
+    b.file.rename(old)
+    b.configure("no.such.option: 1\n")
+    b.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "everything stays as it was" in b.log)
+    eventually(b.file.exists)
+    assert b.line(what="open")["prev"] == chain(old.read_text())[-1]
+
+
 def test_a_copy_that_fails_is_told_once_and_refuses_nothing(b):
     if os.path.exists("/run/systemd/journal/socket"):
         pytest.skip("there is a journald here, and it would take the lines")

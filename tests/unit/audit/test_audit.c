@@ -629,6 +629,37 @@ a_reload_before_there_was_a_file(void **state)
 	end(&p);
 }
 
+/* The new file cannot be made at once: that is tried until it can, and the old one has the lines meanwhile. */
+static void
+a_reload_that_cannot_open_is_not_forgotten(void **state)
+{
+	(void)state;
+	struct place p;
+	char dir[80], old[80], file[100];
+	begin(&p);
+	snprintf(dir, sizeof(dir), "%s/logs", p.dir);
+	snprintf(old, sizeof(old), "%s/logs.1", p.dir);
+	snprintf(file, sizeof(file), "%s/audit.log", dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	p.config.file = file;
+	struct audit *a = open_it(&p);
+	assert_int_equal(rename(dir, old), 0);
+	audit_reopen(a);
+	for (int i = 0; i < 1000 && !logged(&p, "the old file is written on"); i++)
+		usleep(10000);
+	assert_int_equal(audit_done(a, LINE), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	for (int i = 0; i < 1000 && !fs_exists(file); i++)
+		usleep(10000);
+	assert_true(fs_exists(file));
+	assert_int_equal(audit_done(a, LINE), 0);
+	audit_free(&a);
+	assert_true(has(file, "\"seq\":3,\"what\":\"open\""));
+	snprintf(file, sizeof(file), "%s/audit.log", old);
+	assert_true(has(file, "\"seq\":2,\"what\":\"login\""));
+	end(&p);
+}
+
 /* A start that writes nothing takes nothing back of what is known of the end. */
 static void
 a_start_that_fails_forgets_no_end(void **state)
@@ -694,4 +725,4 @@ TEST_MAIN(T(lines_are_chained_over_restarts), T(while_the_disk_is_full_what_is_d
     T(a_crash_leaves_what_can_be_verified), T(what_was_done_to_it_while_stopped_is_told),
     T(a_file_that_was_renamed_is_followed_by_another), T(a_sync_that_fails_is_told_in_the_file),
     T(a_start_without_a_file_is_refused_or_goes_on), T(journald_gets_the_line),
-    T(a_reload_before_there_was_a_file), T(a_start_that_fails_forgets_no_end))
+    T(a_reload_before_there_was_a_file), T(a_reload_that_cannot_open_is_not_forgotten), T(a_start_that_fails_forgets_no_end))
