@@ -86,10 +86,10 @@ ask(struct request *rq, enum acl_op op, const struct acl_object *object, enum ke
 	return KERR_NONE;
 }
 
-bool
-may(struct request *rq, enum acl_op op, const struct acl_object *object)
+enum kerr
+may(struct request *rq, enum acl_op op, const struct acl_object *object, enum kerr denial)
 {
-	return ask(rq, op, object, KERR_CLUSTER_AUTHORIZATION_FAILED, false) == KERR_NONE;
+	return ask(rq, op, object, denial, false);
 }
 
 bool

@@ -37,8 +37,8 @@ bool sees_asked_topic(struct request *rq, struct name topic);
 /* The row's operation on a group whose owner is at hand, for a list; never logged. */
 bool may_group_owned(struct request *rq, struct name group, const struct group_owner *owner);
 
-/* Any operation on any object, logged when denied. */
-bool may(struct request *rq, enum acl_op op, const struct acl_object *object);
+/* Any operation on any object, logged when denied: KERR_NONE, `denial`, or why it cannot be told now. */
+enum kerr may(struct request *rq, enum acl_op op, const struct acl_object *object, enum kerr denial);
 /* The same without a trace. */
 bool may_quietly(struct request *rq, enum acl_op op, const struct acl_object *object);
 

@@ -93,10 +93,10 @@ may_make(struct request *rq, const struct metadata_req *in, struct name name,
 	bool wanted = in->allow_auto_topic_creation || request_flag(rq, FLAG_metadata_may_auto_create);
 	if (!wanted || !rq->core->settings.auto_create_topics || acl_is_internal(name))
 		return false;
-	if (may(rq, ACL_CREATE, &o))
-		return true;
-	*ret_err = KERR_TOPIC_AUTHORIZATION_FAILED;
-	return false;
+	enum kerr err = may(rq, ACL_CREATE, &o, KERR_TOPIC_AUTHORIZATION_FAILED);
+	if (err != KERR_NONE)
+		*ret_err = err;
+	return err == KERR_NONE;
 }
 
 static void

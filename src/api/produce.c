@@ -126,8 +126,9 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 	struct append_result res;
 	struct log_ends ends;
 	/* It has waited: what was allowed then may not be now. */
-	if (rq->frame == NULL && may_topic(rq, it->topic) != KERR_NONE) {
-		fail(s, it, KERR_TOPIC_AUTHORIZATION_FAILED);
+	enum kerr denied = rq->frame == NULL ? may_topic(rq, it->topic) : KERR_NONE;
+	if (denied != KERR_NONE) {
+		fail(s, it, denied);
 		return;
 	}
 	ready_to_wait(s, it);
