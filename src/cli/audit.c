@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The audit log: where its chain is, and whether files are what the broker wrote. The broker is asked
- * first and the files are read after, so that what it writes meanwhile is no fault. */
+ * first and the files are read after, so that no line of the head's is missing; of what it writes meanwhile half a line
+ * may be seen, and another look then finds it whole. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -139,7 +140,7 @@ take_arguments(struct args *args, struct verify *v, bool *ret_offline)
 		if (text == NULL || chain_head_parse(str_from(text), &head) != 0 || head.seq == 0)
 			return cli_complain(CLI_USAGE, "--head: NUMBER:HASH is expected, as schlossctl audit status and the log tell it");
 		if (verify_expect(v, &head) != 0)
-			return cli_complain(CLI_USAGE, "--head: at most %d", VERIFY_HEADS_MAX - 2);
+			return cli_complain(CLI_USAGE, "--head: at most %d", VERIFY_HEADS_MAX);
 		*ret_offline = true;
 	}
 	return args_end(args, 1, 10000);
