@@ -171,6 +171,7 @@ bool acl_op_kafka(enum acl_type type, enum acl_op op);
 const char *acl_op_name(enum acl_op op);
 const char *acl_type_name(enum acl_type type);
 const char *acl_step_name(enum acl_step step);
+const char *acl_class_name(enum acl_class cls);
 
 /* Kafka's and our words for operations, any case, '_' or '-'; also the short
  * forms r w x (read, write, alter). ERR_INVAL. */

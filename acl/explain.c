@@ -61,14 +61,13 @@ bits_text(unsigned bits)
 static void
 say_node(struct sentence *s)
 {
-	static const char *const classes[] = { "owner", "team", "other" };
 	const struct acl_node *n = s->a->node;
 	char mode[ACL_MODE_TEXT];
 	buf_printf(&s->buf, " (mode %s owner ", acl_mode_format(n->mode, mode));
 	acl_escape(&s->buf, n->owner.n > 0 ? n->owner : STR("-"));
 	say(s, " team ");
 	acl_escape(&s->buf, n->team.n > 0 ? n->team : STR("-"));
-	buf_printf(&s->buf, ": %s)", classes[s->a->cls]);
+	buf_printf(&s->buf, ": %s)", acl_class_name(s->a->cls));
 }
 
 /* "has r on PATH (mode ...)" */

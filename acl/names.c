@@ -97,6 +97,13 @@ acl_step_name(enum acl_step step)
 	return (size_t)step < COUNT(names) ? names[step] : "unknown";
 }
 
+const char *
+acl_class_name(enum acl_class cls)
+{
+	static const char *const names[] = { "owner", "team", "other" };
+	return (size_t)cls < COUNT(names) ? names[cls] : "unknown";
+}
+
 /* Equal but for case, and '_' for '-'. */
 static bool
 same_word(struct str s, const char *word)

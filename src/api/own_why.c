@@ -91,13 +91,12 @@ why_rule(struct request *rq, const struct acl_binding *rule)
 struct why_reason
 why_reason(struct request *rq, const struct acl_answer *a)
 {
-	static const char *const classes[] = { "owner", "team", "other" };
 	struct why_reason r = { .step = str_from(acl_step_name(a->step)), .rule = STR_NULL, .class = STR_NULL,
 		.bits = STR_NULL };
 	if (a->rule != NULL)
 		r.rule = why_rule(rq, &a->rule->b);
 	if (a->need != 0 && a->node != NULL) {
-		r.class = str_from(classes[a->cls]);
+		r.class = str_from(acl_class_name(a->cls));
 		r.bits = arena_printf(rq->arena, "%s%s%s", a->need & ACL_R ? "r" : "",
 		    a->need & ACL_W ? "w" : "", a->need & ACL_X ? "x" : "");
 	}

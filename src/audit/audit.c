@@ -44,7 +44,7 @@ struct audit {
 	pthread_cond_t wake;
 	struct audit_item *head, **tail;
 	size_t used;			/* bytes that are queued, pending, or promised */
-	bool refuse, stop, stopped, reopen, failing;
+	bool stop, stopped, reopen, failing;
 	uint64_t lost;			/* that no gap tells of yet */
 	struct audit_status status;
 	pthread_t thread;
@@ -97,7 +97,7 @@ free_items(struct audit_item *i)
 static bool
 fits(const struct audit *a, size_t bytes, size_t max)
 {
-	return !(a->failing && a->refuse) && (a->used == 0 || a->used + bytes <= max);
+	return !(a->failing && a->status.refuse) && (a->used == 0 || a->used + bytes <= max);
 }
 
 int
@@ -105,7 +105,7 @@ audit_admit(struct audit *a, struct audit_lines *lines)
 {
 	lock_take(&a->lock);
 	lines->admitted = !a->stopped && fits(a, lines->bytes, a->config.queue_bytes);
-	bool may = lines->admitted || a->stopped || !a->refuse;
+	bool may = lines->admitted || a->stopped || !a->status.refuse;
 	if (lines->admitted)
 		a->used += lines->bytes;
 	lock_drop(&a->lock);
@@ -191,7 +191,7 @@ bool
 audit_must_refuse(struct audit *a)
 {
 	lock_take(&a->lock);
-	bool must = a->failing && a->refuse;
+	bool must = a->failing && a->status.refuse;
 	lock_drop(&a->lock);
 	return must;
 }
@@ -200,7 +200,7 @@ void
 audit_set_refuse(struct audit *a, bool refuse)
 {
 	lock_take(&a->lock);
-	a->refuse = a->status.refuse = refuse;
+	a->status.refuse = refuse;
 	lock_drop(&a->lock);
 }
 
@@ -317,7 +317,7 @@ static void
 fails(struct audit *a, int err)
 {
 	lock_take(&a->lock);
-	bool before = a->failing, refuse = a->refuse;
+	bool before = a->failing, refuse = a->status.refuse;
 	a->failing = true;
 	lock_drop(&a->lock);
 	if (!before)
@@ -622,7 +622,7 @@ audit_open(const struct audit_config *config, struct audit **ret, struct why *wh
 {
 	struct audit *a = MEM_NEW(struct audit);
 	a->config = *config;
-	a->refuse = a->status.refuse = config->refuse;
+	a->status.refuse = config->refuse;
 	a->status.kept = config->kept;
 	a->synced = config->kept.head;
 	a->file.fd = -1;

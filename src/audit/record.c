@@ -22,12 +22,6 @@ static const char *const words[] = {
 #undef X
 };
 
-const char *
-audit_what_word(enum audit_what what)
-{
-	return words[what];
-}
-
 void
 out_begin(struct record_out *r, enum audit_what what)
 {
@@ -200,7 +194,6 @@ out_rule(struct record_out *r, const struct acl_image *image, const struct acl_a
 void
 out_answer(struct record_out *r, const struct acl_image *image, const struct acl_answer *a)
 {
-	static const char *const classes[] = { "owner", "team", "other" };
 	char bits[4], mode[ACL_MODE_TEXT];
 	out_path(r, "object", image, a->object.type, a->object.name);
 	out_text(r, "operation", acl_op_name(a->op));
@@ -212,7 +205,7 @@ out_answer(struct record_out *r, const struct acl_image *image, const struct acl
 	snprintf(bits, sizeof(bits), "%s%s%s", a->need & ACL_R ? "r" : "", a->need & ACL_W ? "w" : "",
 	    a->need & ACL_X ? "x" : "");
 	out_path(r, "node", image, a->node_type, a->object.name);
-	out_text(r, "class", classes[a->cls]);
+	out_text(r, "class", acl_class_name(a->cls));
 	out_text(r, "needs", bits);
 	out_text(r, "mode", acl_mode_format(a->node->mode, mode));
 	out_str(r, "owner", a->node->owner);

@@ -18,7 +18,6 @@ enum audit_what {
 #undef X
 	AUDIT_WHATS
 };
-const char *audit_what_word(enum audit_what what);
 
 /* Who did it, from where. Strings that are null are left out. */
 struct audit_by {

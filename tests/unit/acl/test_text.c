@@ -369,6 +369,8 @@ operations_have_kafkas_names_and_short_ones(void **state)
 	assert_string_equal(acl_type_name((enum acl_type)50), "unknown");
 	assert_string_equal(acl_step_name((enum acl_step)50), "unknown");
 	assert_string_equal(acl_step_name(ACL_STEP_DENY_RULE), "deny-rule");
+	assert_string_equal(acl_class_name(ACL_CLASS_TEAM), "team");
+	assert_string_equal(acl_class_name((enum acl_class)3), "unknown");
 }
 
 TEST_MAIN(T(paths_are_parsed_and_written), T(odd_paths_are_refused),
