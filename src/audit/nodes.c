@@ -13,6 +13,7 @@
 #include "acl/text.h"
 #include "base/array.h"
 #include "base/err.h"
+#include "meta/address.h"
 #include "meta/record.h"
 
 #define PARTS_MAX 4
@@ -239,27 +240,12 @@ token_object(struct node *n)
 }
 
 /* The path of a rule is the rule. */
-static int
-parse_rule(struct node *n, struct acl_binding *ret)
-{
-	struct str p[7], s = n->name;
-	int64_t code[4];
-	for (int i = 0; i < 7; i++)
-		if (str_cut(&s, '/', &p[i]) != (i < 6) || record_path_name(n->arena, p[i], &p[i]) != 0)
-			return ERR_CORRUPT;
-	for (int i = 0; i < 4; i++)
-		if (str_to_i64(p[i], 0, 127, &code[i]) != 0)
-			return ERR_CORRUPT;
-	*ret = (struct acl_binding){ (int8_t)code[0], (int8_t)code[1], (int8_t)code[2], (int8_t)code[3], p[4], p[5], p[6] };
-	return 0;
-}
-
 static void
 rule_object(struct node *n)
 {
 	struct acl_binding rule;
 	struct buf b;
-	if (parse_rule(n, &rule) != 0)
+	if (address_rule(n->arena, n->name, &rule) != 0)
 		return;
 	buf_init(&b, 262144);
 	if (acl_binding_path(&b, n->tenant, &rule) == 0)
@@ -270,28 +256,28 @@ rule_object(struct node *n)
 	buf_free(&b);
 }
 
-/* "uNAME" or "u", then optionally "/cID" or "/c"; "iADDRESS"; "-": the tenant's own. */
+static struct str
+or_star(struct str s)
+{
+	return s.p == NULL ? STR("*") : s;
+}
+
 static void
 quota_object(struct node *n)
 {
-	struct str rest = n->name, part, user = STR_NULL, client = STR_NULL, ip = STR_NULL;
-	while (rest.p != NULL && rest.n > 0 && !str_is(n->name, "-")) {
-		str_cut(&rest, '/', &part);
-		struct str value = STR("*"), raw = { part.p + 1, part.n > 0 ? part.n - 1 : 0 };
-		if (part.n == 0 || (raw.n > 0 && record_path_name(n->arena, raw, &value) != 0))
-			return;
-		*(part.p[0] == 'u' ? &user : part.p[0] == 'c' ? &client : &ip) = value;
-	}
-	if (ip.p != NULL)
+	struct quota_entity e;
+	if (address_quota(n->arena, n->name, &e) != 0)
+		return;
+	if (e.has_ip)
 		out_str(n->out, "object", STR("/"));
-	else if (user.p != NULL)
-		out_str(n->out, "object", arena_printf(n->arena, "/%.*s/users/%.*s", STR_ARG(n->tenant), STR_ARG(user)));
+	else if (e.has_user)
+		out_str(n->out, "object", arena_printf(n->arena, "/%.*s/users/%.*s", STR_ARG(n->tenant), STR_ARG(or_star(e.user))));
 	else
 		out_str(n->out, "object", arena_printf(n->arena, "/%.*s", STR_ARG(n->tenant)));
-	if (client.p != NULL)
-		out_str(n->out, "client_id", client);
-	if (ip.p != NULL)
-		out_str(n->out, "ip", ip);
+	if (e.has_client)
+		out_str(n->out, "client_id", or_star(e.client));
+	if (e.has_ip)
+		out_str(n->out, "ip", or_star(e.ip));
 }
 
 static void

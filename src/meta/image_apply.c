@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "meta/address.h"
 #include "meta/image.h"
 #include "meta/image_impl.h"
 #include "meta/record.h"
@@ -373,20 +374,11 @@ apply_rule(struct apply *a)
 {
 	struct acl_tenant *t = tenant_of(a), *next;
 	struct acl_rule *rule;
-	struct str p[7], s = a->name;
+	struct acl_binding b;
 	if (t == NULL)
 		return no_tenant(a);
-	/* "type/pattern/op/permission/name/principal/host", each escaped again */
-	for (int i = 0; i < 7; i++) {
-		if (str_cut(&s, '/', &p[i]) != (i < 6) || record_path_name(a->arena, p[i], &p[i]) != 0)
-			return why_set(a->why, ERR_CORRUPT, "no rule");
-	}
-	int64_t code[4];
-	for (int i = 0; i < 4; i++)
-		if (str_to_i64(p[i], 0, 127, &code[i]) != 0)
-			return why_set(a->why, ERR_CORRUPT, "no rule");
-	struct acl_binding b = { (int8_t)code[0], (int8_t)code[1], (int8_t)code[2], (int8_t)code[3],
-		p[4], p[5], p[6] };
+	if (address_rule(a->arena, a->name, &b) != 0)
+		return why_set(a->why, ERR_CORRUPT, "no rule");
 	int err = acl_rule_create(&b, !a->deleted && record_flag(&a->r, "by.owner"), &rule, a->why);
 	if (err != 0)
 		return err;
@@ -415,21 +407,10 @@ read_quota(struct str s, double *ret)
 static int
 apply_quota(struct apply *a)
 {
-	/* "uNAME", "u" (the default user), then optionally "/cID" or "/c"; "iADDR"; "-" */
 	struct quota_entity e = { .tenant = a->tenant };
 	struct quota_values v = { 0 };
-	struct str rest = a->name, part;
-	if (str_is(rest, "-"))		/* the tenant's own limits */
-		rest = STR_NULL;
-	while (rest.p != NULL && rest.n > 0) {
-		str_cut(&rest, '/', &part);
-		struct str value = STR_NULL, raw = { part.p + 1, part.n - 1 };
-		if (raw.n > 0 && record_path_name(a->arena, raw, &value) != 0)
-			return why_set(a->why, ERR_CORRUPT, "no quota entity");
-		bool *has = part.p[0] == 'u' ? &e.has_user : part.p[0] == 'c' ? &e.has_client : &e.has_ip;
-		*has = true;
-		*(part.p[0] == 'u' ? &e.user : part.p[0] == 'c' ? &e.client : &e.ip) = value;
-	}
+	if (address_quota(a->arena, a->name, &e) != 0)
+		return why_set(a->why, ERR_CORRUPT, "no quota entity");
 	for (int i = 0; i < QUOTA_KEYS && !a->deleted; i++) {
 		struct str s = record_get(&a->r, quota_key_name((enum quota_key)i));
 		if (s.p != NULL && !read_quota(s, &v.v[i]))

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libmeta.a
 libmeta_a_SOURCES = \
+	src/meta/address.c src/meta/address.h \
 	src/meta/controller.c src/meta/controller.h src/meta/results.def src/meta/plan.h \
 	src/meta/format.c src/meta/format.h \
 	src/meta/image.c src/meta/image.h src/meta/image_apply.c src/meta/image_impl.h \

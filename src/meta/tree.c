@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "meta/address.h"
 #include "meta/plan.h"
 #include "meta/record.h"
 
@@ -153,22 +154,11 @@ names_end_init(struct names_end *c)
 
 /* ---- rules ---- */
 
-/* The parts of a rule's address, '/' between them escaped once more as one part. */
-static struct str
-rule_part(struct plan *p, const struct acl_binding *b)
-{
-	struct arena *a = plan_arena(p);
-	struct str name = record_path_part(a, b->name), who = record_path_part(a, b->principal);
-	struct str host = record_path_part(a, b->host);
-	return record_path_part(a, arena_printf(a, "%d/%d/%d/%d/%.*s/%.*s/%.*s", b->type, b->pattern,
-	    b->op, b->permission, STR_ARG(name), STR_ARG(who), STR_ARG(host)));
-}
-
 void
 rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *binding, bool by_owner)
 {
 	struct buf b;
-	struct str part = rule_part(p, binding);
+	struct str part = address_of_rule(plan_arena(p), binding);
 	buf_init(&b, 64);
 	record_begin(&b);
 	if (by_owner)
@@ -179,7 +169,7 @@ rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *binding
 void
 rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b)
 {
-	struct str part = rule_part(p, b);
+	struct str part = address_of_rule(plan_arena(p), b);
 	plan_delete(p, "/tenants/%u/rules/%.*s", tenant, STR_ARG(part));
 }
 
@@ -297,19 +287,6 @@ rules_delete_init(struct rules_delete *c)
 
 /* ---- quotas ---- */
 
-static struct str
-quota_part(struct plan *p, const struct quota_entity *e)
-{
-	struct arena *a = plan_arena(p);
-	struct str user = record_path_part(a, e->user), client = record_path_part(a, e->client);
-	struct str ip = record_path_part(a, e->ip);
-	if (!e->has_user && !e->has_client && !e->has_ip)
-		return STR("-");	/* the tenant's own limits */
-	return record_path_part(a, arena_printf(a, "%s%.*s%s%s%.*s%s%.*s", e->has_user ? "u" : "",
-	    STR_ARG(user), e->has_user && e->has_client ? "/" : "", e->has_client ? "c" : "", STR_ARG(client),
-	    e->has_ip ? "i" : "", STR_ARG(ip)));
-}
-
 static enum change_result
 plan_quota(struct plan *p, struct quota_set *s, bool validate_only)
 {
@@ -337,7 +314,7 @@ plan_quota(struct plan *p, struct quota_set *s, bool validate_only)
 		snprintf(text, sizeof(text), "%.17g", v.v[i]);
 		record_add(&b, quota_key_name((enum quota_key)i), str_from(text));
 	}
-	struct str part = quota_part(p, &s->entity);
+	struct str part = address_of_quota(plan_arena(p), &s->entity);
 	if (any)
 		plan_put(p, &b, "/tenants/%u/quotas/%.*s", s->entity.tenant, STR_ARG(part));
 	else {
@@ -392,7 +369,7 @@ quotas_delete_of(struct plan *p, uint32_t tenant, struct str user)
 	while (quota_image_next(q, &pos, &e, &v)) {
 		if (e.tenant != tenant || (user.p != NULL && !(e.has_user && str_eq(e.user, user))))
 			continue;
-		struct str part = quota_part(p, &e);
+		struct str part = address_of_quota(plan_arena(p), &e);
 		plan_delete(p, "/tenants/%u/quotas/%.*s", tenant, STR_ARG(part));
 	}
 	quota_image_unref(&q);
