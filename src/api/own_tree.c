@@ -33,6 +33,7 @@ struct walk {
 	    bool by_use);
 	void *arg;
 	int end;
+	bool hid;			/* visit() has left out what the caller does not see */
 	bool unloaded;			/* groups may be missing, because they are not loaded */
 };
 
@@ -87,6 +88,8 @@ walk_run(struct walk *w)
 	if (used)
 		node = used_node(w);
 	visit(w, type, w->from.name, node, used);
+	if (type == ACL_GROUP && node != NULL && w->hid) /* reserved, which who does not see it is not to learn */
+		w->unloaded = group_unloaded(w->rq, NAME(acl_tenant_number(w->tenant), w->from.name));
 	for (size_t i = 0; w->depth != WALK_NODE && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		if (type == ACL_TENANT)
 			visit(w, dirs[i].dir, STR(""), acl_tenant_node(w->tenant, dirs[i].dir, STR("")), false);
@@ -149,8 +152,10 @@ list_node(struct walk *w, enum acl_type type, struct str name, const struct acl_
 	struct acl_object o = { type, NAME(acl_tenant_number(w->tenant), name), by_use ? node : NULL };
 	struct acl_who who;
 	caller(w->rq, &who);
-	if (!acl_visible(image_acl(w->rq->image), &who, &o))
+	if (!acl_visible(image_acl(w->rq->image), &who, &o)) {
+		w->hid = true;
 		return 0;
+	}
 	struct str path = path_text(w->rq, w->tenant, type, name);
 	if (l->after.p != NULL) {
 		if (str_eq(path, l->after))
@@ -245,8 +250,10 @@ set_node(struct walk *w, enum acl_type type, struct str name, const struct acl_n
 	caller(w->rq, &who);
 	/* Who administers needs no r to change what he does not see. */
 	if (!acl_visible(image_acl(w->rq->image), &who, &o) &&
-	    !acl_is_admin(image_acl(w->rq->image), &who, o.name.tenant))
+	    !acl_is_admin(image_acl(w->rq->image), &who, o.name.tenant)) {
+		w->hid = true;
 		return 0;
+	}
 	if (type == ACL_TOPIC && acl_is_internal(o.name)) { /* they belong to / */
 		if (s->in->recursive)
 			return 0;

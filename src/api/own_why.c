@@ -139,13 +139,14 @@ api_why(struct request *rq, const void *vin, void *vout)
 	if (err != KERR_NONE)
 		return API_ANSWER;
 	(void)why_decide(acl, &q, &a);
-	if (why_hangs_on_owner(acl, &q, &a)) { /* a request would be told to come again, too */
+	caller(rq, &asker);
+	acl_explain_to(acl, &asker, &q.who, &a, line, sizeof(line), &hidden);
+	/* A request would be told to come again, too; and "not visible" would tell a name that is reserved from others. */
+	if (why_hangs_on_owner(acl, &q, &a) || (hidden && q.unloaded)) {
 		out->error_code = (int16_t)change_code(CHANGE_LOADING);
 		out->error_message = change_text(rq, CHANGE_LOADING, &(struct why){ "" });
 		return API_ANSWER;
 	}
-	caller(rq, &asker);
-	acl_explain_to(acl, &asker, &q.who, &a, line, sizeof(line), &hidden);
 	out->sentence = arena_str(rq->arena, str_from(line));
 	if (hidden)
 		out->allowed = a.allow;

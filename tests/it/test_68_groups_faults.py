@@ -257,13 +257,30 @@ def test_the_owner_of_a_group_by_use_comes_again_while_it_is_loaded(sick):  # no
             assert rule_codes(stan, group) == [31, 31, 31], group
 
 
+def strangers_view(client, group):
+    """What the tree tells of a group to who does not see it."""
+    path = f"/main/groups/{group}"
+
+    def told(answer):
+        return {k: v.replace(group, "GROUP") if isinstance(v, str) else v for k, v in answer.items()}
+    listed = client.call("tree_list", 0, path=path, recursive=False, limit=10)
+    assert listed["nodes"] == []
+    [change] = client.call("tree_set", 0, changes=[{"path": path, "mode_set": 0o700}])["results"]
+    return [told(listed), told(change)] + [
+        told(client.call("why", 0, user=None, operation=op, path=path)) for op in (3, 6, 8)]	# read, delete, describe
+
+
 def test_the_paths_of_a_group_that_is_not_loaded_say_so(sick):  # noqa: F811
     """ls shows what is known and ends with 14; chmod, create and why do not answer as if it were nobody's."""
     mine, calm = in_shard(49, "path"), in_shard(0, "pathed")
+    kept, none = in_shard(49, "kept"), in_shard(49, "none")
     for user in ("pia", "rob"):
         sick.broker.ctl("user", "create", user, "--password", "pass of paths")
-    with sick.tls() as pia, sick.client() as admin:
+    sick.broker.ctl("group", "create", kept)
+    sick.broker.ctl("chmod", "0700", f"groups/{kept}")
+    with sick.tls() as pia, sick.tls() as rob, sick.client() as admin:
         assert pia.sasl_scram("pia", "pass of paths")["error_code"] == 0
+        assert rob.sasl_scram("rob", "pass of paths")["error_code"] == 0
         sick.broker.ctl("setfacl", "-m", "user:pia:read", "topics/calm")
         for group in (mine, calm):
             assert settled(lambda group=group: commit(pia, group, 1)) == 0
@@ -282,6 +299,11 @@ def test_the_paths_of_a_group_that_is_not_loaded_say_so(sick):  # noqa: F811
         for words in (("ls", "groups"), ("what-can", "pia")):
             seen = says_so(*words)
             assert f"/main/groups/{calm}" in seen and mine not in seen
+        seen = strangers_view(rob, none)
+        assert [a["error_code"] for a in seen] == [14] * 5, seen
+        assert strangers_view(rob, kept) == seen	# and not, which names are reserved
+        assert "kept" in sick.broker.ctl("ls", f"groups/{kept}").stdout
+        sick.broker.ctl("chmod", "0600", f"groups/{kept}")	# who sees it need not wait
         assert "no" in sick.broker.ctl("why", "rob", "read", f"groups/{calm}", check=False).stdout.lower()
         assert sick.broker.ctl("why", "admin", "read", f"groups/{mine}", check=False).returncode == 0	# whosever it is
         (sick.notes / "eio").unlink()
