@@ -2,7 +2,8 @@
 /*
  * CreateDelegationToken and DescribeDelegationToken (KIP-48). A token is made in up to three steps, each of which
  * parks the request: the tenant's secret, with its first token; keys for the login, on the threads
- * and in the queue of those who log in, since that is as much work; the node.
+ * and in the queue of those who log in, since that is as much work; the node. Whether there may be one is asked before
+ * the first and again by the last.
  */
 #include "api/tokens.h"
 
@@ -119,7 +120,7 @@ have_secret(struct request *rq)
 	char text[UUID_TEXT];
 	if (s->secret.change.result != CHANGE_OK)
 		return refuse(rq, create_code(s->secret.change.result));
-	s->create.id = NAME(request_tenant(rq), arena_str(rq->arena, str_from(uuid_format(&id, text))));
+	s->create.id.s = arena_str(rq->arena, str_from(uuid_format(&id, text)));
 	if (secret == NULL || !token_hmac(secret, s->create.id.s, s->hmac))
 		return refuse(rq, KERR_UNKNOWN_SERVER_ERROR);
 	s->check.run = make_keys;
@@ -171,6 +172,16 @@ set_times(struct request *rq, int64_t asked_ms, struct token_create *c)
 	c->expires_ms = c->now_ms + (first < life ? first : life);
 }
 
+static void
+set_create(struct request *rq, int64_t asked_ms, struct name owner, struct token_create *c)
+{
+	c->by = tokens_asker(rq);
+	c->id = NAME(request_tenant(rq), STR("")); /* there is one when there is a secret */
+	c->owner = owner.s;
+	c->most = atomic_load(&rq->core->tokens.per_user);
+	set_times(rq, asked_ms, c);
+}
+
 enum api_turn
 api_create_delegation_token(struct request *rq, const void *vin, void *vout)
 {
@@ -197,10 +208,10 @@ api_create_delegation_token(struct request *rq, const void *vin, void *vout)
 	if (err != KERR_NONE)
 		return refuse(rq, err);
 	s->rq = rq;
-	s->create.by = tokens_asker(rq);
-	s->create.owner = owner.s;
-	s->create.most = atomic_load(&rq->core->tokens.per_user);
-	set_times(rq, in->max_lifetime_ms, &s->create);
+	set_create(rq, in->max_lifetime_ms, owner, &s->create);
+	enum change_result r = token_create_ask(rq->image, &s->create); /* so that refusals cost no keys */
+	if (r != CHANGE_OK)
+		return refuse(rq, create_code(r));
 	if (image_token_secret(rq->image, request_tenant(rq)) != NULL)
 		return have_secret(rq);
 	s->secret.tenant = request_tenant(rq);

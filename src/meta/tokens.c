@@ -157,9 +157,9 @@ token_secret_init(struct token_secret_change *c)
 
 /* Whether who asked is still there; and, where the owner is somebody else, may still ask. */
 static bool
-still_may_create(struct plan *p, const struct token_create *c)
+still_may_create(const struct image *im, const struct token_create *c)
 {
-	const struct acl_image *acl = image_acl(plan_image(p));
+	const struct acl_image *acl = image_acl(im);
 	struct name owner = NAME(c->id.tenant, c->owner);
 	struct acl_who who;
 	acl_who_of(acl, &c->by, c->now_ms, &who);
@@ -168,34 +168,49 @@ still_may_create(struct plan *p, const struct token_create *c)
 	return name_eq(who.user, owner) || acl_may_user(acl, &who, owner, false, NULL);
 }
 
-/* How many tokens of the owner's hold; what has expired goes. */
+/* How many tokens of the owner's have not expired. */
 static int32_t
-count(struct plan *p, struct name owner, int64_t now_ms)
+held_by(const struct image *im, struct name owner, int64_t now_ms)
+{
+	const struct image_token *t = NULL;
+	int32_t n = 0;
+	while ((t = image_next_token_of(im, owner, t)) != NULL)
+		if (t->expires_ms > now_ms)
+			n++;
+	return n;
+}
+
+static void
+delete_expired_of(struct plan *p, struct name owner, int64_t now_ms)
 {
 	struct image *held = image_ref(plan_image(p));
 	const struct image_token *t = NULL;
-	int32_t n = 0;
-	while ((t = image_next_token_of(held, owner, t)) != NULL) {
-		if (t->expires_ms > now_ms)
-			n++;
-		else
+	while ((t = image_next_token_of(held, owner, t)) != NULL)
+		if (t->expires_ms <= now_ms)
 			delete_token(p, t);
-	}
 	image_unref(&held);
-	return n;
+}
+
+enum change_result
+token_create_ask(const struct image *im, const struct token_create *c)
+{
+	struct name owner = NAME(c->id.tenant, c->owner);
+	const struct acl_tenant *t = acl_image_tenant(image_acl(im), owner.tenant);
+	if (t == NULL || acl_tenant_user(t, owner.s) == NULL)
+		return CHANGE_RESOURCE_NOT_FOUND;
+	if (!still_may_create(im, c))
+		return CHANGE_SECURITY;
+	return held_by(im, owner, c->now_ms) >= c->most ? CHANGE_POLICY : CHANGE_OK;
 }
 
 static enum change_result
 plan_create(struct token_create *c, struct plan *p)
 {
 	struct name owner = NAME(c->id.tenant, c->owner);
-	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), owner.tenant);
-	if (t == NULL || acl_tenant_user(t, owner.s) == NULL)
-		return CHANGE_RESOURCE_NOT_FOUND;
-	if (!still_may_create(p, c))
-		return CHANGE_SECURITY;
-	if (count(p, owner, c->now_ms) >= c->most)
-		return CHANGE_POLICY;
+	enum change_result r = token_create_ask(plan_image(p), c);
+	if (r != CHANGE_OK)
+		return r;
+	delete_expired_of(p, owner, c->now_ms);
 	bool own = name_eq(c->by.user, owner);
 	struct image_token next = { .id = c->id, .owner = c->owner, .issued_ms = c->now_ms,
 		.requester = own || c->by.user.tenant != owner.tenant ? STR("") : c->by.user.s,

@@ -37,7 +37,9 @@ struct token_create {
 	struct scram_key keys[SCRAM_HASHES];	/* cleansed at the end */
 	int32_t most;			/* tokens that the owner may have */
 };
-/* CHANGE_SECURITY: who asked may no more; CHANGE_POLICY: the owner has too many. */
+/* CHANGE_RESOURCE_NOT_FOUND: no such owner; CHANGE_SECURITY: who asked may no more; CHANGE_POLICY: the owner has too many.
+ * The change asks it of its image; who has keys to make, before that work. Needs by, the id's tenant, owner, now_ms, most. */
+enum change_result token_create_ask(const struct image *image, const struct token_create *c);
 void token_create_init(struct token_create *c);
 
 struct token_alter {

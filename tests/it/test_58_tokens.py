@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delegation tokens (KIP-48): who makes, sees, renews and ends them, what they let in, and what ends with what."""
 import base64
+import contextlib
 import json
+import pathlib
+import sqlite3
 import ssl
 import time
 
@@ -323,6 +326,34 @@ def test_for_others(site):
     assert c("create_delegation_token", 1, renewers=[{"principal_type": "Team", "principal_name": "x"}], max_lifetime_ms=-1)["error_code"] == BAD_TYPE
     for names in ([""], ["a/b"], [f"r{i}" for i in range(33)]):
         assert c.create(renewers=names)["error_code"] == 42
+
+
+def runs_of_checks(site):
+    """How often the threads ran that make keys and compare passwords, so far."""
+    tasks = list(pathlib.Path(f"/proc/{site.b.process.pid}/task").iterdir())
+    found = [t for t in tasks if (t / "comm").read_text().startswith("login")]
+    assert found, [(t / "comm").read_text() for t in tasks]
+    return sum(int((t / "schedstat").read_text().split()[2]) for t in found)
+
+
+def test_what_is_refused_makes_no_keys(site):
+    """That is as much work as a login, and asked of the queue that logins wait in."""
+    site.b.ctl("tenant", "create", "dull", "--admin", "chair", "--conf", site.b.dir / "chair.conf")
+    c = site.client(("chair", None, None))
+
+    def secrets():
+        with contextlib.closing(sqlite3.connect(site.b.dir / "data" / "meta.db")) as db:
+            return db.execute("SELECT COUNT(*) FROM node WHERE path LIKE '%/secrets/%'").fetchone()[0]
+    before = secrets()
+    assert c.create("nobody")["error_code"] == 91 and secrets() == before
+    for _ in range(4):
+        assert c.create()["error_code"] == 0
+    assert secrets() == before + 1
+    ran = runs_of_checks(site)
+    assert [c.create("nobody")["error_code"] for _ in range(3)] == [91] * 3
+    assert [c.create()["error_code"] for _ in range(3)] == [44] * 3
+    assert runs_of_checks(site) == ran
+    site.b.ctl("tenant", "delete", "dull")
 
 
 def test_who_sees_renews_and_ends(site):
