@@ -147,9 +147,10 @@ token_create(struct cli *cli, struct args *args)
 	int status = create_request(cli, args, &in);
 	if (status == 0)
 		status = cli_call(cli, WIRE_KEY_CREATE_DELEGATION_TOKEN, &in, &out);
-	if (status == 0)
-		status = cli_answer(cli, "delegation token", out.error_code, STR_NULL);
-	if (status == CLI_REFUSED && out.error_code != 0 && in.owner_principal_name.s.p != NULL)
+	if (status != 0)
+		return status;
+	status = cli_answer(cli, "delegation token", out.error_code, STR_NULL);
+	if (status == CLI_REFUSED && in.owner_principal_name.s.p != NULL)
 		cli_hint_login(cli, cli_tenant_field(cli), in.owner_principal_name.s, NULL, NULL);
 	if (status != 0)
 		return status;
