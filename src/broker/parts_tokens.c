@@ -19,7 +19,9 @@ static void
 swept(struct change *change)
 {
 	struct broker *b = change->arg;
-	if (b->token_sweep.ret_gone > 0)
+	if (change->result != CHANGE_OK)
+		ev_warn(&b->ev, "expired delegation tokens could not be deleted, and let nobody in: %s", change->why.text);
+	else if (b->token_sweep.ret_gone > 0)
 		ev_info(&b->ev, "%zu delegation tokens have expired and are gone", b->token_sweep.ret_gone);
 	atomic_store(&b->token_sweeping, false);
 }
@@ -50,5 +52,6 @@ part_tokens_reload(struct broker *b, const struct conf *conf, struct why *why)
 {
 	(void)why;
 	take(b, conf);
+	b->next_token_sweep = 0; /* what was set by the old interval */
 	return 0;
 }
