@@ -155,8 +155,9 @@ image_cred_token(const struct image *im, struct name id, int64_t wall_ms, struct
 		return;
 	image_cred(im, NAME(id.tenant, t->owner), wall_ms, &ret->cred);
 	memcpy(ret->cred.scram, t->scram, sizeof(t->scram));
-	/* However its owner proves himself. */
-	ret->cred.mechanisms = MECH_BIT(MECH_SCRAM_SHA_256) | MECH_BIT(MECH_SCRAM_SHA_512);
+	/* However its owner proves himself, if he may at all. */
+	if (ret->cred.mechanisms != 0)
+		ret->cred.mechanisms = MECH_BIT(MECH_SCRAM_SHA_256) | MECH_BIT(MECH_SCRAM_SHA_512);
 	if (ret->cred.expires_ms == 0 || ret->cred.expires_ms > t->expires_ms)
 		ret->cred.expires_ms = t->expires_ms;
 	ret->cred.expired = ret->cred.expires_ms <= wall_ms;

@@ -305,6 +305,18 @@ def test_sleeps_with_its_owner(site):
     assert whoami(site.by_token(t))[1] == anna[0]
 
 
+def test_who_may_log_in_by_nothing_does_not_by_a_token(site):
+    anna = site.user()
+    t = site.client(anna).create()
+
+    def mechanisms(names):
+        out = site.client()("user_alter", 0, changes=[{"action": 1, "user": anna[0], "mechanisms": names}])["results"][0]
+        assert out["error_code"] == 0, out
+    ended(site, anna, t, lambda: mechanisms([]))
+    mechanisms(["SCRAM-SHA-512"])
+    assert whoami(site.by_token(t))[1] == anna[0]
+
+
 def test_no_operators_rights(site):
     t = site.client().create()
     assert t["error_code"] == 0

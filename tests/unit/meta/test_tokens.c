@@ -117,6 +117,33 @@ a_login_by_a_token(void **state)
 	room_free(&r);
 }
 
+/* Who may prove himself by nothing may not by what stands for his proof. */
+static void
+no_mechanism_lets_nobody_in(void **state)
+{
+	struct room r;
+	struct cred_token c;
+	(void)state;
+	make(&r);
+	struct principal p = asker(&r, anna);
+	assert_int_equal(make_token(&r, &p, "anna", ONE, NULL), CHANGE_OK);
+	struct user_change u = { .kind = USER_SET_MECHANISMS, .user = anna, .by_operator = true, .team = STR("") };
+	struct users_change none = { .users = &u, .n = 1 };
+	users_change_init(&none);
+	assert_int_equal(submit(&r, &none.change), CHANGE_OK);
+	assert_int_equal(u.result, CHANGE_OK);
+	image_cred_token(atomic_load(&r.image), NAME(0, STR(ONE)), 1999, &c);
+	assert_true(c.cred.exists);
+	assert_int_equal(c.cred.mechanisms, 0);
+	u = (struct user_change){ .kind = USER_SET_MECHANISMS, .user = anna, .by_operator = true, .team = STR(""),
+		.mechanisms = MECH_BIT(MECH_TLS) };
+	users_change_init(&none);
+	assert_int_equal(submit(&r, &none.change), CHANGE_OK);
+	image_cred_token(atomic_load(&r.image), NAME(0, STR(ONE)), 1999, &c);
+	assert_int_equal(c.cred.mechanisms, MECH_BIT(MECH_SCRAM_SHA_256) | MECH_BIT(MECH_SCRAM_SHA_512));
+	room_free(&r);
+}
+
 static void
 what_ends_with_whom(void **state)
 {
@@ -227,5 +254,5 @@ what_cannot_be_read(void **state)
 	room_free(&r);
 }
 
-TEST_MAIN(T(a_token_is_found_by_its_hmac), T(a_secret_is_made_once), T(a_login_by_a_token), T(what_ends_with_whom),
+TEST_MAIN(T(a_token_is_found_by_its_hmac), T(a_secret_is_made_once), T(a_login_by_a_token), T(no_mechanism_lets_nobody_in), T(what_ends_with_whom),
     T(who_asked_may_be_gone_by_then), T(as_many_as_hold), T(what_cannot_be_read))
