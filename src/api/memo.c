@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A few items in a ring, looked through from the first: a connection writes to or reads from few
- * topics, or from so many that no memo would hold them. Nothing fails. */
+ * topics, or from so many that no memo would hold them. One is all that is known of an object, as
+ * a Fetch by id asks twice of each topic. Nothing fails. */
 #include "api/memo.h"
 
 #include "base/clock.h"
@@ -30,16 +31,34 @@ forget(struct memo *m)
 		free_item(&m->items[i]);
 }
 
+static struct memo_item *
+item_of(struct memo *m, const struct acl_object *o)
+{
+	for (struct memo_item *it = m->items; it < m->items + ITEMS; it++)
+		if (it->type == o->type && name_eq(it->name, o->name))
+			return it;
+	return NULL;
+}
+
 struct memo_item *
 memo_find(struct memo *m, const struct image *image, enum acl_op op, const struct acl_object *o)
 {
 	if (m == NULL || m->generation != image_generation(image) ||
 	    (m->expires_ms != 0 && clock_wall_ms() >= m->expires_ms))
 		return NULL;
-	for (struct memo_item *it = m->items; it < m->items + ITEMS; it++)
-		if (it->op == op && it->type == o->type && name_eq(it->name, o->name))
-			return it;
-	return NULL;
+	struct memo_item *it = item_of(m, o);
+	return it != NULL && (it->ops >> op & 1) != 0 ? it : NULL;
+}
+
+static struct memo_item *
+new_item(struct memo *m, const struct acl_object *o)
+{
+	struct memo_item *it = &m->items[m->next];
+	m->next = (m->next + 1) % ITEMS;
+	free_item(it);
+	it->name = NAME(o->name.tenant, ((struct str){ mem_dup(o->name.s.p, o->name.s.n), o->name.s.n }));
+	it->type = (uint8_t)o->type;
+	return it;
 }
 
 void
@@ -55,12 +74,10 @@ memo_note(struct memo **memo, const struct image *image, enum acl_op op, const s
 		forget(m);
 	m->generation = image_generation(image);
 	m->expires_ms = expires_ms;
-	struct memo_item *it = &m->items[m->next];
-	m->next = (m->next + 1) % ITEMS;
-	free_item(it);
-	it->name = NAME(o->name.tenant, ((struct str){ mem_dup(o->name.s.p, o->name.s.n), o->name.s.n }));
-	it->op = (uint8_t)op;
-	it->type = (uint8_t)o->type;
+	struct memo_item *it = item_of(m, o);
+	if (it == NULL)
+		it = new_item(m, o);
+	it->ops |= UINT32_C(1) << op;
 }
 
 void

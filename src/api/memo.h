@@ -19,7 +19,8 @@ struct memo;
 struct memo_item {
 	const struct image_topic *topic;	/* the image's, once it was found; else NULL */
 	struct name name;			/* own bytes */
-	uint8_t op, type;			/* type 0: free */
+	uint32_t ops;				/* 1 << op of those that were allowed */
+	uint8_t type;				/* 0: free */
 };
 
 /* What is kept of op on object; NULL: the gate must be asked. */

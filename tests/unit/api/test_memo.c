@@ -114,6 +114,28 @@ the_oldest_makes_room(void **state)
 		assert_true(knows(p, ACL_READ, topic(names[i])));
 }
 
+/* A Fetch by id asks DESCRIBE and READ of each: as many topics as it has places. */
+static void
+one_place_holds_all_that_is_known_of_a_name(void **state)
+{
+	struct place *p = *state;
+	static const char *const names[] = { "a", "b", "c", "d" };
+	for (int i = 0; i < 4; i++) {
+		note(p, ACL_DESCRIBE, topic(names[i]));
+		note(p, ACL_READ, topic(names[i]));
+	}
+	for (int i = 0; i < 4; i++) {
+		struct acl_object o = topic(names[i]);
+		assert_true(knows(p, ACL_DESCRIBE, o));
+		assert_ptr_equal(memo_find(p->memo, p->image, ACL_READ, &o), memo_find(p->memo, p->image, ACL_DESCRIBE, &o));
+		assert_false(knows(p, ACL_WRITE, o));
+		assert_false(knows(p, ACL_OP_ANY, o));
+	}
+	note(p, ACL_READ, topic("e"));	/* what made room leaves nothing to who has its place */
+	assert_false(knows(p, ACL_DESCRIBE, topic("e")));
+	assert_false(knows(p, ACL_READ, topic("a")));
+}
+
 static void
 what_is_too_long_is_not_kept(void **state)
 {
@@ -137,6 +159,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_kept_across_images, make, end),
 		cmocka_unit_test_setup_teardown(nothing_outlives_the_users_record, make, end),
 		cmocka_unit_test_setup_teardown(the_oldest_makes_room, make, end),
+		cmocka_unit_test_setup_teardown(one_place_holds_all_that_is_known_of_a_name, make, end),
 		cmocka_unit_test_setup_teardown(what_is_too_long_is_not_kept, make, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
