@@ -205,6 +205,20 @@ acl_may_see_rules(const struct acl_image *image, const struct acl_who *who, uint
 	return end(&q, allow, allow ? ACL_STEP_OWNER : ACL_STEP_NOTHING, ret);
 }
 
+/* Whether the record is an operator's, which others do not touch whatever they administer. */
+static bool
+is_above(const struct acl_who *who, const struct acl_tenant *t, struct str user)
+{
+	const struct acl_user *u = acl_tenant_user(t, user);
+	return !who->is_operator && u != NULL && u->is_operator;
+}
+
+bool
+acl_admin_may_user(const struct acl_image *image, const struct acl_who *who, struct name user)
+{
+	return !is_above(who, acl_image_tenant(image, user.tenant), user.s);
+}
+
 bool
 acl_may_user(const struct acl_image *image, const struct acl_who *who, struct name user,
     bool to_operator, struct acl_answer *ret)
@@ -215,8 +229,7 @@ acl_may_user(const struct acl_image *image, const struct acl_who *who, struct na
 		return gate_end(&q, ret);
 	if (to_operator && user.tenant != 0)
 		return end(&q, false, ACL_STEP_NO_SUCH, ret);
-	const struct acl_user *u = acl_tenant_user(q.tenant, user.s);
-	if (!who->is_operator && (to_operator || (u != NULL && u->is_operator)))
+	if ((to_operator && !who->is_operator) || is_above(who, q.tenant, user.s))
 		return end(&q, false, ACL_STEP_OPERATORS_ONLY, ret);
 	return end_admin(&q, ret);
 }

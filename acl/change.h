@@ -39,6 +39,9 @@ bool acl_may_see_rules(const struct acl_image *image, const struct acl_who *who,
  * only, whatever rights exist on the tenant. */
 bool acl_may_user(const struct acl_image *image, const struct acl_who *who, struct name user,
     bool to_operator, struct acl_answer *ret);
+/* The same without to_operator, of who is known to administer the user's tenant (acl_is_admin): once for a list of
+ * users, in which only the record is another. */
+bool acl_admin_may_user(const struct acl_image *image, const struct acl_who *who, struct name user);
 /* Teams, and quotas of users below the tenant's own: x on /T. */
 bool acl_may_admin(const struct acl_image *image, const struct acl_who *who, uint32_t tenant,
     struct acl_answer *ret);

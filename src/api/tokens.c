@@ -300,8 +300,9 @@ api_describe_delegation_token(struct request *rq, const void *vin, void *vout)
 	if (out->error_code != KERR_NONE)
 		return API_ANSWER;
 	caller(rq, &w);
+	bool administers = acl_is_admin(image_acl(rq->image), &w, request_tenant(rq));
 	while ((t = image_next_token(rq->image, request_tenant(rq), t)) != NULL)
-		if (t->expires_ms > now && asked_for(&owners, t) && token_may_see(rq->image, &w, t))
+		if (t->expires_ms > now && asked_for(&owners, t) && token_may_see(rq->image, &w, administers, t))
 			tell(rq, t, out);
 	return API_ANSWER;
 }

@@ -31,23 +31,23 @@ token_concerns(const struct image_token *t, struct name user)
 }
 
 static bool
-may(const struct image *im, const struct acl_who *who, const struct image_token *t, bool concerned)
+counts(const struct acl_who *who)
 {
-	if (who->gone || who->anonymous)
-		return false;
-	return concerned || acl_may_user(image_acl(im), who, NAME(t->id.tenant, t->owner), false, NULL);
+	return !who->gone && !who->anonymous;
 }
 
 bool
 token_may_end(const struct image *im, const struct acl_who *who, const struct image_token *t)
 {
-	return may(im, who, t, renews(t, who->user));
+	return counts(who) && (renews(t, who->user) ||
+	    acl_may_user(image_acl(im), who, NAME(t->id.tenant, t->owner), false, NULL));
 }
 
 bool
-token_may_see(const struct image *im, const struct acl_who *who, const struct image_token *t)
+token_may_see(const struct image *im, const struct acl_who *who, bool administers, const struct image_token *t)
 {
-	return may(im, who, t, token_concerns(t, who->user));
+	return counts(who) && (token_concerns(t, who->user) ||
+	    (administers && acl_admin_may_user(image_acl(im), who, NAME(t->id.tenant, t->owner))));
 }
 
 /* ---- nodes ---- */

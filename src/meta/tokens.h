@@ -14,8 +14,9 @@
 
 /* Whether who may give this token another end: its owner, his renewers, and who administers its owner. Quiet. */
 bool token_may_end(const struct image *image, const struct acl_who *who, const struct image_token *t);
-/* Whether who may see it, HMAC and all: those, and who made it. */
-bool token_may_see(const struct image *image, const struct acl_who *who, const struct image_token *t);
+/* Whether who may see it, HMAC and all: those, and who made it. administers: acl_is_admin() of t's tenant, which who
+ * goes through a list asks once, so that others are not asked about for each token. */
+bool token_may_see(const struct image *image, const struct acl_who *who, bool administers, const struct image_token *t);
 /* Whether t is owner's, made by him, or his to renew: Kafka's filter of lists. */
 bool token_concerns(const struct image_token *t, struct name user);
 

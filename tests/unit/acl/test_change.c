@@ -179,6 +179,11 @@ only_operators_touch_an_operators_record(void **state)
 	assert_true(acl_may_user(c->image, &admin, NAME(0, s("anna")), true, NULL));
 	assert_false(acl_may_user(c->image, &admin, NAME(3, s("anna")), true, NULL));
 	assert_true(acl_may_user(c->image, &otto, NAME(3, s("anna")), false, NULL));
+	assert_true(acl_admin_may_user(c->image, &boss, NAME(0, s("anna"))));
+	assert_true(acl_admin_may_user(c->image, &boss, NAME(0, s("new"))));
+	assert_false(acl_admin_may_user(c->image, &boss, NAME(0, s("admin"))));
+	assert_true(acl_admin_may_user(c->image, &admin, NAME(0, s("admin"))));
+	assert_true(acl_admin_may_user(c->image, &otto, NAME(3, s("anna"))));
 	assert_false(acl_may_user(c->image, &otto, NAME(0, s("anna")), false, NULL));
 	assert_false(acl_may_user(c->image, &boss, NAME(3, s("anna")), false, NULL));
 }
