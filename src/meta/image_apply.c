@@ -12,6 +12,7 @@
 #include "meta/image.h"
 #include "meta/image_impl.h"
 #include "meta/record.h"
+#include "meta/scram_record.h"
 
 struct apply {
 	struct image *im;
@@ -257,30 +258,6 @@ apply_topic(struct apply *a)
 
 /* ---- users and teams ---- */
 
-int
-image_read_scram(struct str s, enum scram_hash hash, struct scram_key *ret)
-{
-	struct str part[4];
-	struct scram_key k = { 0 };
-	size_t want = hash == SCRAM_SHA_256 ? 32 : 64, n;
-	int64_t iterations;
-	if (s.p == NULL)
-		return 0;
-	for (int i = 0; i < 4; i++)
-		if (str_cut(&s, ':', &part[i]) != (i < 3))
-			return ERR_CORRUPT;
-	if (str_to_i64(part[0], 1, INT32_MAX, &iterations) != 0 ||
-	    record_unhex(part[1], k.salt, sizeof(k.salt), &n) != 0)
-		return ERR_CORRUPT;
-	k.iterations = (uint32_t)iterations;
-	k.salt_len = (uint8_t)n;
-	if (record_unhex(part[2], k.stored, sizeof(k.stored), &n) != 0 || n != want ||
-	    record_unhex(part[3], k.server, sizeof(k.server), &n) != 0 || n != want)
-		return ERR_CORRUPT;
-	*ret = k;
-	return 0;
-}
-
 static int
 read_user(struct apply *a, struct acl_user *u, struct cred *c)
 {
@@ -288,8 +265,7 @@ read_user(struct apply *a, struct acl_user *u, struct cred *c)
 	ARRAY(struct str) teams = { NULL, 0 };
 	if (record_int(&a->r, "generation", 0, &generation) != 0 || generation < 1 ||
 	    record_int(&a->r, "expires", 0, &expires) != 0 ||
-	    image_read_scram(record_get(&a->r, "scram-sha-256"), SCRAM_SHA_256, &c->scram[SCRAM_SHA_256]) != 0 ||
-	    image_read_scram(record_get(&a->r, "scram-sha-512"), SCRAM_SHA_512, &c->scram[SCRAM_SHA_512]) != 0)
+	    record_get_scram(&a->r, c->scram) != 0)
 		return why_set(a->why, ERR_CORRUPT, "damaged user record");
 	c->generation = u->generation = (uint64_t)generation;
 	c->expires_ms = u->expires_ms = expires;

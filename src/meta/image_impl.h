@@ -48,8 +48,6 @@ struct str image_key(struct name name, char *out);
 /* The same on the heap. */
 struct str image_key_dup(struct name name);
 
-/* "iterations:salt:stored:server" in hex; null leaves *ret alone. ERR_CORRUPT. */
-int image_read_scram(struct str s, enum scram_hash hash, struct scram_key *ret);
 /* image_tokens.c. r NULL: deleted. ERR_CORRUPT, also for a token before its secret. */
 int image_apply_token(struct image *image, struct name id, const struct record *r);
 int image_apply_secret(struct image *image, uint32_t tenant, const struct record *r);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "meta/image_impl.h"
+#include "meta/scram_record.h"
 
 static struct str
 by_id(const void *v)
@@ -219,8 +220,7 @@ read_token(const struct image *im, const struct record *r, struct image_token *t
 	struct str owner = record_get(r, "owner"), requester = record_get(r, "requester");
 	uint8_t hmac[TOKEN_HMAC_LEN], digest[TOKEN_DIGEST_LEN];
 	if (owner.p == NULL || owner.n == 0 || owner.n > USER_NAME_MAX || read_times(r, t) != 0 ||
-	    image_read_scram(record_get(r, "scram-sha-256"), SCRAM_SHA_256, &t->scram[SCRAM_SHA_256]) != 0 ||
-	    image_read_scram(record_get(r, "scram-sha-512"), SCRAM_SHA_512, &t->scram[SCRAM_SHA_512]) != 0)
+	    record_get_scram(r, t->scram) != 0)
 		return ERR_CORRUPT;
 	set_owner(t, owner);
 	t->requester = copy(requester.p == NULL ? STR("") : requester);

@@ -30,6 +30,4 @@ void tokens_delete_of(struct plan *p, struct name owner);
 void tokens_forget_user(struct plan *p, struct name user);
 /* All of a tenant, and the secret. */
 void tokens_delete_all(struct plan *p, uint32_t tenant);
-/* "iterations:salt:stored:server" in hex, as image_read_scram() takes it; in the plan's arena. */
-struct str plan_scram_text(struct plan *p, enum scram_hash hash, const struct scram_key *k);
 void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

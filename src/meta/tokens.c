@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "meta/plan.h"
 #include "meta/record.h"
+#include "meta/scram_record.h"
 
 /* ---- who may ---- */
 
@@ -55,7 +56,6 @@ token_may_see(const struct image *im, const struct acl_who *who, bool administer
 static void
 put_token(struct plan *p, const struct image_token *t)
 {
-	static const char *const scram[SCRAM_HASHES] = { "scram-sha-256", "scram-sha-512" };
 	struct buf b;
 	buf_init(&b, META_NODE_MAX);
 	record_begin(&b);
@@ -67,8 +67,7 @@ put_token(struct plan *p, const struct image_token *t)
 	record_add_int(&b, "issued", t->issued_ms);
 	record_add_int(&b, "expires", t->expires_ms);
 	record_add_int(&b, "max", t->max_ms);
-	for (int h = 0; h < SCRAM_HASHES; h++)
-		record_add(&b, scram[h], plan_scram_text(p, (enum scram_hash)h, &t->scram[h]));
+	record_add_scram(plan_arena(p), &b, t->scram);
 	plan_put(p, &b, "/tenants/%u/tokens/%.*s", t->id.tenant, STR_ARG(t->id.s));
 }
 
@@ -103,6 +102,7 @@ forget_renewer(struct plan *p, const struct image_token *t, struct str user)
 	if (str_eq(t->requester, user))
 		next.requester = STR("");
 	put_token(p, &next);
+	mem_cleanse(&next, sizeof(next));
 }
 
 void
@@ -132,20 +132,27 @@ tokens_delete_all(struct plan *p, uint32_t tenant)
 /* ---- changes ---- */
 
 static enum change_result
-secret_plan(struct change *change, struct plan *p)
+plan_secret(const struct token_secret_change *c, struct plan *p)
 {
-	struct token_secret_change *c = CONTAINER_OF(change, struct token_secret_change, change);
 	struct buf b;
 	if (acl_image_tenant(image_acl(plan_image(p)), c->tenant) == NULL)
 		return CHANGE_RESOURCE_NOT_FOUND;
-	if (image_token_secret(plan_image(p), c->tenant) == NULL) { /* else somebody was faster */
-		buf_init(&b, META_NODE_MAX);
-		record_begin(&b);
-		record_add(&b, "bytes", record_hex(plan_arena(p), c->bytes, sizeof(c->bytes)));
-		plan_put(p, &b, "/tenants/%u/secrets/tokens", c->tenant);
-	}
-	mem_cleanse(c->bytes, sizeof(c->bytes));
+	if (image_token_secret(plan_image(p), c->tenant) != NULL)
+		return CHANGE_OK; /* somebody was faster */
+	buf_init(&b, META_NODE_MAX);
+	record_begin(&b);
+	record_add(&b, "bytes", record_hex(plan_arena(p), c->bytes, sizeof(c->bytes)));
+	plan_put(p, &b, "/tenants/%u/secrets/tokens", c->tenant);
 	return CHANGE_OK;
+}
+
+static enum change_result
+secret_plan(struct change *change, struct plan *p)
+{
+	struct token_secret_change *c = CONTAINER_OF(change, struct token_secret_change, change);
+	enum change_result r = plan_secret(c, p);
+	mem_cleanse(c->bytes, sizeof(c->bytes));
+	return r;
 }
 
 void

@@ -14,6 +14,7 @@
 #include "meta/meta_sqlite.h"
 #include "meta/plan.h"
 #include "meta/record.h"
+#include "meta/scram_record.h"
 #include "meta/topics.h"
 #include "security/scram_keys.h"
 #include "tenant/tenant.h"
@@ -25,27 +26,10 @@ struct draft {
 	struct str teams[ACL_TEAMS_MAX];
 };
 
-static struct str
-scram_text(struct arena *arena, enum scram_hash hash, const struct scram_key *k)
-{
-	size_t n = scram_hash_len(hash);
-	struct str salt = record_hex(arena, k->salt, k->salt_len);
-	struct str stored = record_hex(arena, k->stored, n), server = record_hex(arena, k->server, n);
-	return arena_printf(arena, "%u:%.*s:%.*s:%.*s", k->iterations, STR_ARG(salt), STR_ARG(stored),
-	    STR_ARG(server));
-}
-
-struct str
-plan_scram_text(struct plan *p, enum scram_hash hash, const struct scram_key *k)
-{
-	return scram_text(plan_arena(p), hash, k);
-}
-
 /* Behind record_begin(). */
 static void
 record_user(struct arena *arena, struct buf *b, const struct draft *d)
 {
-	static const char *const scram[SCRAM_HASHES] = { "scram-sha-256", "scram-sha-512" };
 	record_add_int(b, "generation", (int64_t)d->c.generation);
 	if (d->u.is_operator)
 		record_add_int(b, "operator", 1);
@@ -60,9 +44,7 @@ record_user(struct arena *arena, struct buf *b, const struct draft *d)
 		record_add(b, "primary", d->u.team);
 	for (uint32_t i = 0; i < d->u.n_teams; i++)
 		record_add(b, "team", d->teams[i]);
-	for (int h = 0; h < SCRAM_HASHES; h++)
-		if (d->c.scram[h].iterations != 0)
-			record_add(b, scram[h], scram_text(arena, (enum scram_hash)h, &d->c.scram[h]));
+	record_add_scram(arena, b, d->c.scram);
 }
 
 static void
