@@ -14,7 +14,6 @@
 #include "api/changes.h"
 #include "api/own.h"
 #include "api/own_why.h"
-#include "api/session.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "coord/coord.h"

@@ -4,7 +4,6 @@
  * who asks holds it already; that it is not his to end is said after that it has ended, as in Kafka.
  * And the end of sessions that began by a token.
  */
-#include "acl/change.h"
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/session.h"
