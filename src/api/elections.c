@@ -6,11 +6,11 @@
 #include "api/authorize.h"
 #include "api/request.h"
 #include "meta/image.h"
+#include "meta/topics.h"
 
 enum { ELECT_PREFERRED = 0, ELECT_UNCLEAN = 1 };
 
-/* Partitions that one request may name: each has its answer, also where it is denied. */
-#define NAME_SHOWN 249
+/* Partitions that one request may name, and topics: each has its answer, also where it is denied. */
 #define ELECTIONS_MAX 100000
 
 /* ---- elections ---- */
@@ -50,7 +50,7 @@ elect(struct request *rq, const struct elect_leaders_req_topic *in)
 	const struct image_topic *t = image_topic(rq->image, in->topic);
 	struct elect_leaders_rsp_result *r = result_for(rq, in->topic);
 	/* Once, and not of a name that is longer than a topic's: the answer would be longer than the question. */
-	struct str absent = t != NULL || in->topic.s.n > NAME_SHOWN ? STR("No such topic")
+	struct str absent = t != NULL || in->topic.s.n > TOPIC_NAME_MAX ? STR("No such topic")
 	    : arena_printf(rq->arena, "No such topic as %.*s", STR_ARG(in->topic.s));
 	ARRAY_FOREACH(const int32_t, p, in->partitions) {
 		if (t == NULL)
@@ -68,8 +68,8 @@ too_many(const struct elect_leaders_req *in)
 {
 	int64_t n = 0;
 	ARRAY_FOREACH(const struct elect_leaders_req_topic, t, in->topic_partitions)
-		n += 1 + t->partitions.n;
-	return n > ELECTIONS_MAX;
+		n += t->partitions.n;
+	return n > ELECTIONS_MAX || in->topic_partitions.n > ELECTIONS_MAX;
 }
 
 /* Of all topics, those partitions are told whose leader has changed: none. */

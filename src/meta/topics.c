@@ -21,8 +21,8 @@ topic_name_check(struct str name, struct why *why)
 {
 	if (name.n == 0)
 		return why_set(why, ERR_INVAL, "a topic's name cannot be empty");
-	if (name.n > 249)
-		return why_set(why, ERR_INVAL, "a topic's name has at most 249 characters");
+	if (name.n > TOPIC_NAME_MAX)
+		return why_set(why, ERR_INVAL, "a topic's name has at most %d characters", TOPIC_NAME_MAX);
 	if (str_is(name, ".") || str_is(name, ".."))
 		return why_set(why, ERR_INVAL, "a topic cannot be called '.' or '..'");
 	for (size_t i = 0; i < name.n; i++) {
@@ -157,7 +157,7 @@ static const struct image_topic *
 colliding(const struct image *im, struct name name)
 {
 	const struct image_topic *t;
-	if (name.s.n > 249 || (memchr(name.s.p, '.', name.s.n) == NULL && memchr(name.s.p, '_', name.s.n) == NULL))
+	if (name.s.n > TOPIC_NAME_MAX || (memchr(name.s.p, '.', name.s.n) == NULL && memchr(name.s.p, '_', name.s.n) == NULL))
 		return NULL;
 	for (t = image_next_topic(im, name.tenant, STR_NULL); t != NULL;
 	    t = image_next_topic(im, name.tenant, t->name.s)) {

@@ -102,5 +102,6 @@ struct topics_alter {
 };
 void topics_alter_init(struct topics_alter *c);
 
-/* Whether it may name a topic: [a-zA-Z0-9._-]{1,249}, not "." or "..". */
+#define TOPIC_NAME_MAX 249
+/* Whether it may name a topic: [a-zA-Z0-9._-]{1,TOPIC_NAME_MAX}, not "." or "..". */
 int topic_name_check(struct str name, struct why *why);

@@ -270,6 +270,20 @@ def test_extremes_have_the_right_answer(site):
     assert kept["topics"][0]["partitions"][0]["metadata"] == "kept"
 
 
+def test_as_many_elections_as_are_promised(site):
+    """100,000 partitions, of one topic or of as many, and not one more of either."""
+    def codes(c, *topics):
+        out = c.call("elect_leaders", 2, election_type=0, topic_partitions=[
+            {"topic": f"t{i}", "partitions": range(n)} for i, n in enumerate(topics)], timeout_ms=1000)
+        return out["error_code"], [len(t["partition_result"]) for t in out["replica_election_results"]]
+    with site.client() as c:
+        assert codes(c, 100_000) == (0, [100_000])
+        assert codes(c, 99_999, 1, 0) == (0, [99_999, 1, 0])
+        assert codes(c, 100_001) == (42, [])
+        assert codes(c, 99_999, 2) == (42, [])
+        assert codes(c, *[0] * 100_001) == (42, [])
+
+
 def test_what_waits_for_ever_is_gone_with_its_client(site):
     """Fetches and joins that would wait for 25 days, and whose clients leave."""
     Sweep(site).topic()
