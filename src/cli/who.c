@@ -135,7 +135,6 @@ run_who_can(struct cli *cli, struct args *args)
 		status = tree_node_path(cli, args->v[1], &in.path);
 	if (status != 0)
 		return status;
-	in.tenant = cli_tenant_field(cli);
 	in.operation = (int8_t)op;
 	in.host = str_from(host);
 	print_table_init(&t, &cli->print, "users", columns, 6);
