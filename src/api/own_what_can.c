@@ -3,7 +3,8 @@
  * WhatCan: the decision, asked for one user about each node of the tenant and each operation, by the same function
  * that a request meets. It goes through the tenant in phases: the tenant and its directories, the nodes of each
  * kind by name, the groups made by use by name, and last the rules that reach names to come. A page ends
- * after as many nodes as are asked about without holding up the loop; where it ended is a phase and a name.
+ * after as many nodes as are asked about without holding up the loop; where it ended is a phase and a name. Rules, and the
+ * names of groups made by use, are gone through whole in one turn: each is only compared, not decided about.
  */
 #include <string.h>
 
@@ -227,7 +228,9 @@ enum api_turn
 api_what_can(struct request *rq, const void *vin, void *vout)
 {
 	struct what_can *w = arena_zalloc(rq->arena, sizeof(*w));
-	*w = (struct what_can){ .rq = rq, .out = vout, .after = STR("") };
+	w->rq = rq;
+	w->out = vout;
+	w->after = STR("");
 	enum kerr err = take(w, vin, &w->out->error_message);
 	w->out->error_code = (int16_t)err;
 	if (err != KERR_NONE)
