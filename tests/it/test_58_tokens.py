@@ -78,6 +78,8 @@ class Site:
         self.b.add_listener("BARE", f"address: 127.0.0.1:{self.plain_port}\nprotocol: SASL_PLAINTEXT\nallow.plaintext: true")
         self.b.start()
         self.b.ctl("tenant", "create", "acme", "--admin", "boss", "--conf", self.b.dir / "boss.conf")
+        self.b.ctl("topic", "create", "calm")
+        self.b.ctl("setfacl", "-m", "user:*:read", "topics/calm")	# and nobody writes to it
         self.n = 0
 
     def user(self, tenant="main", *args):
@@ -227,11 +229,16 @@ def test_an_expired_token_holds_no_place(site):
 
 
 def ended(site, anna, t, end):
-    """What end() does ends a session by t within a second, parked Fetch included, and t lets nobody in."""
-    by = site.by_token(t)
+    """What end() does ends sessions by t within a second, one with a Fetch that waits included, and t lets nobody in."""
+    by, waiting = site.by_token(t), site.by_token(t)
     assert whoami(by)[1] == anna[0]
+    waiting.c.send("fetch", 11, dict(replica_id=-1, max_wait_ms=60_000, min_bytes=1, max_bytes=1 << 20, topics=[
+        {"topic": "calm", "partitions": [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1 << 20}]}]))
+    assert not waiting.gone(0.3)
     end()
     assert by.gone(1.5)
+    waiting.c.sock.settimeout(1)
+    assert hostile.closed(waiting.c.sock)
     site.by_token(t, 58)
 
 
@@ -259,10 +266,15 @@ def test_a_later_end_keeps_no_old_session_longer_than_it_was_told(site):
     t = c.create()
     assert c.expire(t, 1500)[0] == 0
     by = site.by_token(t)
+    old = site.by_token(t)
     assert c.renew(t)[0] == 0
     assert by.c.sasl_scram(t["token_id"], base64.b64encode(t["hmac"]).decode(), token=True)["error_code"] == 0
+    assert whoami(old)[1] == anna[0]
     assert not by.gone(2.5)
     by.c.sock.settimeout(30)
+    old.c.sock.settimeout(5)	# what it asks now is answered no more: it has not renewed
+    with pytest.raises((EOFError, ConnectionError, ssl.SSLError)):
+        whoami(old)
     assert whoami(by)[1] == anna[0]
 
 
@@ -277,12 +289,25 @@ def test_a_session_by_token_is_renewed_by_a_token_only(site):
     assert c.login(other["token_id"], base64.b64encode(other["hmac"]).decode(), token=True) == 58
 
 
-def test_dies_with_new_keys(site):
-    for how in (["passwd"], ["passwd"]):
-        anna = site.user()
-        t = site.client(anna).create()
-        ended(site, anna, t, lambda: site.b.ctl("user", *how, anna[0], "--password", "another one, quite long"))
-        assert t["token_id"] not in site.client().describe()
+def scram(site, name, **what):
+    out = site.client()("alter_user_scram_credentials", 0, **{"deletions": [], "upsertions": [], **what})["results"]
+    assert [(r["user"], r["error_code"]) for r in out] == [(name, 0)], out
+
+
+NEW_KEYS = {
+    "passwd": lambda site, name: site.b.ctl("user", "passwd", name, "--password", "another one, quite long"),
+    "upsertion": lambda site, name: scram(site, name, upsertions=[
+        {"name": name, "mechanism": 2, "iterations": 4096, "salt": b"salty and more", "salted_password": b"x" * 64}]),
+    "deletion": lambda site, name: scram(site, name, deletions=[{"name": name, "mechanism": 1}]),
+}
+
+
+@pytest.mark.parametrize("how", NEW_KEYS)
+def test_dies_with_new_keys(site, how):
+    anna = site.user()
+    t = site.client(anna).create()
+    ended(site, anna, t, lambda: NEW_KEYS[how](site, anna[0]))
+    assert t["token_id"] not in site.client().describe()
 
 
 def test_dies_with_its_owner(site):
