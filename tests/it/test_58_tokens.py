@@ -428,6 +428,21 @@ def test_who_sees_renews_and_ends(site):
     assert left.keys() == {m, g} and left[g]["token_requester_principal_name"] == anna[0]
 
 
+def test_what_an_administrator_made_outlives_him(site):
+    """It is its owner's login; it is found by its maker's name until he is deleted, and ended by hand."""
+    anna, chief = site.user(), site.user("main", "--team", "admins")
+    made = [site.client(chief).create(anna[0]) for _ in range(2)]
+    for words in (("passwd", chief[0], "--password", "not what it was before"), ("lock", chief[0])):
+        site.b.ctl("user", *words)
+        assert whoami(site.by_token(made[0]))[1] == anna[0]
+    listed = json.loads(site.b.ctl("token", "list", chief[0], "-o", "json").stdout)
+    assert {t["id"] for t in listed} == {t["token_id"] for t in made} and {t["made_by"] for t in listed} == {chief[0]}
+    ended(site, anna, made[0], lambda: site.b.ctl("token", "expire", made[0]["token_id"]))
+    site.b.ctl("user", "delete", chief[0])
+    assert whoami(site.by_token(made[1]))[1] == anna[0]
+    ended(site, anna, made[1], lambda: site.b.ctl("user", "passwd", anna[0], "--password", "not what it was before"))
+
+
 def test_an_operators_token_is_for_operators_to_see(site):
     chief = site.user("main", "--team", "admins")
     t = site.client().create()
