@@ -22,9 +22,6 @@ static struct {
 int __real_fs_open(const char *path, int flags, int *ret_fd);
 int __real_fs_slurp(const char *path, size_t max, char **ret, size_t *ret_n);
 int __real_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
-int __real_fs_sync(int fd);
-int __real_fs_sync_dir(const char *path);
-int __real_fs_sync_all(const char *path);
 int __real_fs_replace(const char *path, const void *p, size_t n);
 int __wrap_fs_open(const char *path, int flags, int *ret_fd);
 int __wrap_fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
@@ -79,7 +76,7 @@ int
 __wrap_fs_sync(int fd)
 {
 	char path[256];
-	return fails(SYNCS, path_of(fd, path)) ? ERR_IO : __real_fs_sync(fd);
+	return fails(SYNCS, path_of(fd, path)) ? ERR_IO : 0;
 }
 
 /* The disk has less than was read before, if `forgets` says so. */
@@ -97,13 +94,13 @@ __wrap_fs_drop_cache(int fd)
 int
 __wrap_fs_sync_dir(const char *path)
 {
-	return fails(NAMES, path) ? ERR_IO : __real_fs_sync_dir(path);
+	return fails(NAMES, path) ? ERR_IO : 0;
 }
 
 int
 __wrap_fs_sync_all(const char *path)
 {
-	return fails(ALL_SYNCS, path) ? ERR_IO : __real_fs_sync_all(path);
+	return fails(ALL_SYNCS, path) ? ERR_IO : 0;
 }
 
 int
