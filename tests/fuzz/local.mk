@@ -28,7 +28,9 @@ fuzz_targets = \
 
 # What tests/long/fuzz needs, and nothing else.
 .PHONY: fuzz-targets
-fuzz-targets: $(fuzz_targets)
+# What is generated is there first, as in make all.
+fuzz-targets: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) $(fuzz_targets)
 
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c tests/fuzz/wire_fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_request_LDADD = libwire.a libbase.a $(ISAL_LIBS)
