@@ -48,6 +48,7 @@ find_record(struct claim *c, const struct sasl_listener *listener,
 	set_name(c, tenant, user);
 	if (c->doom == NULL)
 		shared->lookup.user(shared->lookup.arg, c->user, &c->cred);
+	doom(c, c->cred.closed, "the tenant is suspended or marked for deletion");
 	if (!c->cred.exists) {
 		c->cred = (struct cred){ 0 };
 		doom(c, !mech_is_mapped(c->mech) || !listener->unknown_ok, tenant == NO_TENANT ? "no such tenant" : "no such user");
@@ -99,6 +100,7 @@ claim_token(struct claim *c, const struct sasl_listener *listener,
 		c->cred = t.cred;
 		c->token = t.id;
 		set_name(c, tenant, (struct str){ t.owner, t.owner_n });
+		doom(c, c->cred.closed, "the tenant is suspended or marked for deletion");
 		judge(c);
 	}
 	mem_cleanse(&t, sizeof(t));

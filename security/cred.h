@@ -53,6 +53,7 @@ struct scram_key {
 
 struct cred {
 	bool exists;			/* false: the rest means nothing */
+	bool closed;			/* the tenant lets nobody in; also where exists is false */
 	bool locked;
 	bool expired;			/* the callback asks the wall clock */
 	uint32_t mechanisms;		/* MECH_BITs that may log in as this user */

@@ -45,13 +45,14 @@ find_api(struct request *rq)
 	return answer_unsupported(rq);
 }
 
-/* A tenant is deleted before its connections are closed: until then they find
+/* A tenant is deleted or suspended before its connections are closed: until then they find
  * nothing of it, not even what every handler takes for granted. Looked up once for each image. */
 static bool
 tenant_is_there(const struct request *rq)
 {
 	uint64_t *seen = &rq->session->tenant_seen, now = image_generation(rq->image) + 1;
-	if (*seen != now && image_tenant(rq->image, request_tenant(rq)) != NULL)
+	if (*seen != now && image_tenant(rq->image, request_tenant(rq)) != NULL &&
+	    session_tenant_stays(rq->session, rq->image))
 		*seen = now;
 	return *seen == now;
 }

@@ -85,6 +85,19 @@ lifetime_ms(const struct session *s)
 	return most != 0 && most < left ? most : left;
 }
 
+/* What was found of the user may be of long ago: a client takes its time between two steps. NULL: he is in. */
+static const char *
+too_late(const struct session *s)
+{
+	const struct principal *p = sasl_login_principal(s->login);
+	const struct image *image = rcu_read(*s->core->image);
+	struct acl_who who;
+	if (!image_tenant_is_open(image, p->user.tenant))
+		return "the tenant was suspended meanwhile";
+	acl_who_of(image_acl(image), p, clock_wall_ms(), &who);
+	return who.gone ? "the user was deleted, locked or given new keys meanwhile" : NULL;
+}
+
 /* Each must stand in the audit log, where there is one that must be written: false where it cannot. */
 static bool
 accept_login(struct session *s, int64_t *ret_lifetime_ms)
@@ -119,6 +132,17 @@ failed(struct request *rq)
 	sasl_login_destroy(&s->login);
 	conn_drain(s->conn);
 	return API_ANSWER;
+}
+
+static enum api_turn
+come_too_late(struct request *rq)
+{
+	struct session *s = rq->session;
+	const struct principal *p = sasl_login_principal(s->login);
+	struct sasl_authenticate_rsp *out = rq->out;
+	auditing_login_failed(s, p->user.s, p->mechanism, too_late(s));
+	out->auth_bytes = (struct bytes){ (const uint8_t *)"", 0 };
+	return failed(rq);
 }
 
 /* Not of the errors by which clients know that a password is wrong: they come again. */
@@ -163,6 +187,8 @@ act(struct request *rq, const struct sasl_turn *turn)
 	out->auth_bytes = (struct bytes){ (const uint8_t *)(bytes.p == NULL ? "" : bytes.p), bytes.n };
 	if (turn->step == SASL_STEP_CONTINUE)
 		return API_ANSWER;
+	if (too_late(s) != NULL)
+		return come_too_late(rq);
 	if (!accept_login(s, &out->session_lifetime_ms))
 		return untold(rq);
 	return API_ANSWER;
@@ -234,7 +260,7 @@ raw_act(struct request *rq, const struct sasl_turn *turn)
 	}
 	struct str token = arena_str(rq->arena, turn->out); /* it goes with the login */
 	int64_t lifetime;
-	if (turn->step == SASL_STEP_DONE && !accept_login(s, &lifetime))
+	if (turn->step == SASL_STEP_DONE && (too_late(s) != NULL || !accept_login(s, &lifetime)))
 		return API_CLOSE;
 	raw_send(rq, token);
 	return API_RAW;

@@ -154,6 +154,7 @@ list_tenant(struct request *rq, const struct acl_who *w, const struct image_tena
 	struct tenant_list_rsp_tenant *row = WIRE_ADD(rq->arena, out->tenants, tenant_list_rsp_tenant);
 	row->name = it->name;
 	row->number = w->is_operator ? (int32_t)it->number : -1;
+	row->state = str_from(tenant_state_name(it->state));
 	row->cluster_id = str_from(it->cluster_id);
 	row->topics = counts ? (int32_t)it->topics : -1;
 	row->users = counts ? count_users(t) : -1;

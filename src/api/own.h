@@ -18,6 +18,9 @@ enum kerr own_denied(struct request *rq, const struct acl_who *w, const struct a
 enum api_turn own_submit(struct request *rq, struct change *change,
     enum api_turn (*resume)(struct request *rq));
 
+/* Makes a tenant with its first administrator; the gate was passed. */
+enum api_turn own_make_tenant(struct request *rq, const struct tenant_alter_req *in, struct tenant_alter_rsp *out);
+
 /* The code of a change's end; *ret_message its sentence, in the request's arena. */
 enum kerr own_result(struct request *rq, enum change_result result, const struct why *why,
     struct str *ret_message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Users, teams and tenants. What may not be is answered at once; the rest of a
+ * Users and teams, and the first user of a tenant. What may not be is answered at once; the rest of a
  * request is one change (users), or one after the other (teams). Groups that a
  * user made by use are no metadata: where he is deleted, those that are to be
  * kept become nodes first, or the next user of his name would own them.
@@ -433,17 +433,8 @@ tenant_made(struct request *rq)
 	return API_ANSWER;
 }
 
-static enum api_turn
-tenant_gone(struct request *rq)
-{
-	const struct tenant_delete *c = rq->state;
-	struct tenant_alter_rsp *out = rq->out;
-	out->error_code = (int16_t)own_result(rq, c->change.result, &c->change.why, &out->error_message);
-	return API_ANSWER;
-}
-
-static enum api_turn
-make_tenant(struct request *rq, const struct tenant_alter_req *in, struct tenant_alter_rsp *out)
+enum api_turn
+own_make_tenant(struct request *rq, const struct tenant_alter_req *in, struct tenant_alter_rsp *out)
 {
 	struct tenant_create *c = rq->state = arena_zalloc(rq->arena, sizeof(*c));
 	tenant_create_init(c);
@@ -460,29 +451,4 @@ make_tenant(struct request *rq, const struct tenant_alter_req *in, struct tenant
 	}
 	out->error_code = (int16_t)err;
 	return err != KERR_NONE ? API_ANSWER : own_submit(rq, &c->change, tenant_made);
-}
-
-enum api_turn
-api_tenant_alter(struct request *rq, const void *vin, void *vout)
-{
-	const struct tenant_alter_req *in = vin;
-	struct tenant_alter_rsp *out = vout;
-	struct acl_who w;
-	struct acl_answer a;
-	caller(rq, &w);
-	if (!acl_may_install(image_acl(rq->image), &w, &a)) {
-		out->error_code = (int16_t)own_denied(rq, &w, &a);
-		return API_ANSWER;
-	}
-	if (in->action == 0)
-		return make_tenant(rq, in, out);
-	if (in->action != 1 || in->tenant.p == NULL) {
-		out->error_code = KERR_INVALID_REQUEST;
-		return API_ANSWER;
-	}
-	struct tenant_delete *c = rq->state = arena_zalloc(rq->arena, sizeof(*c));
-	tenant_delete_init(c);
-	c->name = in->tenant;
-	c->purge = in->purge;
-	return own_submit(rq, &c->change, tenant_gone);
 }

@@ -139,6 +139,8 @@ session_ready(struct session *s, const struct principal *p, int64_t lifetime_ms)
 	if (first) {
 		s->user = str_dup(p->user.s);
 		s->tenant = p->user.tenant;
+		const struct image_tenant *t = image_tenant(rcu_read(*core->image), s->tenant);
+		s->tenant_generation = t == NULL ? 0 : t->generation;
 	}
 	memo_destroy(&s->memo);
 	s->principal = *p;
@@ -178,13 +180,21 @@ session_moves_records(struct session *s)
 }
 
 bool
+session_tenant_stays(const struct session *s, const struct image *image)
+{
+	const struct image_tenant *t = image_tenant(image, s->principal.user.tenant);
+	return t != NULL && t->state == TENANT_OPEN && t->generation == s->tenant_generation;
+}
+
+bool
 session_user_stays(struct session *s)
 {
+	const struct image *image = rcu_read(*s->core->image);
 	struct acl_who who;
 	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW)
 		return true;
-	acl_who_of(image_acl(rcu_read(*s->core->image)), &s->principal, clock_wall_ms(), &who);
-	return !who.gone && (uuid_is_zero(&s->principal.token) || token_session_stays(s));
+	acl_who_of(image_acl(image), &s->principal, clock_wall_ms(), &who);
+	return !who.gone && session_tenant_stays(s, image) && (uuid_is_zero(&s->principal.token) || token_session_stays(s));
 }
 
 /* Without SASL: by certificate, or as nobody. */
@@ -203,6 +213,10 @@ admit_by_certificate(struct session *s)
 		    conn_event(s->conn), name, &p, &reason);
 	else if (err == ERR_NOTFOUND && l->anonymous)
 		err = 0;
+	if (err == 0 && !image_tenant_is_open(rcu_read(*s->core->image), p.user.tenant)) {
+		err = ERR_CLOSED;
+		reason = "the tenant is suspended or marked for deletion";
+	}
 	if (err != 0) {
 		auditing_login_failed(s, err == ERR_DENIED ? str_from(subject) : STR_NULL, "TLS", reason);
 		return false;

@@ -30,6 +30,7 @@ struct session {
 	struct principal principal;	/* from READY on */
 	char *user;			/* the bytes of its name: the same when it is renewed */
 	uint32_t tenant;		/* of all names here: the user's, but for Enter */
+	uint64_t tenant_generation;	/* of the user's, when he logged in (meta/image.h) */
 	uint64_t tenant_seen;		/* 1 more than the generation of the image that it was found in */
 	struct quota_link *quota;	/* from READY on */
 	struct memo *memo;		/* what the gate has allowed lately; NULL: nothing */
@@ -80,6 +81,9 @@ void session_ready(struct session *s, const struct principal *p, int64_t lifetim
 /* A new login begins on one that is READY (KIP-368). */
 void session_renew(struct session *s);
 
+/* Whether the tenant of the session's user is as it was when he logged in: not suspended, renamed,
+ * or marked for deletion. */
+bool session_tenant_stays(const struct session *s, const struct image *image);
 /* Whether the session's user may still be here in the current image: not
- * deleted, locked, expired or re-keyed, and neither is the token that he came by. */
+ * deleted, locked, expired or re-keyed, and neither is the token that he came by; and his tenant stays. */
 bool session_user_stays(struct session *s);

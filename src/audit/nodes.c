@@ -34,7 +34,7 @@ struct node {
 /* ---- what may be shown ---- */
 
 static const char *const shown[] = {
-	"name", "owner", "cluster.id", "team", "mode", "create", "id", "partitions", "internal", "generation",
+	"name", "owner", "cluster.id", "state", "team", "mode", "create", "id", "partitions", "internal", "generation",
 	"operator", "locked", "expires", "mechanism", "primary", "by.owner", "value", "producer_byte_rate",
 	"consumer_byte_rate", "request_percentage", "controller_mutation_rate", "connection_creation_rate", "requester",
 	"renewer", "issued", "max",

@@ -55,7 +55,7 @@ check_one(struct conn *conn, void *arg)
 	struct session *s = conn_session(conn);
 	(void)arg;
 	if (s != NULL && !session_user_stays(s))
-		conn_close(conn, "the user was deleted, locked, or given new keys or another end");
+		conn_close(conn, "the user was deleted, locked, or given new keys or another end, or the tenant suspended or renamed");
 }
 
 static void

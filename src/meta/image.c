@@ -34,7 +34,7 @@ topic_free_values(struct image_topic *t)
 
 VALUE_OPS(topic, key, topic_free_values(x));
 VALUE_OPS(user, key, mem_cleanse(&x->cred, sizeof(x->cred)));
-VALUE_OPS(tenant, key, mem_free((void *)(uintptr_t)x->name.p));
+VALUE_OPS(tenant, key, mem_free((void *)(uintptr_t)x->name.p); mem_free((void *)(uintptr_t)x->owner.p));
 VALUE_OPS(option, key, mem_free((void *)(uintptr_t)x->value.p));
 
 static struct str
@@ -191,6 +191,13 @@ image_tenant(const struct image *im, uint32_t number)
 	return pmap_get(im->tenants, &image_tenant_ops, image_key(NAME(number, STR("")), key));
 }
 
+bool
+image_tenant_is_open(const struct image *im, uint32_t number)
+{
+	const struct image_tenant *t = image_tenant(im, number);
+	return t != NULL && t->state == TENANT_OPEN;
+}
+
 const struct image_tenant *
 image_next_tenant(const struct image *im, const struct image_tenant *after)
 {
@@ -203,11 +210,13 @@ image_cred(const struct image *im, struct name user, int64_t wall_ms, struct cre
 	char key[KEY_MAX];
 	const struct image_user *u = user.s.n > KEY_MAX - 4 ? NULL :
 	    pmap_get(im->users, &image_user_ops, image_key(user, key));
-	if (u == NULL) {
-		memset(ret, 0, sizeof(*ret));
+	const struct image_tenant *t = image_tenant(im, user.tenant);
+	memset(ret, 0, sizeof(*ret));
+	ret->closed = t != NULL && t->state != TENANT_OPEN;
+	if (u == NULL)
 		return;
-	}
 	*ret = u->cred;
+	ret->closed = t == NULL || t->state != TENANT_OPEN;
 	ret->exists = true;
 	ret->expired = u->cred.expires_ms != 0 && u->cred.expires_ms <= wall_ms;
 }

@@ -10,6 +10,7 @@
 #include "meta/topic_config.h"
 #include "security/cred.h"
 #include "tenant/quota.h"
+#include "tenant/tenant.h"
 
 /*
  * All metadata as every thread sees it: immutable, counted, published through
@@ -42,7 +43,10 @@ struct image_tenant {
 	struct str key;			/* private */
 	uint32_t number;
 	struct str name;
+	struct str owner;		/* the first administrator, when it was made */
 	char cluster_id[UUID_TEXT];
+	enum tenant_state state;
+	uint64_t generation;		/* another one than at the login means: log in again */
 	uint32_t topics;		/* how many, for limits */
 	uint64_t partitions;
 };
@@ -75,9 +79,12 @@ int32_t image_era(const struct image *image);
 void image_raise_era(struct image **image, int32_t era);
 
 const struct image_tenant *image_tenant(const struct image *image, uint32_t number);
+/* Whether it exists and its users are let in. */
+bool image_tenant_is_open(const struct image *image, uint32_t number);
 const struct image_tenant *image_next_tenant(const struct image *image, const struct image_tenant *after);
 
-/* The keys and flags of a user, for logins: exists is false where there is none. */
+/* The keys and flags of a user, for logins: exists is false where there is none, closed is set
+ * whoever it is where his tenant is not open. */
 void image_cred(const struct image *image, struct name user, int64_t wall_ms, struct cred *ret);
 
 /* The broker's defaults for topics, settings changed at run time included. */

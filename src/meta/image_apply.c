@@ -68,9 +68,16 @@ apply_tenant(struct apply *a)
 		return 0;
 	}
 	struct str name = record_get(&a->r, "name"), cluster = record_get(&a->r, "cluster.id");
-	struct str owner = record_get(&a->r, "owner");
+	struct str owner = record_get(&a->r, "owner"), state = record_get(&a->r, "state");
+	enum tenant_state is = TENANT_OPEN;
+	int64_t generation;
 	if (name.n == 0 || cluster.n == 0 || cluster.n >= UUID_TEXT)
 		return why_set(a->why, ERR_CORRUPT, "no name or cluster.id");
+	if ((state.p != NULL && tenant_state_parse(state, &is) != 0) ||
+	    record_int(&a->r, "generation", 0, &generation) != 0 || generation < 0)
+		return why_set(a->why, ERR_CORRUPT, "damaged state or generation");
+	if ((uint64_t)generation >= a->im->next_generation)
+		a->im->next_generation = (uint64_t)generation + 1;
 	struct acl_tenant *had = tenant_of(a);
 	set_acl(a->im, had == NULL || a->tenant == 0
 	    ? acl_tenant_create(a->tenant, name, owner.p == NULL ? STR("") : owner)
@@ -81,6 +88,9 @@ apply_tenant(struct apply *a)
 	t->key = image_key_dup(NAME(a->tenant, STR("")));
 	t->number = a->tenant;
 	t->name = (struct str){ str_dup(name), name.n };
+	t->owner = (struct str){ str_dup(owner), owner.n };
+	t->state = is;
+	t->generation = (uint64_t)generation;
 	memcpy(t->cluster_id, cluster.p, cluster.n);
 	t->topics = old == NULL ? 0 : old->topics;
 	t->partitions = old == NULL ? 0 : old->partitions;
@@ -98,6 +108,7 @@ count_topic(struct image *im, uint32_t number, int sign, int32_t partitions)
 	ref_init(&t->ref);
 	t->key = image_key_dup(NAME(number, STR("")));
 	t->name = (struct str){ str_dup(old->name), old->name.n };
+	t->owner = (struct str){ str_dup(old->owner), old->owner.n };
 	t->topics += (uint32_t)sign;
 	t->partitions += (uint64_t)((int64_t)sign * partitions);
 	swap_map(&im->tenants, pmap_set(im->tenants, &image_tenant_ops, t), &image_tenant_ops);

@@ -8,6 +8,7 @@ libmeta_a_SOURCES = \
 	src/meta/load.c src/meta/load.h src/meta/meta.c src/meta/meta.h src/meta/meta_sqlite.c src/meta/meta_sqlite.h \
 	src/meta/record.c src/meta/record.h \
 	src/meta/scram_record.c src/meta/scram_record.h src/meta/tokens.c src/meta/tokens.h \
+	src/meta/tenants.c src/meta/tenants.h \
 	src/meta/topic_config.c src/meta/topic_config.h src/meta/topic_config.def \
 	src/meta/topics.c src/meta/topics.h src/meta/tree.c src/meta/tree.h \
 	src/meta/users.c src/meta/users.h

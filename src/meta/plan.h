@@ -30,4 +30,6 @@ void tokens_delete_of(struct plan *p, struct name owner);
 void tokens_forget_user(struct plan *p, struct name user);
 /* All of a tenant, and the secret. */
 void tokens_delete_all(struct plan *p, uint32_t tenant);
+/* The record of a new tenant. */
+void tenant_put_new(struct plan *p, uint32_t number, struct str name, struct str owner);
 void plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id);

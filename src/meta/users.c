@@ -506,20 +506,6 @@ team_change_init(struct team_change *c)
 
 /* ---- tenants ---- */
 
-static void
-put_tenant(struct plan *p, uint32_t number, struct str name, struct str owner)
-{
-	struct buf b;
-	struct uuid id = uuid_make();
-	char text[UUID_TEXT];
-	buf_init(&b, 4096);
-	record_begin(&b);
-	record_add(&b, "name", name);
-	record_add(&b, "owner", owner);
-	record_add(&b, "cluster.id", str_from(uuid_format(&id, text)));
-	plan_put(p, &b, "/tenants/%u", number);
-}
-
 void
 plan_counters(struct plan *p, uint32_t tenant, int64_t producer_id)
 {
@@ -545,7 +531,7 @@ tenant_create_plan(struct change *change, struct plan *p)
 	}
 	c->ret_number = image_next_tenant_number(im);
 	plan_counters(p, c->ret_number + 1, image_next_producer_id(im));
-	put_tenant(p, c->ret_number, c->name, c->admin.user.s);
+	tenant_put_new(p, c->ret_number, c->name, c->admin.user.s);
 	c->admin.user.tenant = c->ret_number;
 	c->admin.kind = USER_CREATE;
 	c->admin.team = STR("admins");
@@ -560,69 +546,6 @@ tenant_create_init(struct tenant_create *c)
 {
 	c->change.plan = tenant_create_plan;
 	c->change.carry_out = NULL;
-}
-
-/* The image moves with each deletion: the first that is left is always the next. */
-static void
-end_topics(struct tenant_delete *c, struct plan *p, uint32_t number)
-{
-	const struct image_topic *t;
-	while ((t = image_next_topic(plan_image(p), number, STR_NULL)) != NULL)
-		topic_plan_end(p, c->change.arena, t, ARRAY_ADD(c->change.arena, c->topics));
-}
-
-static void
-tenant_delete_carry_out(struct change *change, struct plan *p)
-{
-	struct tenant_delete *c = CONTAINER_OF(change, struct tenant_delete, change);
-	ARRAY_FOREACH(const struct topic_gone, g, c->topics)
-		topic_end(p, g);
-}
-
-/* Users first, the tenant itself last: should a large one end half deleted, nobody can work in
- * it any more, and deleting it again does the rest. */
-static enum change_result
-tenant_delete_plan(struct change *change, struct plan *p)
-{
-	struct tenant_delete *c = CONTAINER_OF(change, struct tenant_delete, change);
-	const struct acl_tenant *t = acl_image_tenant_named(image_acl(plan_image(p)), c->name);
-	if (t == NULL)
-		return CHANGE_RESOURCE_NOT_FOUND;
-	uint32_t number = acl_tenant_number(t);
-	if (number == 0) {
-		why_set(&change->why, 0, "main cannot be deleted");
-		return CHANGE_BAD_REQUEST;
-	}
-	if (!c->purge && image_next_topic(plan_image(p), number, STR_NULL) != NULL) {
-		why_set(&change->why, 0, "tenant '%.*s' still has topics: delete them first, or say --purge",
-		    STR_ARG(c->name));
-		return CHANGE_POLICY;
-	}
-	tokens_delete_all(p, number);
-	struct str user = STR(""), team = STR("");
-	t = acl_image_tenant(image_acl(plan_image(p)), number);
-	for (const struct acl_user *u; (u = acl_tenant_next_user(t, user)) != NULL;) {
-		user = arena_str(plan_arena(p), u->name);
-		struct str part = record_path_part(plan_arena(p), user);
-		plan_delete(p, "/tenants/%u/users/%.*s", number, STR_ARG(part));
-		t = acl_image_tenant(image_acl(plan_image(p)), number);
-	}
-	while ((team = acl_tenant_next_team(t, team)).p != NULL) {
-		team = arena_str(plan_arena(p), team);
-		plan_delete(p, "/tenants/%u/teams/%.*s", number, STR_ARG(team));
-		t = acl_image_tenant(image_acl(plan_image(p)), number);
-	}
-	end_topics(c, p, number);
-	tree_delete_all(p, number);
-	plan_delete(p, "/tenants/%u", number);
-	return CHANGE_OK;
-}
-
-void
-tenant_delete_init(struct tenant_delete *c)
-{
-	c->change.plan = tenant_delete_plan;
-	c->change.carry_out = tenant_delete_carry_out;
 }
 
 /* ---- the first user, and a lost password: without a running broker ---- */

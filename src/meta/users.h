@@ -56,11 +56,3 @@ struct tenant_create {
 	uint32_t ret_number;
 };
 void tenant_create_init(struct tenant_create *c);
-
-struct tenant_delete {
-	struct change change;
-	struct str name;
-	bool purge;			/* with its topics; else it must have none */
-	ARRAY(struct topic_gone) topics;	/* private */
-};
-void tenant_delete_init(struct tenant_delete *c);

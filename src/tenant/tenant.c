@@ -25,6 +25,25 @@ tenant_name_check(struct str name, struct why *why)
 	return 0;
 }
 
+static const char *const states[TENANT_STATES] = { "open", "suspended", "deleting" };
+
+const char *
+tenant_state_name(enum tenant_state state)
+{
+	return states[state];
+}
+
+int
+tenant_state_parse(struct str s, enum tenant_state *ret)
+{
+	for (int i = 0; i < TENANT_STATES; i++)
+		if (str_is(s, states[i])) {
+			*ret = (enum tenant_state)i;
+			return 0;
+		}
+	return ERR_INVAL;
+}
+
 size_t
 tenant_join_prefix(struct name name, char out[TENANT_JOIN_MORE])
 {

@@ -18,6 +18,18 @@
 /* [a-z][a-z0-9-]{0,30}; ERR_INVAL with the reason (why may be NULL). */
 int tenant_name_check(struct str name, struct why *why);
 
+/* Whether its users are let in. */
+enum tenant_state {
+	TENANT_OPEN,
+	TENANT_SUSPENDED,		/* nobody is, until it is resumed */
+	TENANT_ENDING,			/* nor here: it is marked for deletion */
+	TENANT_STATES
+};
+/* The word for it, in records and for people. */
+const char *tenant_state_name(enum tenant_state state);
+/* ERR_INVAL. */
+int tenant_state_parse(struct str s, enum tenant_state *ret);
+
 /* The bytes that tenant_join() needs at most. */
 #define TENANT_JOIN_MORE 11
 

@@ -4,6 +4,7 @@
 A Broker is a directory made by `schlossd init`, a process, and the commands an administrator
 has. The programs come from $SCHLOSS_BUILD (set by ./runtests).
 """
+import json
 import os
 import pathlib
 import re
@@ -144,6 +145,11 @@ class Broker:
         """Makes a user; conf(name) is its client file from then on."""
         self.ctl("user", "create", name, "--conf", self.dir / f"{name}.conf", *args)
         return self.conf(name)
+
+    def delete_tenant(self, name, *options):
+        """Both steps: the mark tells the word that the second takes."""
+        told = json.loads(self.ctl("-o", "json", "tenant", "delete", name, *options).stdout)
+        return self.ctl("tenant", "delete", name, "--confirm", told[0]["confirm"])
 
     def conf(self, name="admin"):
         """A client file as librdkafka's properties."""

@@ -112,7 +112,7 @@ def test_check_reads_what_the_data_directory_says(broker):
     assert p.returncode == 1 and "listener elsewhere: there is no tenant 'nope'" in p.stderr
     broker.ctl("tenant", "create", "nope", "--admin", "nina", "--password", "secret")
     assert "no errors" in run(SCHLOSSD, "-c", broker.yaml, "-t").stdout
-    broker.ctl("tenant", "delete", "nope", "--purge")
+    broker.delete_tenant("nope", "--purge")
     broker.stop()
     data = broker.dir / "data"
     before = {p: p.stat().st_mtime_ns for p in data.iterdir()}

@@ -186,7 +186,7 @@ def test_nothing_is_left_of_a_deleted_tenant(site):
     site.ctl("quota", "set", "/gone", "producer_byte_rate=1000000")
     site.ctl("quota", "set", "/gone/users/gerd", "producer_byte_rate=500000")
     number = [t["number"] for t in rows(site.ctl("-o", "json", "tenant", "list")) if t["name"] == "gone"][0]
-    site.ctl("tenant", "delete", "gone")
+    site.delete_tenant("gone")
     site.stop()
     left = sqlite3.connect(site.dir / "data" / "meta.db").execute(
         "SELECT path FROM node WHERE path GLOB ?", (f"/tenants/{number}*",)).fetchall()
@@ -221,7 +221,7 @@ def test_a_tenant_is_purged_with_its_topics(site):
     assert refused.returncode == 4 and "--purge" in refused.stderr
     assert "one" in site.ctl("topic", "list", conf="fritz").stdout
     before = {p.name for p in (site.dir / "data").iterdir()}
-    site.ctl("tenant", "delete", "full", "--purge")
+    site.delete_tenant("full", "--purge")
     assert site.ctl("topic", "list", conf="fritz", check=False).returncode == 3
     left = {p.name for p in (site.dir / "data").iterdir()}
     assert len([n for n in before - left if n.endswith(("one-0", "one-1", "two-0", "two-1"))]) == 4, (before, left)
@@ -229,7 +229,7 @@ def test_a_tenant_is_purged_with_its_topics(site):
     assert "one" not in site.ctl("topic", "list", conf="fritz").stdout
     site.restart()
     assert "stray" not in site.log and "no topic knows" not in site.log
-    site.ctl("tenant", "delete", "full")
+    site.delete_tenant("full")
 
 
 def test_metadata_that_cannot_be_read_stops_the_start(site):

@@ -144,7 +144,7 @@ def test_quotas_of_addresses(site):
         site.ctl("quota", "set", "/", "--ip", ip, f"{rate}=")
     assert not shown("/") and shown() == before
     site.ctl("chmod", "0770", "/main")
-    site.ctl("tenant", "delete", "away")
+    site.delete_tenant("away")
 
 
 @pytest.mark.parametrize("words, status, said", [
@@ -301,7 +301,7 @@ def test_the_root_shows_the_tenants(site):
     site.ctl("quota", "set", "/sub", "producer_byte_rate=77")
     assert "77" in site.ctl("quota", "show", "--tenant", "sub").stdout
     assert "77" not in site.ctl("quota", "show").stdout
-    site.ctl("tenant", "delete", "sub")
+    site.delete_tenant("sub")
     assert "/main/topics" not in site.ctl("ls", "/", conf="anna", check=False).stdout
 
 
@@ -310,7 +310,7 @@ def test_a_client_file_that_nobody_gets_in_by_is_told_of(site):
     conf = site.dir / "dora.conf"
     assert site.ctl("tenant", "create", "far", "--admin", "dora", "--conf", conf).stderr == ""
     assert "dora" in site.ctl("id", conf="dora").stdout
-    site.ctl("tenant", "delete", "far")
+    site.delete_tenant("far")
     p = site.ctl("user", "create", "dora@example.org", "--conf", site.dir / "mail.conf")
     assert "warning: no login as dora@example.org" in p.stderr and "tenant: main" in p.stderr
     site.ctl("user", "delete", "dora@example.org")
@@ -334,7 +334,7 @@ def test_every_listing_as_json(site):
         ("user", "list"): "name primary_team teams operator locked expires mechanisms",
         ("team", "list"): "name members",
         ("quota", "show"): "tenant user client_id ip quota value",
-        ("tenant", "list"): "name number users topics groups cluster_id",
+        ("tenant", "list"): "name number state users topics groups cluster_id",
         ("ls", "-R"): "mode owner team note path",
         ("id",): "user tenant primary_team teams operator mechanism host",
         ("getfacl", "topics/keys"): "path rule",
@@ -449,7 +449,7 @@ def test_a_user_with_the_tenant_behind_his_name(site):
     site.ctl("setfacl", "-b", "topics/orders")
     site.ctl("quota", "set", "users/wanda@away", "producer_byte_rate=")
     site.ctl("user", "delete", "mail@away")
-    site.ctl("tenant", "delete", "away")
+    site.delete_tenant("away")
 
 
 @pytest.mark.parametrize("words, there, absent", [

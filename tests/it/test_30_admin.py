@@ -584,7 +584,7 @@ def test_a_tenant_that_is_gone_takes_its_connections(broker):
         deleted = inside.call("delete_topics", 6, topics=[{"name": "theirs", "topic_id": bytes(16)}],
                               timeout_ms=1000)
         assert deleted["responses"][0]["error_code"] == 0
-        broker.ctl("tenant", "delete", "brief")
+        broker.delete_tenant("brief")
         with pytest.raises((EOFError, OSError)):
             inside.call("describe_cluster", 1, include_cluster_authorized_operations=False, endpoint_type=1)
         assert outside.call("describe_cluster", 1, include_cluster_authorized_operations=False,

@@ -204,7 +204,8 @@ def test_a_new_tenant(site):
     site.rules("acme", [binding("allow User:* ALL", Thing("topic", "t"))])
     site.do("delete_topics", 5, inside="acme", topic_names=["t"])
     site.connections.pop(("admin", "acme")).close()
-    site.do("tenant_alter", 0, tenant="acme", action=1, purge=True)
+    word = site.do("tenant_alter", 0, tenant="acme", action=1)["confirm"]
+    site.do("tenant_alter", 0, tenant="acme", action=5, confirm=word)
     second = tenant(site, "acme", action=0)["number"]
     assert second > first
     assert [n["path"] for n in site.do("tree_list", 0, tenant="acme", path="/acme/topics")["nodes"]] == ["/acme/topics"]

@@ -398,7 +398,7 @@ def test_what_is_refused_makes_no_keys(site):
     assert [c.create("nobody")["error_code"] for _ in range(3)] == [91] * 3
     assert [c.create()["error_code"] for _ in range(3)] == [44] * 3
     assert runs_of_checks(site) == ran
-    site.b.ctl("tenant", "delete", "dull")
+    site.b.delete_tenant("dull")
 
 
 def test_who_sees_renews_and_ends(site):
@@ -475,7 +475,7 @@ def test_a_tenant_takes_its_tokens_with_it(site):
     site.b.ctl("tenant", "create", "brief", "--admin", "head", "--conf", site.b.dir / "head.conf")
     t = site.client(("head", None, None)).create()
     c = site.by_token(t)
-    site.b.ctl("tenant", "delete", "brief")
+    site.b.delete_tenant("brief")
     assert c.gone(1.5)
     site.b.ctl("tenant", "create", "brief", "--admin", "head", "--conf", site.b.dir / "head2.conf")
     site.by_token(t, 58)

@@ -111,7 +111,7 @@ def test_every_change_says_who_from_where_before_and_after(b):
 
     b.ctl("tenant", "create", "acme", "--admin", "ada", "--conf", b.dir / "ada.conf")
     assert b.line(what="tenant", object="/acme")["after"]["owner"] == "ada"
-    b.ctl("tenant", "delete", "acme")
+    b.delete_tenant("acme")
     gone = b.lines(user="admin", after=None)
     assert {r["object"] for r in gone} >= {"/acme", "/acme/users/ada"}
     b.ctl("user", "delete", "anna", "--chown-to", "admin")

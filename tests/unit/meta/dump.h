@@ -118,8 +118,9 @@ dump_tenant(struct buf *b, const struct image *im, const struct image_tenant *it
 {
 	const struct acl_tenant *t = acl_image_tenant(image_acl(im), it->number);
 	const struct acl_user *u = NULL;
-	(void)buf_printf(b, "tenant %u %.*s %s topics %u partitions %llu rules %zu\n", it->number, STR_ARG(it->name),
-	    it->cluster_id, it->topics, (unsigned long long)it->partitions, acl_tenant_rule_count(t));
+	(void)buf_printf(b, "tenant %u %.*s of %.*s %s %s g%llu topics %u partitions %llu rules %zu\n", it->number,
+	    STR_ARG(it->name), STR_ARG(it->owner), it->cluster_id, tenant_state_name(it->state),
+	    (unsigned long long)it->generation, it->topics, (unsigned long long)it->partitions, acl_tenant_rule_count(t));
 	while ((u = acl_tenant_next_user(t, u == NULL ? STR("") : u->name)) != NULL)
 		dump_user(b, im, it->number, u);
 	for (struct str s = acl_tenant_next_team(t, STR("")); s.p != NULL; s = acl_tenant_next_team(t, s))

@@ -27,3 +27,8 @@ check_PROGRAMS += tests/unit/meta/test_tokens
 tests_unit_meta_test_tokens_SOURCES = tests/unit/meta/test_tokens.c tests/unit/meta/token_changes.h \
 	tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
 tests_unit_meta_test_tokens_LDADD = $(tests_unit_meta_test_image_LDADD)
+
+check_PROGRAMS += tests/unit/meta/test_tenants
+tests_unit_meta_test_tenants_SOURCES = tests/unit/meta/test_tenants.c \
+	tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
+tests_unit_meta_test_tenants_LDADD = $(tests_unit_meta_test_image_LDADD)

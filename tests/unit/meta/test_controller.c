@@ -9,6 +9,7 @@
 #include "dump.h"
 #include "token_changes.h"
 #include "meta/load.h"
+#include "meta/tenants.h"
 #include "meta/topics.h"
 #include "meta/tree.h"
 #include "meta/users.h"
@@ -99,7 +100,13 @@ change_tenant(struct room *r)
 		tenant_create_init(&c);
 		return submit(r, &c.change);
 	}
-	struct tenant_delete c = { .name = one_of(r, "tenant", 3) };
+	struct tenant_alter a = { .kind = dice(r, TENANT_MARK + 1), .name = one_of(r, "tenant", 3),
+		.new_name = one_of(r, "tenant", 3), .purge = dice(r, 2) };
+	tenant_alter_init(&a);
+	enum change_result result = submit(r, &a.change);
+	if (result != CHANGE_OK || a.kind != TENANT_MARK || dice(r, 2))
+		return result;
+	struct tenant_delete c = { .name = a.name, .confirm = a.ret_confirm };
 	tenant_delete_init(&c);
 	return submit(r, &c.change);
 }
@@ -444,6 +451,16 @@ stored_below(struct room *r, uint32_t tenant)
 	return n;
 }
 
+/* The first step of its deletion: the word that the second takes. */
+static struct str
+mark_tenant(struct room *r)
+{
+	struct tenant_alter a = { .kind = TENANT_MARK, .name = STR("acme"), .purge = true };
+	tenant_alter_init(&a);
+	assert_int_equal(submit(r, &a.change), CHANGE_OK);
+	return a.ret_confirm;
+}
+
 /* A tenant of which a part is gone has nobody in it; deleting it again does the rest. */
 static void
 a_half_deleted_tenant_is_empty_of_users(void **state)
@@ -451,9 +468,9 @@ a_half_deleted_tenant_is_empty_of_users(void **state)
 	(void)state;
 	for (int after = 0; after < 4; after++) {
 		struct room r;
-		struct tenant_delete c = { .name = STR("acme"), .purge = true };
 		room_make(&r);
 		uint32_t number = make_tenant(&r);
+		struct tenant_delete c = { .name = STR("acme"), .confirm = mark_tenant(&r) };
 		make_groups(&r, number, "victim");
 		make_rules(&r, number, "User:victim", NULL, false);
 		int whole = stored_below(&r, number);
@@ -462,7 +479,7 @@ a_half_deleted_tenant_is_empty_of_users(void **state)
 		assert_non_null(tenant_of(&r, number));
 		assert_int_equal(stored_below(&r, number) < whole, after > 0);
 		assert_int_equal(acl_tenant_user(tenant_of(&r, number), STR("victim")) == NULL, after > 0);
-		c = (struct tenant_delete){ .name = STR("acme"), .purge = true };
+		c = (struct tenant_delete){ .name = STR("acme"), .confirm = mark_tenant(&r) };
 		tenant_delete_init(&c);
 		assert_int_equal(submit(&r, &c.change), CHANGE_OK);
 		assert_null(tenant_of(&r, number));
