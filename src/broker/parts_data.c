@@ -200,7 +200,10 @@ part_controller_start(struct broker *b, struct why *why)
 		.ends = b->audit == NULL ? NULL : parts_audit_ends,
 		.arg = b,
 	};
-	return controller_create(&c, &b->controller, why);
+	int err = controller_create(&c, &b->controller, why);
+	if (err == 0) /* what was there at the start was not published */
+		quota_publish(b->quota, image_quotas(atomic_load(&b->image)));
+	return err;
 }
 
 void

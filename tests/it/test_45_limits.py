@@ -4,6 +4,7 @@ import pytest
 import twin
 from harness import free_port
 from hostile import SETTINGS, Site
+from test_65_bad_batches import batch, record
 
 POLICY = 44
 LIMITS = """limits.topic.segment.bytes.min: 2000000
@@ -132,3 +133,14 @@ def test_a_client_is_told_the_address_of_its_own_listener(site, users):
         told += [c.call("find_coordinator", 6, key_type=0, coordinator_keys=["g"])["coordinators"],
                  [c.call("find_coordinator", 2, key_type=0, key="g")]]
         assert [[(x["host"], x["port"]) for x in t] for t in told] == [[want]] * len(told), told
+
+
+def test_quotas_hold_after_a_start(broker):
+    """Those that were set before it, though nothing has been changed since."""
+    broker.ctl("topic", "create", "slow")
+    broker.ctl("quota", "set", "/main", "producer_byte_rate=1000")
+    broker.restart()
+    with broker.speak() as c:
+        told = c.call("produce", 9, acks=-1, timeout_ms=5000, topic_data=[
+            {"name": "slow", "partition_data": [{"index": 0, "records": batch(record(b"v" * 50000))}]}])
+        assert told["responses"][0]["partition_responses"][0]["error_code"] == 0 and told["throttle_time_ms"] > 1000
