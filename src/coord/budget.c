@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two counters that are changed without a lock, the whole's and the tenant's. Shares are made
- * with a tenant's first group and go with its last. */
+/* Counters that are changed without a lock, the whole's and the tenant's (base/ration.h, with a tenant as its own
+ * only user). Shares are made with a tenant's first group and go with its last. */
 #include "coord/budget.h"
 
 #include <stdatomic.h>
@@ -8,19 +8,20 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/ration.h"
 
 struct share {
 	struct budget *budget;
 	uint32_t tenant;
 	size_t refs;			/* budget's lock */
-	_Atomic int64_t used;
+	struct ration_used used;
+	struct ration_payer payer;
 };
 
 struct budget {
 	struct lock lock;
 	struct map *shares;		/* by tenant, under the empty name */
-	int64_t max;
-	_Atomic int64_t used;
+	struct ration ration;		/* max 0: no bound */
 	void (*full)(void *ctx, uint32_t tenant, bool all);
 	void *ctx;
 };
@@ -31,7 +32,7 @@ budget_create(int64_t max, void (*full)(void *ctx, uint32_t tenant, bool all), v
 	struct budget *b = MEM_NEW(struct budget);
 	lock_init(&b->lock, LOCK_GROUP_BUDGET);
 	b->shares = map_create();
-	b->max = max;
+	b->ration.max = max;
 	b->full = full;
 	b->ctx = ctx;
 	return b;
@@ -52,7 +53,7 @@ budget_destroy(struct budget **budget)
 int64_t
 budget_used(const struct budget *b)
 {
-	return atomic_load_explicit(&b->used, memory_order_relaxed);
+	return atomic_load_explicit(&b->ration.used.all, memory_order_relaxed);
 }
 
 struct share *
@@ -65,6 +66,7 @@ budget_share(struct budget *b, uint32_t tenant)
 		s = MEM_NEW(struct share);
 		s->budget = b;
 		s->tenant = tenant;
+		s->payer.tenant = &s->used;
 		map_put(b->shares, key, s);
 	}
 	s->refs++;
@@ -89,24 +91,40 @@ share_put(struct share **share)
 	*share = NULL;
 }
 
-static bool
-below(const _Atomic int64_t *used, size_t more, int64_t max)
+static int64_t
+load(const _Atomic int64_t *v)
 {
-	return more <= (size_t)max && atomic_load_explicit(used, memory_order_relaxed) <= max - (int64_t)more;
+	return atomic_load_explicit(v, memory_order_relaxed);
+}
+
+/* What the tenant may still take of the whole: half of it, but no more than two thirds of what the others leave of
+ * nine tenths, so that each who comes finds something; and the beginnings that base/ration.h describes. */
+static int64_t
+room(const struct share *s, int64_t whole, bool *ret_others)
+{
+	const struct ration_used *used = &s->budget->ration.used;
+	int64_t own = load(&s->used.all), firsts = load(&s->used.first), tenth = whole / 10;
+	int64_t left = ration_share(whole - tenth, load(&used->all) - own);
+	int64_t common = (left < whole / 2 ? left : whole / 2) - own;
+	int64_t beginning = ration_share(tenth, load(&used->first) - firsts) - firsts;
+	if (beginning > ration_first(whole) - own)
+		beginning = ration_first(whole) - own;
+	*ret_others = left < whole / 2;
+	return common > beginning ? common : beginning;
 }
 
 bool
 share_fits(const struct share *s, enum share_use use, size_t more)
 {
-	if (s == NULL || s->budget->max == 0 || more == 0)
+	bool others;
+	if (s == NULL || s->budget->ration.max == 0 || more == 0)
 		return true;
 	const struct budget *b = s->budget;
-	int64_t max = use == SHARE_NEW ? b->max : b->max + b->max / 4;
-	bool all = !below(&b->used, more, max);
-	if (!all && below(&s->used, more, max / 2))
+	int64_t max = b->ration.max, left = room(s, use == SHARE_NEW ? max : max + max / 4, &others);
+	if (left >= 0 && more <= (size_t)left)
 		return true;
 	if (b->full != NULL)
-		b->full(b->ctx, s->tenant, all);
+		b->full(b->ctx, s->tenant, others);
 	return false;
 }
 
@@ -117,6 +135,5 @@ share_count(struct share *s, size_t *counted, size_t now)
 	*counted = now;
 	if (s == NULL || more == 0)
 		return;
-	atomic_fetch_add_explicit(&s->used, more, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->budget->used, more, memory_order_relaxed);
+	ration_add(&s->budget->ration, &s->payer, more);
 }

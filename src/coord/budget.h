@@ -8,8 +8,9 @@
 /*
  * The memory of all groups together: who may use one group name may use a million, and each
  * holds members, what they say of themselves, and offsets until it expires. What they take is
- * counted where it is made and freed, in all and by tenant; a tenant's share is half of the
- * whole, so that none locks out the others.
+ * counted where it is made and freed, in all and by tenant. A tenant may have half of the whole, and no more
+ * than two thirds of what the others leave of nine tenths; a tenth is for the first of each (base/ration.h). So no
+ * number of tenants locks out the next one.
  *
  * New groups are refused at the limit. Those that are there go on: no change that takes nothing
  * more is ever refused, and what does (a consumer that comes back as another member, the first
@@ -22,7 +23,7 @@ struct budget;
 struct share;
 
 /* max: bytes; 0: no bound. full(ctx, tenant, all) is told of every refusal, under the shard's
- * lock: the whole is used up, or the tenant's share. NULL: nobody is. */
+ * lock: by what the other tenants have, or by its own half. NULL: nobody is. */
 struct budget *budget_create(int64_t max, void (*full)(void *ctx, uint32_t tenant, bool all), void *ctx);
 void budget_destroy(struct budget **budget);
 int64_t budget_used(const struct budget *budget);

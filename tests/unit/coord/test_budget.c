@@ -12,7 +12,7 @@
 #include "coord/coord.h"
 
 /* ALL: of a tenant, with what those that are there may use beyond it. LAST: what one more may be. */
-enum { MAX = 1 << 20, HALF = MAX / 2, ALL = HALF + HALF / 4, LAST = 1024, LOG = 20000, MANY = 2000 };
+enum { MAX = 1 << 20, HALF = MAX / 2, ALL = HALF + HALF / 4, LAST = 1024, LOG = 20000, MANY = 2000, TENANTS = 6 };
 
 struct world {
 	struct coord *coord;
@@ -295,21 +295,31 @@ nobody_joins_what_was_not_there(void **state)
 	assert_true(exists(w, NAME(1, STR("g"))));
 }
 
+/* The second finds less than the first, and more than nothing; so does each that comes after them. */
 static void
 tenants_do_not_lock_each_other_out(void **state)
 {
 	struct world *w = *state;
 	enum kerr err;
-	int n = commit_groups(w, 1, &err);
-	assert_int_equal(commit_groups(w, 2, &err), n);
-	w->fulls = 0;
-	int rest = commit_groups(w, 3, &err);
-	assert_true(rest < 5);
-	assert_int_equal(err, KERR_INVALID_COMMIT_OFFSET_SIZE);
-	assert_int_equal(w->fulls, 1);
-	assert_int_equal(w->full_tenant, 3);
-	assert_true(w->full_all);
-	assert_true(coord_memory(w->coord) <= MAX + 2 * LAST);
+	int n[TENANTS], first = commit_groups(w, 1, &err);
+	assert_false(w->full_all);
+	n[0] = first;
+	for (uint32_t i = 1; i < TENANTS; i++) {
+		w->fulls = 0;
+		n[i] = commit_groups(w, 1 + i, &err);
+		assert_int_equal(err, KERR_INVALID_COMMIT_OFFSET_SIZE);
+		assert_true(n[i] > 0 && n[i] <= n[i - 1]);
+		assert_int_equal(w->fulls, 1);
+		assert_int_equal(w->full_tenant, 1 + i);
+		assert_true(w->full_all);
+	}
+	assert_true(n[1] > first / 3 && n[2] > first / 10);
+	assert_true(coord_memory(w->coord) <= MAX + TENANTS * LAST);
+	/* What goes makes room for those who had less. */
+	char text[16];
+	for (int i = 0; i < first / 2; i++)
+		assert_int_equal(coord_delete_group(w->coord, NAME(1, named(text, "g", i)), at(w), &w->barrier), KERR_NONE);
+	assert_int_equal(commit(w, NAME(TENANTS, STR("new")), 0, STR("note")), KERR_NONE);
 }
 
 static void
