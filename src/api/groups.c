@@ -340,6 +340,48 @@ groups_forget_topic(struct groups *g, struct name topic)
 	store_go(g->config.core->store);
 }
 
+struct ending {
+	struct arena *arena;
+	ARRAY(struct name) groups;
+	ARRAY(struct str) members;
+};
+
+static void
+note_group(const struct group *group, const struct group_owner *owner, void *arg)
+{
+	struct ending *e = arg;
+	(void)owner;
+	*ARRAY_ADD(e->arena, e->groups) = NAME(group->name.tenant, arena_str(e->arena, group->name.s));
+}
+
+static void
+note_members(const struct group *group, void *arg)
+{
+	struct ending *e = arg;
+	e->members.n = 0;
+	LIST_FOREACH(hook, &group->members)
+		*ARRAY_ADD(e->arena, e->members) = arena_str(e->arena, str_from(CONTAINER_OF(hook, struct member, hook)->id));
+}
+
+/* Its members' connections have been closed, but their sessions may not have ended. */
+void
+groups_forget_tenant(struct groups *g, uint32_t tenant)
+{
+	struct ending e = { .arena = arena_create(SIZE_MAX) };
+	struct coord_time t = { clock_mono_ns(), clock_wall_ms() };
+	int64_t barrier;
+	(void)coord_list(g->coord, tenant, note_group, &e); /* of a shard that is being loaded they expire */
+	ARRAY_FOREACH(const struct name, group, e.groups) {
+		if (coord_look(g->coord, *group, note_members, &e) != KERR_NONE)
+			continue;
+		ARRAY_FOREACH(const struct str, member, e.members)
+			(void)coord_leave(g->coord, *group, *member, STR_NULL, t, &barrier);
+		(void)coord_delete_group(g->coord, *group, t, &barrier);
+	}
+	arena_destroy(&e.arena);
+	store_go(g->config.core->store);
+}
+
 void
 groups_reload(struct groups *g, int32_t shard)
 {

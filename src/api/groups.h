@@ -39,6 +39,9 @@ void groups_ended(void *groups, struct name name);
 /* A topic is gone: its offsets go. Any thread. */
 void groups_forget_topic(struct groups *groups, struct name topic);
 
+/* A tenant is gone: its groups end, members or not. Any thread. */
+void groups_forget_tenant(struct groups *groups, uint32_t tenant);
+
 /* Now, as the coordinator wants it told. */
 struct coord_time groups_time(struct request *rq);
 /* Who owns a group that this request makes. In the request's arena. */

@@ -180,6 +180,14 @@ topic_gone(void *arg, struct name topic)
 		groups_forget_topic(b->groups, topic);
 }
 
+static void
+tenant_gone(void *arg, uint32_t tenant)
+{
+	struct broker *b = arg;
+	if (b->groups != NULL)
+		groups_forget_tenant(b->groups, tenant);
+}
+
 int
 part_controller_start(struct broker *b, struct why *why)
 {
@@ -196,6 +204,7 @@ part_controller_start(struct broker *b, struct why *why)
 		.ev = &b->ev,
 		.published = published,
 		.topic_gone = topic_gone,
+		.tenant_gone = tenant_gone,
 		.begins = b->audit == NULL ? NULL : parts_audit_begins,
 		.ends = b->audit == NULL ? NULL : parts_audit_ends,
 		.arg = b,

@@ -73,6 +73,8 @@ struct controller_config {
 	void (*ends)(void *arg, enum change_result result);
 	/* A topic is gone: offsets committed for it go too. */
 	void (*topic_gone)(void *arg, struct name topic);
+	/* A tenant is gone, its topics first: so do its groups. NULL: nobody is told. */
+	void (*tenant_gone)(void *arg, uint32_t tenant);
 	void *arg;
 };
 

@@ -3,7 +3,8 @@
  * The tree in one SQLite table, path -> (value, version). A multi is one
  * transaction, synced before it is answered (WAL, synchronous=FULL); a thread of
  * our own runs them in the order they came. A commit that fails leaves the
- * outcome unknown (ERR_UNKNOWN) unless SQLite says that it rolled back. The file may be
+ * outcome unknown (ERR_UNKNOWN) unless SQLite says that it rolled back. What is deleted is overwritten; the
+ * write-ahead log, which has pages as they were, is emptied when a tenant goes. The file may be
  * read by others meanwhile (`sqlite3 .backup`); that nobody else writes is the data
  * directory's lock.
  */
@@ -56,7 +57,7 @@ prepare(struct sqlite *s, const char *file, struct why *why)
 	int err = format_bring(s->db, file, meta_format_steps, META_FORMAT, &s->from, why);
 	if (err != 0)
 		return err;
-	if (sql(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL") != 0)
+	if (sql(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON") != 0)
 		return refuse(s, file, why);
 	if (sqlite3_prepare_v2(s->db, "INSERT INTO node VALUES (?1, ?2, 0) ON CONFLICT (path) DO UPDATE "
 	    "SET value=?2, version=version+1", -1, &s->put, NULL) != SQLITE_OK ||
@@ -83,6 +84,27 @@ run_op(struct sqlite *s, const struct meta_op *op)
 	return op->kind == META_CHECK && version != op->version ? ERR_CONFLICT : 0;
 }
 
+/* Whether the node of a tenant itself is deleted, which is the last of it. */
+static bool
+ends_tenant(const struct meta_multi *m)
+{
+	for (int i = 0; i < m->n; i++) {
+		struct str path = m->ops[i].path;
+		if (m->ops[i].kind == META_DELETE && str_starts(path, STR("/tenants/")) &&
+		    memchr(path.p + 9, '/', path.n - 9) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Somebody who reads (a backup) may keep some of the log: the next one who goes, or the stop, empties it. */
+static void
+forget(struct sqlite *s, const struct meta_multi *m)
+{
+	if (ends_tenant(m))
+		(void)sql(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 static int
 run_multi(struct sqlite *s, const struct meta_multi *m)
 {
@@ -94,8 +116,10 @@ run_multi(struct sqlite *s, const struct meta_multi *m)
 		return err;
 	for (int i = 0; i < m->n && err == 0; i++)
 		err = run_op(s, &m->ops[i]);
-	if (err == 0 && sql(s->db, "COMMIT") == 0)
+	if (err == 0 && sql(s->db, "COMMIT") == 0) {
+		forget(s, m);
 		return 0;
+	}
 	if (err == 0)
 		err = ERR_UNKNOWN;
 	if (sqlite3_get_autocommit(s->db) == 0 && sql(s->db, "ROLLBACK") == 0 && err == ERR_UNKNOWN)

@@ -152,8 +152,12 @@ static void
 tenant_delete_carry_out(struct change *change, struct plan *p)
 {
 	struct tenant_delete *c = CONTAINER_OF(change, struct tenant_delete, change);
+	const struct controller_config *config = plan_config(p);
 	ARRAY_FOREACH(const struct topic_gone, g, c->topics)
 		topic_end(p, g);
+	if (config->tenant_gone != NULL)
+		config->tenant_gone(config->arg, c->ret_number);
+	(void)store_checkpoint(config->store); /* the one that is there names its topics; another comes anyway */
 }
 
 static void
