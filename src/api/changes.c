@@ -9,6 +9,7 @@
 
 #include "api/auditing.h"
 #include "api/authorize.h"
+#include "api/bounds.h"
 #include "api/session.h"
 
 static void
@@ -45,6 +46,8 @@ change_text(struct request *rq, enum change_result result, const struct why *why
 	};
 	if (result == CHANGE_OK)
 		return STR_NULL;
+	if (result == CHANGE_AMOUNT)
+		bounds_tell(rq, QUOTA_PARTITIONS, why->text);
 	return why->text[0] != '\0' ? arena_str(rq->arena, str_from(why->text)) : str_from(texts[result]);
 }
 

@@ -19,6 +19,7 @@ struct acl_denials;
 struct audit;
 struct audit_paths;
 struct groups;
+struct payers;
 struct tls_context;
 
 /* One address that clients are told to come to. */
@@ -81,6 +82,7 @@ struct broker_core {
 	struct coord *coord;
 	struct groups *groups;
 	struct quota *quota;
+	struct payers *payers;
 	struct acl_denials *denials;
 	struct audit *audit;			/* NULL: there is no audit log; then neither are the next ones */
 	struct acl_denials *audit_denied, *audit_allowed;	/* what is folded for it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JoinGroup, SyncGroup, Heartbeat, LeaveGroup: translated for the coordinator. */
 #include "api/authorize.h"
+#include "api/bounds.h"
 #include "api/groups.h"
 #include "api/session.h"
 #include "base/mem.h"
@@ -47,6 +48,8 @@ api_join_group(struct request *rq, const void *vin, void *vout)
 	const struct join_group_req *in = vin;
 	enum kerr err = may_member(rq, in->group_id);
 	(void)vout;
+	if (err == KERR_NONE && !bounds_allow_group(rq, in->group_id))
+		err = KERR_GROUP_MAX_SIZE_REACHED; /* as where the memory of groups is used up */
 	if (err == KERR_NONE)
 		return groups_park(rq, in->group_id, run_join, join_failed, join_denied);
 	join_denied(rq, err);

@@ -5,6 +5,7 @@
  * a partition has no offset is no error: it is -1.
  */
 #include "api/authorize.h"
+#include "api/bounds.h"
 #include "api/changes.h"
 #include "api/groups.h"
 #include "api/session.h"
@@ -68,6 +69,8 @@ api_offset_commit(struct request *rq, const void *vin, void *vout)
 	int32_t n = 0, at = 0;
 	int64_t barrier = -1;
 	enum kerr err = may_group(rq, in->group_id);
+	if (err == KERR_NONE && !bounds_allow_group(rq, in->group_id))
+		err = KERR_INVALID_COMMIT_OFFSET_SIZE; /* as where the memory of groups is used up */
 	if (err != KERR_NONE) {
 		answer_commits(rq, in, NULL, err, vout);
 		return API_ANSWER;

@@ -11,6 +11,7 @@
 
 #include "api/answer.h"
 #include "api/auditing.h"
+#include "api/bounds.h"
 #include "api/dispatch.h"
 #include "api/request.h"
 #include "api/session.h"
@@ -98,13 +99,29 @@ too_late(const struct session *s)
 	return who.gone ? "the user was deleted, locked or given new keys meanwhile" : NULL;
 }
 
+/* Among the connections that the user and his tenant may have; one that is renewed has it. */
+static bool
+find_place(struct session *s, struct arena *arena, struct str *ret_message)
+{
+	const struct principal *p = sasl_login_principal(s->login);
+	if (s->phase == SESSION_RENEW)
+		return true;
+	s->quota = bounds_open(s, p->user, arena, ret_message);
+	if (s->quota == NULL)
+		auditing_login_failed(s, p->user.s, p->mechanism, "the limit of connections");
+	return s->quota != NULL;
+}
+
 /* Each must stand in the audit log, where there is one that must be written: false where it cannot. */
 static bool
 accept_login(struct session *s, int64_t *ret_lifetime_ms)
 {
 	const struct principal *p = sasl_login_principal(s->login);
-	if (!auditing_login(s, p, s->phase == SESSION_RENEW))
+	if (!auditing_login(s, p, s->phase == SESSION_RENEW)) {
+		if (s->phase != SESSION_RENEW)
+			quota_close(&s->quota);
 		return false;
+	}
 	*ret_lifetime_ms = lifetime_ms(s);
 	session_ready(s, p, *ret_lifetime_ms);
 	sasl_login_destroy(&s->login);
@@ -147,12 +164,13 @@ come_too_late(struct request *rq)
 
 /* Not of the errors by which clients know that a password is wrong: they come again. */
 static enum api_turn
-untold(struct request *rq)
+not_now(struct request *rq, enum kerr err, struct str message)
 {
 	struct sasl_authenticate_rsp *out = rq->out;
 	struct session *s = rq->session;
-	out->error_code = KERR_KAFKA_STORAGE_ERROR;
-	out->error_message = STR("the audit log cannot be written, and nobody is let in without a line there: try again later");
+	out->error_code = (int16_t)err;
+	out->error_message = message;
+	out->auth_bytes = (struct bytes){ (const uint8_t *)"", 0 };
 	sasl_login_destroy(&s->login);
 	conn_drain(s->conn);
 	return API_ANSWER;
@@ -172,7 +190,7 @@ act(struct request *rq, const struct sasl_turn *turn)
 {
 	struct sasl_authenticate_rsp *out = rq->out;
 	struct session *s = rq->session;
-	struct str bytes = turn->out;
+	struct str bytes = turn->out, message;
 	note_failure(s);
 	switch (turn->step) {
 	case SASL_STEP_WAIT:
@@ -189,8 +207,11 @@ act(struct request *rq, const struct sasl_turn *turn)
 		return API_ANSWER;
 	if (too_late(s) != NULL)
 		return come_too_late(rq);
+	if (!find_place(s, rq->arena, &message))
+		return not_now(rq, KERR_THROTTLING_QUOTA_EXCEEDED, message);
 	if (!accept_login(s, &out->session_lifetime_ms))
-		return untold(rq);
+		return not_now(rq, KERR_KAFKA_STORAGE_ERROR,
+		    STR("the audit log cannot be written, and nobody is let in without a line there: try again later"));
 	return API_ANSWER;
 }
 
@@ -258,9 +279,10 @@ raw_act(struct request *rq, const struct sasl_turn *turn)
 	case SASL_STEP_CONTINUE:
 		break;
 	}
-	struct str token = arena_str(rq->arena, turn->out); /* it goes with the login */
+	struct str message, token = arena_str(rq->arena, turn->out); /* it goes with the login */
 	int64_t lifetime;
-	if (turn->step == SASL_STEP_DONE && (too_late(s) != NULL || !accept_login(s, &lifetime)))
+	if (turn->step == SASL_STEP_DONE && (too_late(s) != NULL || !find_place(s, rq->arena, &message) ||
+	    !accept_login(s, &lifetime)))
 		return API_CLOSE;
 	raw_send(rq, token);
 	return API_RAW;

@@ -13,7 +13,9 @@
  */
 #include "api/authorize.h"
 #include "api/batches.h"
+#include "api/bounds.h"
 #include "api/request.h"
+#include "api/session.h"
 #include "api/topics.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -120,6 +122,14 @@ kerr_of_append(struct request *rq, int err)
 	    : KERR_NOT_LEADER_OR_FOLLOWER;
 }
 
+/* Bytes of tenants that have a limit of them; of who works in another's, nobody's. */
+static void
+count_stored(struct request *rq, const struct item *it)
+{
+	if (rq->session->quota != NULL && rq->session->principal.user.tenant == it->topic.tenant)
+		quota_link_add(rq->session->quota, QUOTA_STORED, (double)it->in->n);
+}
+
 static void
 append_item(struct request *rq, struct produce *s, struct item *it)
 {
@@ -147,6 +157,8 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 		fail(s, it, err == ERR_CONFLICT ? kerr_of_verdict(res.verdict) : kerr_of_append(rq, err));
 		return;
 	}
+	if (res.verdict == APPEND_NEW)
+		count_stored(rq, it);
 	it->answer->base_offset = res.base;
 	it->answer->log_start_offset = res.log_start;
 	if (batch_is_append_time(it->in->batch) || res.append_ms >= 0)
@@ -361,9 +373,20 @@ check_rest(struct request *rq, struct produce *s)
 	return check_some(rq, s);
 }
 
+/* Whether the tenant may store as much more. All of the request, or nothing: a part would be half of what
+ * a program thinks of as one. */
+static bool
+has_place(struct request *rq, struct str *ret_message)
+{
+	struct session *s = rq->session;
+	if (s->quota == NULL || quota_link_fits(s->quota, QUOTA_STORED, (double)rq->bytes_in))
+		return true;
+	return bounds_allow(rq, QUOTA_STORED, (double)rq->bytes_in, ret_message);
+}
+
 /* An error of the whole request, which the response has no field for. */
 static enum api_turn
-refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out, enum kerr err)
+refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out, enum kerr err, struct str message)
 {
 	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data) {
 		struct produce_rsp_topic *rt = WIRE_ADD(rq->arena, out->responses, produce_rsp_topic);
@@ -374,6 +397,7 @@ refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out
 			a->index = p->index;
 			a->base_offset = -1;
 			a->error_code = err;
+			a->error_message = message;
 		}
 	}
 	return in->acks == 0 ? API_CLOSE : API_ANSWER;
@@ -385,6 +409,7 @@ api_produce(struct request *rq, const void *vin, void *vout)
 	const struct produce_req *in = vin;
 	struct produce_rsp *out = vout;
 	struct produce *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
+	struct str message = STR_NULL;
 	enum kerr err = KERR_NONE;
 
 	s->rq = rq;
@@ -398,8 +423,10 @@ api_produce(struct request *rq, const void *vin, void *vout)
 		err = KERR_INVALID_REQUIRED_ACKS;
 	else if (in->transactional_id.s.p != NULL)
 		err = may_txn(rq, in->transactional_id);
+	if (err == KERR_NONE && !has_place(rq, &message))
+		err = KERR_POLICY_VIOLATION; /* final: a program is told at once, and retention has its own time */
 	if (err != KERR_NONE)
-		return refuse(rq, in, out, err);
+		return refuse(rq, in, out, err, message);
 	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data)
 		add_topic(rq, s, t, out);
 	ARRAY_FOREACH(const struct item, it, s->items)

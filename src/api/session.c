@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/auditing.h"
+#include "api/bounds.h"
 #include "api/dispatch.h"
 #include "api/fetch_session.h"
 #include "api/login.h"
@@ -157,7 +158,6 @@ session_ready(struct session *s, const struct principal *p, int64_t lifetime_ms)
 		ev_debug(conn_event(s->conn), "login renewed");
 		return;
 	}
-	s->quota = quota_open(core->quota, s->principal.user);
 	conn_set_payer(s->conn, s->principal.user);
 	conn_set_ready(s->conn);
 	listener_logged_in(s->conn);
@@ -197,6 +197,19 @@ session_user_stays(struct session *s)
 	return !who.gone && session_tenant_stays(s, image) && (uuid_is_zero(&s->principal.token) || token_session_stays(s));
 }
 
+static bool
+may_stay(struct session *s, const struct principal *p, const char **ret_reason)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct str message;
+	if (!image_tenant_is_open(rcu_read(*s->core->image), p->user.tenant))
+		*ret_reason = "the tenant is suspended or marked for deletion";
+	else if ((s->quota = bounds_open(s, p->user, arena, &message)) == NULL)
+		*ret_reason = "the limit of connections";
+	arena_destroy(&arena);
+	return s->quota != NULL;
+}
+
 /* Without SASL: by certificate, or as nobody. */
 static bool
 admit_by_certificate(struct session *s)
@@ -213,16 +226,16 @@ admit_by_certificate(struct session *s)
 		    conn_event(s->conn), name, &p, &reason);
 	else if (err == ERR_NOTFOUND && l->anonymous)
 		err = 0;
-	if (err == 0 && !image_tenant_is_open(rcu_read(*s->core->image), p.user.tenant)) {
+	if (err == 0 && !may_stay(s, &p, &reason))
 		err = ERR_CLOSED;
-		reason = "the tenant is suspended or marked for deletion";
-	}
 	if (err != 0) {
 		auditing_login_failed(s, err == ERR_DENIED ? str_from(subject) : STR_NULL, "TLS", reason);
 		return false;
 	}
-	if (!auditing_login(s, &p, false))
+	if (!auditing_login(s, &p, false)) {
+		quota_close(&s->quota);
 		return false;
+	}
 	session_ready(s, &p, 0);
 	return true;
 }

@@ -17,7 +17,7 @@
 #include "broker/system.h"
 #include "security/drop.h"
 
-#define TICK_S 5
+#define TICK_S 1
 
 /* Another user first: files must be made as theirs. */
 static int

@@ -50,7 +50,7 @@ struct broker {
 	struct sasl_lib *sasl_lib;
 	struct jwks_sources *token_keys;
 	const char *rcache;
-	uint64_t next_reap, next_cert_check;	/* monotonic ns; parts_tick.c */
+	uint64_t next_reap, next_recount, next_cert_check;	/* monotonic ns; parts_tick.c */
 	uint64_t next_token_sweep;
 	struct tokens_sweep token_sweep;	/* the controller's while token_sweeping */
 	atomic_bool token_sweeping;
@@ -139,8 +139,10 @@ bool parts_option(const struct broker_core *core, size_t i, struct arena *arena,
 /* Requests are told of this configuration from now on; NULL: of none. */
 void parts_show_options(struct broker *b, struct conf *conf);
 
-/* parts_tick.c: what is due now and then; every few seconds, on main's thread. */
+/* parts_tick.c: what is due now and then; every second, on main's thread. */
 void parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms);
+/* Counts what is held against limits of amounts. */
+void parts_recount(struct broker *b);
 /* So long before a certificate ends it is warned of, in seconds. */
 #define PARTS_CERT_WARN_S (30 * INT64_C(86400))
 /* For the warning: each listener's certificate, 0 where there is none. */

@@ -351,6 +351,7 @@ part_doors_start(struct broker *b, struct why *why)
 	const struct conf *c = b->conf;
 	int err = 0;
 	b->payers = payers_create((int64_t[PAYER_KINDS]){ [PAYER_FRAMES] = frames_max(c), [PAYER_HELD] = frames_max(c) / 2 });
+	b->core.payers = b->payers;
 	fill_limits(b, c, &b->conn_limits);
 	b->listeners = listeners_create(&(struct listeners_config){ .loops = b->loops, .loops_n = b->loops_n,
 	    .limits = &b->conn_limits, .max = (unsigned)c->max_connections,
@@ -369,6 +370,7 @@ part_doors_start(struct broker *b, struct why *why)
 		close_doors(b);
 		return err;
 	}
+	parts_recount(b);
 	atomic_store(&b->doors_open, true);
 	for (size_t i = 0; i < b->doors_n; i++) {
 		listener_open(b->doors[i].listener);

@@ -2,10 +2,12 @@
  *
  * What is due now and then, on main's thread between two signals. */
 #include "acl/denials.h"
+#include "api/usage.h"
 #include "base/clock.h"
 #include "broker/parts.h"
 
 #define REAP_NS (60 * NS_PER_SEC)
+#define RECOUNT_NS (NS_PER_SEC - NS_PER_SEC / 10)	/* not every other second for want of a millisecond */
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
 
 static void
@@ -26,6 +28,16 @@ check_certificates(struct broker *b, int64_t now_s)
 }
 
 void
+parts_recount(struct broker *b)
+{
+	struct rcu_reader *reader = rcu_join(b->rcu);
+	rcu_enter(b->rcu, reader);
+	usage_recount(&b->core, rcu_read(b->image));
+	rcu_leave(b->rcu, reader);
+	rcu_part(b->rcu, &reader);
+}
+
+void
 parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms)
 {
 	acl_denials_tick(b->denials, now_ns);
@@ -33,6 +45,10 @@ parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms)
 	parts_tick_doors(b, now_ns);
 	parts_tick_tokens(b, now_ns, wall_ms);
 	rcu_poll(b->rcu);
+	if (now_ns >= b->next_recount) {
+		parts_recount(b);
+		b->next_recount = now_ns + RECOUNT_NS;
+	}
 	if (now_ns >= b->next_reap) {
 		quota_reap(b->quota, now_ns);
 		b->next_reap = now_ns + REAP_NS;

@@ -11,7 +11,7 @@ libcli_a_SOURCES = \
 	src/cli/team.c src/cli/tenant.c \
 	src/cli/ticket.c src/cli/ticket.h src/cli/token.c \
 	src/cli/topic.c src/cli/tree.c src/cli/tree.h \
-	src/cli/user.c src/cli/who.c
+	src/cli/usage.c src/cli/usage.h src/cli/user.c src/cli/who.c
 EXTRA_DIST += src/cli/README.md
 
 bin_PROGRAMS += schlossctl

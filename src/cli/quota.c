@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "cli/cli.h"
 #include "cli/tree.h"
+#include "cli/usage.h"
 #include "wire/kerr.h"
 
 enum { MATCH_EXACT = 0, MATCH_DEFAULT = 1, MATCH_ANY = 2 };
@@ -217,8 +218,36 @@ entity_text(const struct describe_client_quotas_rsp_entry *entry, const char *ty
 	return STR_NULL;
 }
 
+/* What there is of one limit, and whose limit is met first. */
 static void
-show_entry(struct cli *cli, struct print_table *t, const struct describe_client_quotas_rsp_entry *entry)
+show_use(struct cli *cli, const struct tenant_usage_rsp *usage, struct str quota, struct str *used, struct str *binds)
+{
+	const struct tenant_usage_rsp_row *row = usage == NULL ? NULL : usage_row(usage, quota); /* of none: none */
+	*used = row == NULL ? STR_NULL : usage_number(cli, row->used);
+	*binds = row == NULL ? STR_NULL : row->binds;
+}
+
+/* A user's, as they hold for him, whoever's they are: his own, those of every user, his tenant's. */
+static void
+show_user(struct cli *cli, struct print_table *t, const struct whose *w, const struct tenant_usage_rsp *usage)
+{
+	for (int32_t i = 0; i < usage->tenants.v[0].rows.n; i++) {
+		const struct tenant_usage_rsp_row *row = &usage->tenants.v[0].rows.v[i];
+		if (row->binds.p == NULL)
+			continue;
+		struct str *cell = print_row(t);
+		cell[0] = row->limit > 0 ? STR_NULL : w->tenant; /* whose limit it is */
+		cell[1] = w->user;
+		cell[2] = cell[3] = STR_NULL;
+		cell[4] = row->what;
+		cell[5] = row->limit > 0 ? arena_printf(cli->arena, "%.15g", row->limit) : STR_NULL;
+		show_use(cli, usage, row->what, &cell[6], &cell[7]);
+	}
+}
+
+static void
+show_entry(struct cli *cli, struct print_table *t, const struct describe_client_quotas_rsp_entry *entry,
+    const struct tenant_usage_rsp *usage)
 {
 	for (int32_t i = 0; i < entry->values.n; i++) {
 		struct str *cell = print_row(t);
@@ -228,6 +257,7 @@ show_entry(struct cli *cli, struct print_table *t, const struct describe_client_
 		cell[3] = entity_text(entry, "ip");
 		cell[4] = entry->values.v[i].key;
 		cell[5] = arena_printf(cli->arena, "%.15g", entry->values.v[i].value);
+		show_use(cli, usage, entry->values.v[i].key, &cell[6], &cell[7]);
 	}
 }
 
@@ -246,15 +276,54 @@ check_operator(struct cli *cli)
 	return status;
 }
 
+/* What is set on it. */
+static int
+ask_set(struct cli *cli, const struct whose *w, const char *what, struct describe_client_quotas_rsp *ret)
+{
+	struct describe_client_quotas_req in;
+	wire_defaults(&describe_client_quotas_req_msg, &in);
+	add_components(cli, &in, w);
+	int status = cli_call(cli, WIRE_KEY_DESCRIBE_CLIENT_QUOTAS, &in, ret);
+	return status != 0 ? status : cli_answer(cli, what, ret->error_code, ret->error_message);
+}
+
+/* What is used, where it is asked about one tenant or user, and whoever asks may know; else tenants.n is 0. */
+static int
+ask_used(struct cli *cli, const struct whose *w, struct tenant_usage_rsp *ret)
+{
+	bool one = !w->all && !w->root && w->client == NULL && (!w->users || w->user.p != NULL);
+	int status = one ? usage_ask(cli, w->tenant, w->user, ret) : 0;
+	if (!one || status != 0 || ret->error_code != 0)
+		ret->tenants.n = 0;
+	return status;
+}
+
+static void
+show_all(struct cli *cli, struct print_table *t, const struct whose *w, const struct describe_client_quotas_rsp *set,
+    const struct tenant_usage_rsp *used)
+{
+	bool of_user = used->tenants.n > 0 && w->users;
+	if (of_user)
+		show_user(cli, t, w, used);
+	for (int32_t i = 0; i < set->entries.n; i++) {
+		const struct describe_client_quotas_rsp_entry *entry = &set->entries.v[i];
+		struct str of = entity_text(entry, "tenant");
+		bool shown = of_user && entity_text(entry, "client-id").p == NULL;
+		if (!shown && (of.p == NULL || str_eq(of, w->tenant))) /* an operator is told of all tenants */
+			show_entry(cli, t, entry, of_user ? NULL : used);
+	}
+}
+
 static int
 quota_show(struct cli *cli, struct args *args)
 {
 	static const struct print_column columns[] = {
 		{ "tenant", PRINT_TEXT }, { "user", PRINT_TEXT }, { "client_id", PRINT_TEXT },
-		{ "ip", PRINT_TEXT }, { "quota", PRINT_TEXT }, { "value", PRINT_NUMBER },
+		{ "ip", PRINT_TEXT }, { "quota", PRINT_TEXT }, { "value", PRINT_NUMBER }, { "used", PRINT_NUMBER },
+		{ "binds", PRINT_TEXT },
 	};
-	struct describe_client_quotas_req in;
-	struct describe_client_quotas_rsp out;
+	struct describe_client_quotas_rsp set;
+	struct tenant_usage_rsp used;
 	struct whose w;
 	struct print_table t;
 	int status = read_whose(cli, args, 0, 1, &w);
@@ -262,22 +331,14 @@ quota_show(struct cli *cli, struct args *args)
 		status = open_whose(cli, &w);
 	if (status == 0 && w.root)
 		status = check_operator(cli);
-	if (status != 0)
-		return status;
-	wire_defaults(&describe_client_quotas_req_msg, &in);
-	add_components(cli, &in, &w);
-	status = cli_call(cli, WIRE_KEY_DESCRIBE_CLIENT_QUOTAS, &in, &out);
 	if (status == 0)
-		status = cli_answer(cli, w.all ? "quota" : cli_escape(cli, str_from(args->v[0])), out.error_code,
-		    out.error_message);
+		status = ask_set(cli, &w, w.all ? "quota" : cli_escape(cli, str_from(args->v[0])), &set);
+	if (status == 0)
+		status = ask_used(cli, &w, &used);
 	if (status != 0)
 		return status;
-	print_table_init(&t, &cli->print, "quotas", columns, 6);
-	for (int32_t i = 0; i < out.entries.n; i++) {
-		struct str of = entity_text(&out.entries.v[i], "tenant");
-		if (of.p == NULL || str_eq(of, w.tenant)) /* an operator is told of all tenants */
-			show_entry(cli, &t, &out.entries.v[i]);
-	}
+	print_table_init(&t, &cli->print, "quotas", columns, 8);
+	show_all(cli, &t, &w, &set, &used);
 	if (t.first == NULL && !w.root) /* is there such a tenant? */
 		status = cli_open_in(cli, w.tenant);
 	if (status == 0)
@@ -289,9 +350,10 @@ const struct verb quota_verbs[] = {
 	{ "quota", "set", quota_set,
 	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' | / [--client-id ID | --ip ADDRESS|'*'] QUOTA=VALUE ...",
 	    "set quotas: producer_byte_rate, consumer_byte_rate, request_percentage, controller_mutation_rate, "
-	    "on / connection_creation_rate of an address; QUOTA= removes one" },
+	    "partitions, connections, groups, of a tenant stored_bytes, on / connection_creation_rate of an address; "
+	    "QUOTA= removes one" },
 	{ "quota", "show", quota_show,
 	    "[/TENANT | /TENANT/users/USER | '/TENANT/users/*' | /] [--client-id ID | --ip ADDRESS|'*']",
-	    "quotas that are set" },
+	    "quotas that are set; of one tenant or user, what is used of them and whose limit binds" },
 	{ .name = NULL },
 };

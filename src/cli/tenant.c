@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/secret.h"
+#include "cli/usage.h"
 
 /* TenantAlter's actions. */
 enum { TENANT_CREATE, TENANT_MARK, TENANT_SUSPEND, TENANT_RESUME, TENANT_RENAME, TENANT_DELETE };
@@ -195,6 +196,36 @@ tenant_show(struct cli *cli, struct args *args)
 	return status != 0 ? status : print_tenants(cli, str_from(args->v[0]));
 }
 
+static int
+tenant_usage(struct cli *cli, struct args *args)
+{
+	static const struct print_column columns[] = {
+		{ "tenant", PRINT_TEXT }, { "what", PRINT_TEXT }, { "used", PRINT_NUMBER }, { "limit", PRINT_NUMBER },
+	};
+	struct tenant_usage_rsp out;
+	struct print_table t;
+	int status = args_end(args, 0, 1);
+	if (status == 0)
+		status = usage_ask(cli, args->n > 0 ? str_from(args->v[0]) : STR_NULL, STR_NULL, &out);
+	if (status == 0)
+		status = cli_answer(cli, args->n > 0 ? cli_escape(cli, str_from(args->v[0])) : "usage", out.error_code, out.error_message);
+	if (status != 0)
+		return status;
+	print_table_init(&t, &cli->print, "usage", columns, 4);
+	for (int32_t i = 0; i < out.tenants.n; i++) {
+		for (int32_t k = 0; k < out.tenants.v[i].rows.n; k++) {
+			const struct tenant_usage_rsp_row *row = &out.tenants.v[i].rows.v[k];
+			struct str *cell = print_row(&t);
+			cell[0] = out.tenants.v[i].name;
+			cell[1] = row->what;
+			cell[2] = usage_number(cli, row->used);
+			cell[3] = row->limit > 0 ? usage_number(cli, row->limit) : STR_NULL;
+		}
+	}
+	print_table(&cli->print, &t);
+	return 0;
+}
+
 const struct verb tenant_verbs[] = {
 	{ "tenant", "create", tenant_create,
 	    "NAME --admin USER [--password P | --password-file FILE] [--conf FILE]",
@@ -206,5 +237,6 @@ const struct verb tenant_verbs[] = {
 	{ "tenant", "suspend", tenant_suspend, "NAME", "let nobody of a tenant in, and end its connections; nothing is lost" },
 	{ "tenant", "resume", tenant_resume, "NAME", "let them in again, and take the mark of a deletion away" },
 	{ "tenant", "rename", tenant_rename, "NAME NEW", "give a tenant another name; its connections end, and log in anew" },
+	{ "tenant", "usage", tenant_usage, "[NAME]", "what a tenant has and uses, beside its limits" },
 	{ .name = NULL },
 };

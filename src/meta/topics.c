@@ -7,6 +7,7 @@
  */
 #include "meta/topics.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -122,17 +123,53 @@ check_assignment(struct plan *p, struct topic_new *t)
 	return CHANGE_OK;
 }
 
-/* May it have `more`? `made` are of the same request: an image that is only tried does not
- * have them. limits: NULL for none. */
+static uint64_t
+partitions_of(const struct image *im, struct name owner)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(im), owner.tenant);
+	const struct image_topic *topic = image_next_topic(im, owner.tenant, STR_NULL);
+	uint64_t n = 0;
+	for (; topic != NULL; topic = image_next_topic(im, owner.tenant, topic->name.s)) {
+		const struct acl_node *node = acl_tenant_node(t, ACL_TOPIC, topic->name.s);
+		if (node != NULL && str_eq(node->owner, owner.s))
+			n += (uint64_t)topic->partitions;
+	}
+	return n;
+}
+
+/* The quotas of partitions: the tenant's, and the owner's. */
 static enum change_result
-check_room(const struct plan *p, uint32_t tenant, const struct limits *limits, bool tried, uint64_t made,
+check_quotas(const struct image *im, struct name owner, uint64_t in_all, uint64_t more, struct why *why)
+{
+	const struct quota_image *q = image_quotas(im);
+	double most = quota_image_limit(q, NAME(owner.tenant, STR_NULL), QUOTA_PARTITIONS);
+	if (most > 0 && (double)in_all > most) {
+		why_set(why, 0, "the tenant may have %.15g partitions, with these it would have %" PRIu64 " (quota partitions)",
+		    most, in_all);
+		return CHANGE_AMOUNT;
+	}
+	most = owner.s.n > 0 ? quota_image_limit(q, owner, QUOTA_PARTITIONS) : 0;
+	if (most > 0 && (double)(partitions_of(im, owner) + more) > most) {
+		why_set(why, 0, "user %.*s may have topics of %.15g partitions, with these there would be %" PRIu64
+		    " (quota partitions)", STR_ARG(owner.s), most, partitions_of(im, owner) + more);
+		return CHANGE_AMOUNT;
+	}
+	return CHANGE_OK;
+}
+
+/* May the owner, and his tenant, have `more`? `made` are of the same request: an image that is only tried
+ * does not have them. limits: NULL for none, nor quotas. */
+static enum change_result
+check_room(const struct plan *p, struct name owner, const struct limits *limits, bool tried, uint64_t made,
     uint64_t more, struct why *why)
 {
-	const struct image_tenant *t = image_tenant(plan_image(p), tenant);
-	uint64_t have = (t == NULL ? 0 : t->partitions) + (tried ? made : 0);
-	if (limits != NULL && limits_check_partitions(limits, made + more, have + more, why) != 0)
-		return CHANGE_POLICY;
-	return CHANGE_OK;
+	const struct image_tenant *t = image_tenant(plan_image(p), owner.tenant);
+	uint64_t before = tried ? made : 0, have = (t == NULL ? 0 : t->partitions) + before;
+	if (limits == NULL)
+		return CHANGE_OK;
+	if (limits_check_partitions(limits, made + more, have + more, why) != 0)
+		return CHANGE_AMOUNT;
+	return check_quotas(plan_image(p), owner, have + more, before + more, why);
 }
 
 static enum change_result
@@ -148,7 +185,7 @@ check_numbers(const struct plan *p, const struct topics_create *c, struct topic_
 		why_set(&t->why, 0, "there is one broker: the replication factor is 1, not %d", t->replication);
 		return CHANGE_BAD_REPLICATION;
 	}
-	return check_room(p, t->name.tenant, c->limited ? c->limits : NULL, c->validate_only, c->made,
+	return check_room(p, NAME(t->name.tenant, t->owner), c->limited ? c->limits : NULL, c->validate_only, c->made,
 	    (uint64_t)t->partitions, &t->why);
 }
 
@@ -369,15 +406,15 @@ plan_grow(struct plan *p, struct topics_grow *c, struct topic_grow *g)
 		if (g->assignments.v[i].brokers_n != 1 ||
 		    g->assignments.v[i].brokers[0] != plan_config(p)->node_id)
 			return CHANGE_BAD_ASSIGNMENT;
-	enum change_result r = check_room(p, g->name.tenant, c->limited ? c->limits : NULL, c->validate_only,
-	    c->made, (uint64_t)more, &g->why);
+	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
+	    g->name.tenant), ACL_TOPIC, g->name.s);
+	enum change_result r = check_room(p, NAME(g->name.tenant, node == NULL ? STR("") : node->owner),
+	    c->limited ? c->limits : NULL, c->validate_only, c->made, (uint64_t)more, &g->why);
 	if (r != CHANGE_OK)
 		return r;
 	c->made += (uint64_t)more;
 	if (c->validate_only)
 		return CHANGE_OK;
-	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
-	    g->name.tenant), ACL_TOPIC, g->name.s);
 	struct image_topic next = grown(p, t, g->count);
 	topic_put(p, &next, node);
 	return CHANGE_OK;

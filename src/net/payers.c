@@ -128,3 +128,22 @@ payer_part(struct payer *p, enum payer_for what)
 {
 	return &p->parts[what];
 }
+
+void
+payers_usage(struct payers *a, struct name user, enum payer_for what, int64_t *ret_used, int64_t *ret_most)
+{
+	struct ration *r = &a->rations[what];
+	int64_t common = r->max - r->max / 10, all = atomic_load_explicit(&r->used.all, memory_order_relaxed);
+	lock_take(&a->lock);
+	const struct tenant *t = map_get(a->tenants, NAME(user.tenant, STR("")));
+	const struct payer *p = user.s.p == NULL ? NULL : map_get(a->users, user);
+	int64_t of_tenant = t == NULL ? 0 : atomic_load_explicit(&t->used[what].all, memory_order_relaxed);
+	int64_t own = p == NULL ? 0 : ration_used(&p->parts[what]);
+	lock_drop(&a->lock);
+	*ret_most = ration_share(common, all - of_tenant);
+	*ret_used = of_tenant;
+	if (user.s.p == NULL)
+		return;
+	*ret_most = ration_share(*ret_most, of_tenant - own);
+	*ret_used = own;
+}

@@ -26,6 +26,9 @@ void payers_destroy(struct payers **payers);
 struct payer *payer_get(struct payers *payers, struct name user);
 void payer_put(struct payer **payer);
 
+/* What a user or, by a null string, a tenant holds now, and what it may hold, as things stand. */
+void payers_usage(struct payers *payers, struct name user, enum payer_for what, int64_t *ret_used, int64_t *ret_most);
+
 /* The two are for ration_*(). */
 struct ration *payer_ration(const struct payer *payer, enum payer_for what);
 struct ration_payer *payer_part(struct payer *payer, enum payer_for what);

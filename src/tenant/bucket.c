@@ -83,7 +83,7 @@ bucket_leave(struct bucket *b, enum quota_key key, int64_t place)
 int
 bucket_idle(const struct bucket *b, uint64_t now_ns, const struct quota_config *config)
 {
-	for (int k = 0; k < QUOTA_KEYS; k++) {
+	for (int k = 0; k < QUOTA_RATES; k++) {
 		int64_t paid = atomic_load_explicit(&b->paid[k], memory_order_relaxed);
 		int64_t slot = atomic_load_explicit(&b->slot[k], memory_order_relaxed);
 		if (paid + (int64_t)config->burst_ns > (int64_t)now_ns ||

@@ -12,14 +12,14 @@
 #include "tenant/quota.h"
 
 struct bucket {
-	_Atomic int64_t paid[QUOTA_KEYS];
+	_Atomic int64_t paid[QUOTA_RATES];
 	/* What is promised and not charged yet will cost, ns. */
-	_Atomic int64_t held[QUOTA_KEYS];
+	_Atomic int64_t held[QUOTA_RATES];
 	/* What those who wait for it will cost, ns. */
-	_Atomic int64_t waiting[QUOTA_KEYS];
+	_Atomic int64_t waiting[QUOTA_RATES];
 	/* Usage: what this and the last slot of 10 s have seen. */
-	_Atomic int64_t slot[QUOTA_KEYS];
-	_Atomic uint64_t now_sum[QUOTA_KEYS], last_sum[QUOTA_KEYS];
+	_Atomic int64_t slot[QUOTA_RATES];
+	_Atomic uint64_t now_sum[QUOTA_RATES], last_sum[QUOTA_RATES];
 };
 
 /* Charges what takes the rate cost_ns to give; the delay until it is paid. */

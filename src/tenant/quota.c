@@ -22,52 +22,15 @@
  */
 #include "tenant/quota.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
-#include "base/list.h"
-#include "base/lock.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "tenant/bucket.h"
+#include "tenant/quota_impl.h"
 
 const struct quota_config quota_config_default = {
 	.window_ns = UINT64_C(10000000000),
 	.burst_ns = UINT64_C(500000000),
 	.clients_per_user = 32,
-};
-
-/* A tenant, a user, a client id, or an address. */
-struct node {
-	struct bucket bucket;
-	struct node *parent;
-	struct name name;		/* its key in the map that holds it; bytes its own */
-	struct map *children;		/* of users: client ids; of tenants: those of all users */
-	struct list invented;		/* children without an entry, oldest first */
-	unsigned n_invented;
-	struct list hook;		/* in the parent's invented, or alone */
-	unsigned holds;			/* links, children and promises */
-};
-
-struct quota {
-	struct quota_config config;
-	struct lock lock;		/* guards everything but buckets and epoch */
-	struct map *tenants, *users, *addrs;
-	struct quota_image *image;
-	_Atomic uint32_t epoch;		/* rises with each image */
-};
-
-struct quota_link {
-	struct quota *quota;
-	uint32_t epoch;			/* of the limits below */
-	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
-	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
-	uint8_t limited[QUOTA_KEYS];	/* levels that have a limit, a bit each */
-	int64_t place[QUOTA_LEVELS][QUOTA_KEYS]; /* among those who wait; 0: does not */
-	unsigned places;		/* that are not 0 */
-	uint64_t turn[QUOTA_LEVELS][QUOTA_KEYS]; /* when those before are through; 0: now */
-	double last[QUOTA_KEYS];		/* what was charged last */
-	struct str client;		/* own bytes */
 };
 
 /* Every level that has a limit of the key; most have none. */
@@ -100,8 +63,8 @@ node_create(struct map *map, struct name name, struct node *parent)
 	return n;
 }
 
-static struct node *
-node_in(struct map *map, struct name name, struct node *parent)
+struct node *
+quota_node(struct map *map, struct name name, struct node *parent)
 {
 	struct node *n = map_get(map, name);
 	return n != NULL ? n : node_create(map, name, parent);
@@ -179,7 +142,7 @@ static void
 hold(struct quota_link *l, int level, struct node *n)
 {
 	struct node *old = l->at[level];
-	for (int k = 0; n != old && k < QUOTA_KEYS; k++)
+	for (int k = 0; n != old && k < QUOTA_RATES; k++)
 		leave(l, level, k);
 	if (n != NULL)
 		n->holds++;
@@ -242,7 +205,7 @@ resolve_key(struct quota_link *l, enum quota_key key, const struct quota_values 
 {
 	double user = v[USER].v[key] > 0 ? v[USER].v[key] : v[DEFAULT_USER].v[key];
 	l->rate[QUOTA_USER][key] = unit_rate(key, user);
-	for (int i = 0; i < ENTITIES; i++) {
+	for (int i = 0; i < ENTITIES && (int)key < QUOTA_RATES; i++) { /* amounts are no client id's */
 		if (!(v[i].v[key] > 0))
 			continue;
 		enum quota_level level = entities[i].level;
@@ -258,7 +221,7 @@ note_limits(struct quota_link *l)
 {
 	memset(l->limited, 0, sizeof(l->limited));
 	for (int i = 0; i < QUOTA_LEVELS; i++)
-		for (int k = 0; k < QUOTA_KEYS; k++)
+		for (int k = 0; k < QUOTA_RATES; k++)
 			if (l->at[i] != NULL && l->rate[i][k] > 0)
 				l->limited[k] |= (uint8_t)(1u << i);
 }
@@ -285,12 +248,12 @@ resolve(struct quota_link *l)
 	    needs[QUOTA_CLIENT] ? client_node(q, user, l->client, !named) : NULL);
 	struct node *t = l->at[QUOTA_TENANT];
 	hold(l, QUOTA_CLIENT_ALL, needs[QUOTA_CLIENT_ALL] ?
-	    node_in(children_of(t), NAME(t->name.tenant, l->client), t) : NULL);
+	    quota_node(children_of(t), NAME(t->name.tenant, l->client), t) : NULL);
 	note_limits(l);
 }
 
-static void
-refresh(struct quota_link *l)
+void
+quota_refresh(struct quota_link *l)
 {
 	if (l->epoch == atomic_load_explicit(&l->quota->epoch, memory_order_acquire))
 		return;
@@ -315,6 +278,15 @@ quota_create(const struct quota_config *config)
 	return q;
 }
 
+static bool
+has_nothing(const struct quota *q, const struct node *n)
+{
+	for (int k = QUOTA_RATES; k < QUOTA_KEYS; k++)
+		if (quota_amount(q, n, (enum quota_key)k) > 0)
+			return false;
+	return true;
+}
+
 /* Frees the nodes of a map that nothing holds and that time has made full (all
  * with always), children first. */
 static void
@@ -324,7 +296,7 @@ sweep(struct quota *q, struct map *map, uint64_t now_ns, bool always)
 	struct name key;
 	for (struct node *n; map != NULL && (n = map_next(map, &pos, &key)) != NULL;) {
 		sweep(q, n->children, now_ns, always);
-		if (n->holds == 0 && (always || bucket_idle(&n->bucket, now_ns, &q->config))) {
+		if (n->holds == 0 && (always || (bucket_idle(&n->bucket, now_ns, &q->config) && has_nothing(q, n)))) {
 			map_del(map, n->name);
 			node_free(n);
 		}
@@ -392,7 +364,7 @@ quota_connect(struct quota *q, const struct addr *from, uint64_t now_ns)
 	config.burst_ns = config.window_ns;
 	lock_take(&q->lock);
 	double rate = connect_rate(q, name);
-	struct bucket *b = rate > 0 ? &node_in(q->addrs, NAME(0, name), NULL)->bucket : NULL;
+	struct bucket *b = rate > 0 ? &quota_node(q->addrs, NAME(0, name), NULL)->bucket : NULL;
 	bool admit = b == NULL || bucket_delay(b, QUOTA_CONNECT, now_ns, &config) == 0;
 	if (b != NULL && admit) {
 		bucket_count(b, QUOTA_CONNECT, 1, now_ns);
@@ -403,17 +375,35 @@ quota_connect(struct quota *q, const struct addr *from, uint64_t now_ns)
 }
 
 struct quota_link *
-quota_open(struct quota *q, struct name user)
+quota_link_create(struct quota *q, struct name user)
 {
 	struct quota_link *l = MEM_NEW(struct quota_link);
 	l->quota = q;
 	l->client = (struct str){ mem_strdup(""), 0 };
-	lock_take(&q->lock);
-	hold(l, QUOTA_TENANT, node_in(q->tenants, NAME(user.tenant, STR("")), NULL));
-	hold(l, QUOTA_USER, node_in(q->users, user, l->at[QUOTA_TENANT]));
+	hold(l, QUOTA_TENANT, quota_node(q->tenants, NAME(user.tenant, STR("")), NULL));
+	hold(l, QUOTA_USER, quota_node(q->users, user, l->at[QUOTA_TENANT]));
+	l->at[QUOTA_TENANT]->links++;
+	l->at[QUOTA_USER]->links++;
 	resolve(l);
+	return l;
+}
+
+struct quota_link *
+quota_open(struct quota *q, struct name user)
+{
+	lock_take(&q->lock);
+	struct quota_link *l = quota_link_create(q, user);
 	lock_drop(&q->lock);
 	return l;
+}
+
+void
+quota_link_end(struct quota_link *l)
+{
+	l->at[QUOTA_TENANT]->links--;
+	l->at[QUOTA_USER]->links--;
+	for (int i = 0; i < QUOTA_LEVELS; i++)
+		hold(l, i, NULL);
 }
 
 void
@@ -423,10 +413,11 @@ quota_close(struct quota_link **link)
 	*link = NULL;
 	if (l == NULL)
 		return;
-	lock_take(&l->quota->lock);
-	for (int i = 0; i < QUOTA_LEVELS; i++)
-		hold(l, i, NULL);
-	lock_drop(&l->quota->lock);
+	if (l->at[QUOTA_USER] != NULL) {
+		lock_take(&l->quota->lock);
+		quota_link_end(l);
+		lock_drop(&l->quota->lock);
+	}
 	mem_free((char *)(uintptr_t)l->client.p);
 	mem_free(l);
 }
@@ -451,7 +442,7 @@ uint64_t
 quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
 {
 	uint64_t longest = 0;
-	refresh(l);
+	quota_refresh(l);
 	l->last[key] = amount;
 	for (int i = 0; i < QUOTA_LEVELS; i++)
 		if (l->at[i] != NULL)
@@ -496,7 +487,7 @@ quota_admit(struct quota_link *l, const struct quota_ask *asks, unsigned n, uint
 {
 	uint64_t wait = 0;
 	bool behind = false;
-	refresh(l);
+	quota_refresh(l);
 	if (l->places == 0 && passes_at_once(l, asks, n, now_ns))
 		return 0;
 	for (int i = QUOTA_LEVELS - 1; i >= 0; i--) {
@@ -520,14 +511,14 @@ void
 quota_step_aside(struct quota_link *l)
 {
 	for (int i = 0; i < QUOTA_LEVELS; i++)
-		for (int k = 0; k < QUOTA_KEYS; k++)
+		for (int k = 0; k < QUOTA_RATES; k++)
 			leave(l, i, k);
 }
 
 struct quota_held *
 quota_hold(struct quota_link *l, enum quota_key key, double amount)
 {
-	refresh(l);
+	quota_refresh(l);
 	if (l->limited[key] == 0 || !(amount > 0))
 		return NULL;
 	struct quota_held *h = MEM_NEW(struct quota_held);
@@ -584,7 +575,7 @@ uint64_t
 quota_delay(struct quota_link *l, enum quota_key key, uint64_t now_ns)
 {
 	uint64_t longest = 0;
-	refresh(l);
+	quota_refresh(l);
 	FOREACH_LIMIT(i, l, key) {
 		uint64_t delay = bucket_delay(&l->at[i]->bucket, key, now_ns, &l->quota->config);
 		longest = delay > longest ? delay : longest;
@@ -596,7 +587,7 @@ uint64_t
 quota_most(struct quota_link *l, enum quota_key key)
 {
 	double least = 0;
-	refresh(l);
+	quota_refresh(l);
 	FOREACH_LIMIT(i, l, key) {
 		double most = l->rate[i][key] * (double)l->quota->config.burst_ns / 1e9;
 		if (!(least > 0) || most < least)
@@ -617,9 +608,16 @@ quota_usage(struct quota *q, struct name user, uint64_t now_ns, struct quota_usa
 	    map_get(q->users, user);
 	quota_image_get(q->image, &e, &tenant);
 	read_limits(q->image, user, STR(""), v);
-	for (int k = 0; n != NULL && k < QUOTA_KEYS; k++) {
+	for (int k = 0; k < QUOTA_KEYS; k++) {
 		double own = v[USER].v[k] > 0 ? v[USER].v[k] : v[DEFAULT_USER].v[k];
 		ret->limit[k] = whole ? tenant.v[k] : own;
+	}
+	ret->connections = n == NULL ? 0 : n->links;
+	for (int k = 0; k < QUOTA_RATES; k++) {
+		ret->rate[k] = 0;
+		ret->delay_ns[k] = 0;
+		if (n == NULL)
+			continue;
 		ret->rate[k] = bucket_rate(&n->bucket, (enum quota_key)k, now_ns);
 		if (k == QUOTA_REQUEST)
 			ret->rate[k] /= 1e7;

@@ -30,6 +30,7 @@ enum quota_key {
 #undef X
 	QUOTA_KEYS
 };
+#define QUOTA_RATES (QUOTA_CONNECT + 1)	/* the keys before this one are rates, the others amounts */
 
 /* Kafka's name of a key, and back; ERR_NOTFOUND. */
 const char *quota_key_name(enum quota_key key);
@@ -100,6 +101,15 @@ bool quota_connect(struct quota *quota, const struct addr *from, uint64_t now_ns
 /* A connection's way to its buckets: one thread at a time. The names are copied. */
 struct quota_link;
 struct quota_link *quota_open(struct quota *quota, struct name user);
+/* The limit of an amount that something does not fit under. */
+struct quota_bound {
+	bool of_user;			/* his, not his tenant's */
+	double used, limit;
+	bool tell;			/* nobody has been told of it for a minute */
+};
+/* The same, within the limits of connections of the user and of the tenant; NULL: not. */
+struct quota_link *quota_open_within(struct quota *quota, struct name user, uint64_t now_ns,
+    struct quota_bound *ret);
 void quota_close(struct quota_link **link);
 /* The client id of the request at hand; cheap where it is the same as before. */
 void quota_client(struct quota_link *link, struct str client_id);
@@ -139,6 +149,28 @@ void quota_settle(struct quota_held **held, double amount, uint64_t now_ns);
  * at least a batch). UINT64_MAX where nothing limits. */
 uint64_t quota_most(struct quota_link *link, enum quota_key key);
 
+/*
+ * Amounts. What there is of them is counted elsewhere, now and then, and reported: quota_recount()
+ * begins a count, quota_report() gives what a user (null string: the tenant) has, and whoever is not
+ * reported in a count has nothing. Between two counts what is admitted is added. Any thread.
+ */
+void quota_recount(struct quota *quota);
+void quota_report(struct quota *quota, struct name user, enum quota_key key, double used);
+/* Whether as much more fits under the limits of the user and of his tenant. */
+bool quota_fits(struct quota *quota, struct name user, enum quota_key key, double more, uint64_t now_ns,
+    struct quota_bound *ret);
+void quota_add(struct quota *quota, struct name user, enum quota_key key, double more);
+/* Whether a refusal by the limit of such a user or tenant is to be logged: once a minute. For limits that
+ * are held elsewhere. */
+bool quota_tells(struct quota *quota, struct name user, enum quota_key key, uint64_t now_ns);
+/* Of the link's tenant alone, and without a lock where it has no limit. */
+bool quota_link_fits(struct quota_link *link, enum quota_key key, double more);
+void quota_link_add(struct quota_link *link, enum quota_key key, double more);
+/* Whether the user or his tenant has a limit of it. */
+bool quota_link_limits(struct quota_link *link, enum quota_key key);
+/* The limit itself of a user (his own, or the default user's) or a tenant; 0: none. Pure. */
+double quota_image_limit(const struct quota_image *image, struct name user, enum quota_key key);
+
 /* The levels, from the outermost. */
 enum quota_level {
 	QUOTA_TENANT,
@@ -149,9 +181,10 @@ enum quota_level {
 };
 
 struct quota_usage {
-	double rate[QUOTA_KEYS];	/* a second, over the last 10 to 20 s */
+	double rate[QUOTA_RATES];	/* a second, over the last 10 to 20 s */
 	double limit[QUOTA_KEYS];	/* 0: none */
-	uint64_t delay_ns[QUOTA_KEYS];	/* debt now */
+	uint64_t delay_ns[QUOTA_RATES];	/* debt now */
+	unsigned connections;
 };
 /* What a tenant (user with null string) or a user uses. False: not seen lately. */
 bool quota_usage(struct quota *quota, struct name user, uint64_t now_ns, struct quota_usage *ret);

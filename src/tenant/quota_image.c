@@ -228,6 +228,10 @@ quota_entity_check(const struct quota_entity *e, enum quota_key key, double valu
 	if (keys[key].on_user == e->has_ip)
 		return why_set(why, ERR_INVAL, "%s is a quota of %s", keys[key].text,
 		    e->has_ip ? "users, client ids and tenants" : "addresses");
+	if ((int)key >= QUOTA_RATES && e->has_client)
+		return why_set(why, ERR_INVAL, "%s is a quota of users and tenants", keys[key].text);
+	if (key == QUOTA_STORED && e->has_user)
+		return why_set(why, ERR_INVAL, "%s is a quota of tenants", keys[key].text);
 	if (!(value > 0) || isinf(value))
 		return why_set(why, ERR_INVAL, "the value of %s must be greater than 0",
 		    keys[key].text);

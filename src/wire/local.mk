@@ -71,6 +71,7 @@ wire_schema = \
 	src/wire/schema/team_list.api \
 	src/wire/schema/tenant_alter.api \
 	src/wire/schema/tenant_list.api \
+	src/wire/schema/tenant_usage.api \
 	src/wire/schema/tree_list.api \
 	src/wire/schema/tree_set.api \
 	src/wire/schema/user_alter.api \

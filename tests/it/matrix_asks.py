@@ -567,6 +567,16 @@ def _(o, v):
     return {}
 
 
+@ask("tenant_usage", "tenant", "error_code")
+def _(o, v):
+    return {}
+
+
+@ask("tenant_usage", "user", "error_code")
+def _(o, v):
+    return {"user": "nobody"}
+
+
 @ask("group_create", "give", "error_code")
 def _(o, v):
     return {"group": "hers", "owner": "ghost"}

@@ -116,7 +116,8 @@ def test_all_quotas(site):
     of_x = {(None, "*", "x", "request_percentage", 20)}
     assert shown() == {("main", None, None, "producer_byte_rate", 5000000)} | of_anna | of_x
     assert shown("--client-id", "x") == of_x
-    assert shown("users/anna") == shown("/main/users/anna") == of_anna
+    of_all = {("main", "anna", None, "producer_byte_rate", None)}	# what holds for her and is not her own
+    assert shown("users/anna") == shown("/main/users/anna") == of_anna | of_all
 
 
 def test_quotas_of_addresses(site):
@@ -333,8 +334,9 @@ def test_every_listing_as_json(site):
         ("group", "list"): "name state protocol type",
         ("user", "list"): "name primary_team teams operator locked expires mechanisms",
         ("team", "list"): "name members",
-        ("quota", "show"): "tenant user client_id ip quota value",
+        ("quota", "show"): "tenant user client_id ip quota value used binds",
         ("tenant", "list"): "name number state users topics groups cluster_id",
+        ("tenant", "usage"): "tenant what used limit",
         ("ls", "-R"): "mode owner team note path",
         ("id",): "user tenant primary_team teams operator mechanism host",
         ("getfacl", "topics/keys"): "path rule",

@@ -34,7 +34,7 @@ limit(struct quota_image **image, uint32_t tenant, const char *user, const char 
 	*image = next;
 }
 
-static void
+static inline void
 within_ten_percent(double got, double want)
 {
 	if (got < want * 0.9 || got > want * 1.1)

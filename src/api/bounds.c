@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sentences about limits. The tenant's limit is asked before the user's: the wider one says more about what to do. */
+#include "api/bounds.h"
+
+#include "acl/image.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "meta/image.h"
+
+static struct str
+tenant_name(const struct broker_core *core, uint32_t number)
+{
+	const struct image_tenant *t = image_tenant(rcu_read(*core->image), number);
+	return t == NULL ? STR("?") : t->name;
+}
+
+static struct str
+sentence(const struct broker_core *core, struct arena *arena, struct name user, enum quota_key key,
+    const struct quota_bound *b)
+{
+	if (b->of_user)
+		return arena_printf(arena, "user %.*s has %.15g of at most %.15g %s", STR_ARG(user.s), b->used, b->limit,
+		    quota_key_name(key));
+	return arena_printf(arena, "tenant %.*s has %.15g of at most %.15g %s", STR_ARG(tenant_name(core, user.tenant)),
+	    b->used, b->limit, quota_key_name(key));
+}
+
+static void
+tell(struct session *s, struct name user, const char *what, struct str why)
+{
+	char name[256];
+	str_escape(user.s, name, sizeof(name));
+	ev_warn(conn_event(s->conn), "%s of %s of tenant %.*s refused: %.*s (said once a minute)", what, name,
+	    STR_ARG(tenant_name(s->core, user.tenant)), STR_ARG(why));
+}
+
+/* Names that are bound: those of who works in his own tenant. */
+static bool
+is_at_home(const struct request *rq)
+{
+	return rq->session->quota != NULL && rq->session->principal.user.tenant == request_tenant(rq);
+}
+
+bool
+bounds_allow(struct request *rq, enum quota_key key, double more, struct str *ret_message)
+{
+	struct session *s = rq->session;
+	struct name user = s->principal.user;
+	struct quota_bound b;
+	if (!is_at_home(rq) || quota_fits(rq->core->quota, user, key, more, request_now(rq), &b))
+		return true;
+	*ret_message = sentence(rq->core, rq->arena, user, key, &b);
+	if (b.tell)
+		tell(s, user, rq->header.api->name, *ret_message);
+	return false;
+}
+
+bool
+bounds_allow_group(struct request *rq, struct name group)
+{
+	struct group_owner owner;
+	struct str message;
+	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), group.tenant);
+	if (!is_at_home(rq) || !quota_link_limits(rq->session->quota, QUOTA_GROUPS) ||
+	    acl_tenant_node(t, ACL_GROUP, group.s) != NULL ||
+	    coord_group_owner(rq->core->coord, group, rq->arena, &owner) || coord_known(rq->core->coord, group) != KERR_NONE)
+		return true;
+	if (!bounds_allow(rq, QUOTA_GROUPS, 1, &message))
+		return false;
+	quota_add(rq->core->quota, rq->session->principal.user, QUOTA_GROUPS, 1);
+	return true;
+}
+
+struct quota_link *
+bounds_open(struct session *s, struct name user, struct arena *arena, struct str *ret_message)
+{
+	struct quota_bound b;
+	struct quota_link *l = quota_open_within(s->core->quota, user, loop_now(conn_loop(s->conn)), &b);
+	if (l != NULL)
+		return l;
+	*ret_message = sentence(s->core, arena, user, QUOTA_CONNECTIONS, &b);
+	if (b.tell)
+		tell(s, user, "a login", *ret_message);
+	return NULL;
+}
+
+void
+bounds_tell(struct request *rq, enum quota_key key, const char *why)
+{
+	struct session *s = rq->session;
+	if (quota_tells(rq->core->quota, NAME(request_tenant(rq), STR_NULL), key, request_now(rq)))
+		tell(s, s->principal.user, rq->header.api->name, str_from(why));
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/request.h"
+
+/*
+ * Limits of amounts (tenant/quota.h) as requests meet them: what does not fit is refused with a sentence for the
+ * client, and the log names the limit once a minute. Who works in another tenant than his own, an operator, is
+ * not bound by either's.
+ */
+bool bounds_allow(struct request *rq, enum quota_key key, double more, struct str *ret_message);
+/* Whether the group is there or may be made. */
+bool bounds_allow_group(struct request *rq, struct name group);
+/* One more connection of the user: its link; NULL: too many. */
+struct quota_link *bounds_open(struct session *s, struct name user, struct arena *arena, struct str *ret_message);
+/* For a limit that a change of the metadata has met: why says which. */
+void bounds_tell(struct request *rq, enum quota_key key, const char *why);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The image says which topics there are, the log how large they are, the coordinator which groups. Groups with
+ * a node are counted by it, the others where they are.
+ */
+#include "api/usage.h"
+
+#include "acl/image.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+static void
+count_partitions(const struct broker_core *core, const struct image_topic *t, struct usage *u)
+{
+	for (int32_t i = 0; i < t->partitions; i++) {
+		struct partition *p = store_find(core->store, &t->id, i);
+		if (p == NULL)
+			continue;
+		u->stored_bytes += partition_size(p);
+		u->producers += partition_producers(p);
+		partition_put(&p);
+	}
+}
+
+static bool
+is_owner(const struct acl_node *node, struct str owner)
+{
+	return owner.p == NULL || (node != NULL && str_eq(node->owner, owner));
+}
+
+struct counting {
+	const struct acl_tenant *tenant;
+	struct str owner;
+	uint64_t n;
+	struct map *by_owner;		/* of uint64_t; NULL: not wanted */
+};
+
+static void
+count_for(struct counting *c, struct str owner)
+{
+	struct name key = NAME(acl_tenant_number(c->tenant), owner);
+	c->n++;
+	if (c->by_owner == NULL || owner.n == 0)
+		return;
+	uint64_t *n = map_get(c->by_owner, key);
+	if (n == NULL) {
+		struct { uint64_t n; char text[]; } *one = mem_zalloc(sizeof(*one) + owner.n);
+		memcpy(one->text, owner.p, owner.n);
+		n = &one->n;
+		map_put(c->by_owner, NAME(key.tenant, ((struct str){ one->text, owner.n })), n);
+	}
+	(*n)++;
+}
+
+static void
+count_used(const struct group *group, const struct group_owner *owner, void *arg)
+{
+	struct counting *c = arg;
+	struct str name = owner == NULL ? STR("") : owner->owner;
+	if (acl_tenant_node(c->tenant, ACL_GROUP, group->name.s) == NULL &&
+	    (c->owner.p == NULL || str_eq(name, c->owner)))
+		count_for(c, name);
+}
+
+static void
+count_groups(const struct broker_core *core, struct counting *c)
+{
+	struct str name = STR("");
+	const struct acl_node *node;
+	while ((node = acl_tenant_next_node(c->tenant, ACL_GROUP, name, &name)) != NULL)
+		if (is_owner(node, c->owner))
+			count_for(c, node->owner);
+	if (core->coord != NULL)
+		(void)coord_list(core->coord, acl_tenant_number(c->tenant), count_used, c);
+}
+
+void
+usage_count(const struct broker_core *core, const struct image *image, struct name of, struct usage *ret)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(image), of.tenant);
+	struct counting c = { .tenant = t, .owner = of.s };
+	*ret = (struct usage){ .topics = 0 };
+	if (t == NULL)
+		return;
+	const struct image_topic *topic = image_next_topic(image, of.tenant, STR_NULL);
+	for (; topic != NULL; topic = image_next_topic(image, of.tenant, topic->name.s)) {
+		if (!is_owner(acl_tenant_node(t, ACL_TOPIC, topic->name.s), of.s))
+			continue;
+		ret->topics++;
+		ret->partitions += (uint64_t)topic->partitions;
+		count_partitions(core, topic, ret);
+	}
+	count_groups(core, &c);
+	ret->groups = c.n;
+}
+
+/* ---- against limits ---- */
+
+static void
+report_stored(const struct broker_core *core, const struct image *image, uint32_t tenant)
+{
+	struct usage u = { .topics = 0 };
+	const struct image_topic *t = image_next_topic(image, tenant, STR_NULL);
+	for (; t != NULL; t = image_next_topic(image, tenant, t->name.s))
+		count_partitions(core, t, &u);
+	quota_report(core->quota, NAME(tenant, STR_NULL), QUOTA_STORED, (double)u.stored_bytes);
+}
+
+static void
+report_groups(const struct broker_core *core, const struct acl_tenant *t)
+{
+	struct counting c = { .tenant = t, .owner = STR_NULL, .by_owner = map_create() };
+	size_t pos = 0;
+	struct name owner;
+	count_groups(core, &c);
+	quota_report(core->quota, NAME(acl_tenant_number(t), STR_NULL), QUOTA_GROUPS, (double)c.n);
+	for (uint64_t *n; (n = map_next(c.by_owner, &pos, &owner)) != NULL;) {
+		quota_report(core->quota, owner, QUOTA_GROUPS, (double)*n);
+		map_del(c.by_owner, owner);
+		mem_free(n);
+	}
+	map_destroy(&c.by_owner);
+}
+
+/* A tenant's entries lie together in the image of quotas. */
+void
+usage_recount(const struct broker_core *core, const struct image *image)
+{
+	struct quota_entity e;
+	struct quota_values v;
+	struct str pos = STR("");
+	uint32_t stored = UINT32_MAX, groups = UINT32_MAX;	/* the tenants that were counted last */
+	quota_recount(core->quota);
+	while (quota_image_next(image_quotas(image), &pos, &e, &v)) {
+		const struct acl_tenant *t = acl_image_tenant(image_acl(image), e.tenant);
+		if (v.v[QUOTA_STORED] > 0 && e.tenant != stored)
+			report_stored(core, image, stored = e.tenant);
+		if (v.v[QUOTA_GROUPS] > 0 && e.tenant != groups && t != NULL) {
+			groups = e.tenant;
+			report_groups(core, t);
+		}
+	}
+}
