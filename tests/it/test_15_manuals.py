@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples of schloss-acl(5) and schlossd.yaml(5), done as they stand there; those of schlossctl(1) are
+"""The examples of schloss-acl(5), schloss-tenants(7), schloss-quotas(7) and schlossd.yaml(5), done as they stand there; those of schlossctl(1) are
 test_12_cli.py's, those of schlossd(8) test_70_install.py's."""
 import os
 import re
@@ -54,6 +54,28 @@ def test_the_examples_on_permissions(b):
                 assert done[word](), command
                 seen.add(word)
     assert seen == set(done)
+
+
+# ---- schloss-tenants(7), schloss-quotas(7) ----
+
+@pytest.mark.parametrize("page", ["schloss-tenants.7", "schloss-quotas.7"])
+def test_the_examples_on_tenants_and_quotas(b, page):
+    """Line by line, as they stand there; what must be there before is made."""
+    b.start()
+    env = {"PATH": f"{BUILD}:{os.environ['PATH']}", "SCHLOSSCTL_CONF": str(b.dir / "admin.conf")}
+    if page == "schloss-quotas.7":
+        b.ctl("tenant", "create", "acme", "--admin", "anna", "--password", "x")
+    told = ""
+    for block in examples(page, "EXAMPLES"):
+        p = run("bash", "-ec", "cd $0; " + "\n".join(block), b.dir, env=env, check=False)
+        assert (p.returncode, p.stderr) == (0, ""), f"{block}: {p.stdout}{p.stderr}"
+        told += p.stdout
+    if page == "schloss-tenants.7":
+        assert "acme" not in b.ctl("tenant", "list").stdout and "emca" not in b.ctl("tenant", "list").stdout
+        assert "suspended" in told and "stored_bytes" in told and (b.dir / "anna.conf").exists()
+    else:
+        assert "200" in b.ctl("quota", "show", "/acme/users/anna").stdout
+        assert "stored_bytes" not in b.ctl("quota", "show", "/acme").stdout and "stored_bytes" in told
 
 
 # ---- schlossd.yaml(5) ----
