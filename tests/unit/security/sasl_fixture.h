@@ -40,6 +40,7 @@ struct fix {
 	struct addr peer;
 	struct fix_user users[16];
 	unsigned n;
+	bool closed;			/* every tenant is: of users who are there and who are not */
 	_Atomic unsigned lookups;
 	_Atomic int done;
 	char log[65536];
@@ -55,6 +56,7 @@ fix_lookup(void *arg, struct name user, struct cred *ret)
 	for (unsigned i = 0; i < f->n; i++)
 		if (f->users[i].tenant == user.tenant && str_is(user.s, f->users[i].name))
 			*ret = f->users[i].cred;
+	ret->closed |= f->closed;
 }
 
 /* "tok-NAME" is a delegation token of NAME's, with his password. */

@@ -79,6 +79,10 @@ names_are_checked(void **state)
 	(void)state;
 	f.listener.unknown_ok = true;
 	assert_string_equal(who("CN=new"), "0/new?");
+	f.closed = true;
+	assert_string_equal(who("CN=new"), "refused");
+	assert_string_equal(who("CN=anna"), "refused");
+	f.closed = false;
 	assert_string_equal(who("CN=a/b"), "refused");
 	assert_string_equal(who("CN= a"), "refused");
 	assert_string_equal(who("CN=*"), "refused");

@@ -356,7 +356,7 @@ a_lock_does_not_show(void **state)
 	char before[256], after[256];
 	size_t n;
 	challenge("SCRAM-SHA-256", "anna", before, &n);
-	f.users[0].cred.locked = true;
+	f.users[0].cred.locked = f.users[0].cred.closed = true;
 	challenge("SCRAM-SHA-256", "anna", after, &n);
 	assert_string_equal(before, after);
 	f.users[0].cred.mechanisms = MECH_BIT(MECH_TLS);

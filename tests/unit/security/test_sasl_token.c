@@ -50,6 +50,11 @@ a_delegation_token_is_its_owner(void **state)
 	f.users[0].cred.locked = true;
 	assert_int_equal(by_scram("tok-anna", true, &by_token), SASL_STEP_FAILED);
 	f.users[0].cred.locked = false;
+	f.users[0].cred.closed = true; /* the tenant lets nobody in */
+	assert_int_equal(by_scram("tok-anna", true, &by_token), SASL_STEP_FAILED);
+	assert_int_equal(by_scram("anna", false, &by_password), SASL_STEP_FAILED);
+	f.users[0].cred.closed = false;
+	assert_int_equal(by_scram("anna", false, &by_password), SASL_STEP_DONE);
 }
 
 int
