@@ -72,15 +72,19 @@ bounds_allow_group(struct request *rq, struct name group)
 }
 
 struct quota_link *
-bounds_open(struct session *s, struct name user, struct arena *arena, struct str *ret_message)
+bounds_open(struct session *s, const struct principal *p, struct arena *arena, struct str *ret_message)
 {
 	struct quota_bound b;
-	struct quota_link *l = quota_open_within(s->core->quota, user, loop_now(conn_loop(s->conn)), &b);
+	struct acl_who who;
+	struct quota_link *l = quota_open_within(s->core->quota, p->user, loop_now(conn_loop(s->conn)), &b);
 	if (l != NULL)
 		return l;
-	*ret_message = sentence(s->core, arena, user, QUOTA_CONNECTIONS, &b);
+	acl_who_of(image_acl(rcu_read(*s->core->image)), p, 0, &who);
+	if (who.is_operator)
+		return quota_open(s->core->quota, p->user);
+	*ret_message = sentence(s->core, arena, p->user, QUOTA_CONNECTIONS, &b);
 	if (b.tell)
-		tell(s, user, "a login", *ret_message);
+		tell(s, p->user, "a login", *ret_message);
 	return NULL;
 }
 

@@ -177,6 +177,18 @@ def test_connections(b):
     assert b.log.count("2 of at most 2 connections") == 1 and b.log.count("5 of at most 5 connections") == 1
 
 
+def test_operators_always_come_in(b):
+    """Or nobody could raise the limit."""
+    b.ctl("user", "create", "mona", "--conf", b.dir / "mona.conf")
+    b.ctl("quota", "set", "/main", "connections=1")
+    with b.speak("mona") as mona, b.speak() as admin:
+        assert mona.call("metadata", 9, topics=[])["brokers"] and admin.call("metadata", 9, topics=[])["brokers"]
+        at, told = enter(b, "mona")
+        assert told["error_code"] == 89
+        at.close()
+    b.ctl("quota", "set", "/main", "connections=")
+
+
 def commit(c, group):
     told = c.call("offset_commit", 7, group_id=group, generation_id_or_member_epoch=-1, member_id="", topics=[
         {"name": "orders", "partitions": [{"partition_index": 0, "committed_offset": 1, "committed_metadata": ""}]}])
