@@ -393,6 +393,7 @@ read_rest(struct conn *c, size_t *ret_n)
 	size_t room = room_for_rest(c);
 	int err = room == 0 ? ERR_NOMEM : c->transport->ops->read(c->transport, c->in.p + c->in.n, room, ret_n);
 	if (err == 0) {
+		traffic_count(&c->traffic, TRAFFIC_IN, *ret_n, loop_now(c->loop));
 		c->in.n += *ret_n;
 		take_kept(c);
 	}
@@ -412,6 +413,7 @@ read_some(struct conn *c, size_t *ret_n)
 	int err = c->transport->ops->read(c->transport, plain, most, ret_n);
 	if (err != 0)
 		return err;
+	traffic_count(&c->traffic, TRAFFIC_IN, *ret_n, loop_now(c->loop));
 	c->in_frame = true;
 	size_t used = take_frames(c, plain, *ret_n);
 	c->in_frame = false;
@@ -596,6 +598,7 @@ flush(struct conn *c)
 		err = c->transport->ops->write(c->transport, iov, n, &put);
 		if (err == 0) {
 			c->progress = loop_now(c->loop);
+			traffic_count(&c->traffic, TRAFFIC_OUT, put, c->progress);
 			advance(c, put);
 			err = c->transport->ops->flush(c->transport);
 			c->sending = err == ERR_AGAIN ? put : 0;

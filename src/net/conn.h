@@ -120,3 +120,12 @@ void conn_begin(struct conn *conn);
 void conn_end(struct conn *conn);
 /* When it was accepted, monotonic ns. */
 uint64_t conn_since(const struct conn *conn);
+
+/* How it is now, for people to see. */
+struct conn_look {
+	uint64_t active, muted_until;	/* monotonic ns: the last request came; nothing is read (0: it is) */
+	uint64_t rate_in, rate_out;	/* bytes a second, over the last 10 to 20 s */
+	size_t memory;			/* bytes: requests, answers, and what is received */
+	unsigned requests;		/* whose answers have not left */
+};
+void conn_look(const struct conn *conn, struct conn_look *ret);

@@ -68,3 +68,17 @@ conn_session(const struct conn *c)
 {
 	return c->session;
 }
+
+void
+conn_look(const struct conn *c, struct conn_look *ret)
+{
+	uint64_t now = loop_now(c->loop);
+	*ret = (struct conn_look){
+		.active = c->active,
+		.muted_until = c->muted_until > now ? c->muted_until : 0,
+		.rate_in = traffic_rate(&c->traffic, TRAFFIC_IN, c->since, now),
+		.rate_out = traffic_rate(&c->traffic, TRAFFIC_OUT, c->since, now),
+		.memory = c->held + c->sending + c->in.cap,
+		.requests = c->replies_n,
+	};
+}

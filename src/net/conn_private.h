@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "net/conn.h"
 #include "net/holding.h"
+#include "net/traffic.h"
 
 /* A connection from within: conn.c, and what only looks at it. */
 enum conn_state {
@@ -47,6 +48,7 @@ struct conn {
 	bool in_frame, go_on;		/* go_on: look at what was read but not handled */
 	bool in_vain;			/* input has come, and may not be read now */
 	uint64_t muted_until, since, active, progress, slow_since;
+	struct traffic traffic;
 	uint64_t time_ns;		/* see conn_take_time_ns(): laps that have ended */
 	bool busy;			/* the lap is its own */
 	struct timer deadline;
