@@ -7,6 +7,8 @@
  */
 #include "api/api_versions.h"
 
+#include "api/session.h"
+
 void
 api_versions_fill(struct request *rq, struct api_versions_rsp *out, enum kerr err)
 {
@@ -48,6 +50,8 @@ api_api_versions(struct request *rq, const void *vin, void *vout)
 	    (!api_versions_name_fits(in->client_software_name) ||
 	    !api_versions_name_fits(in->client_software_version)))
 		err = KERR_INVALID_REQUEST;
+	else if (request_flag(rq, FLAG_api_versions_names_client))
+		session_names_client(rq->session, in->client_software_name, in->client_software_version);
 	api_versions_fill(rq, vout, err);
 	return API_ANSWER;
 }

@@ -106,6 +106,25 @@ auditing_allowed(struct request *rq, const struct acl_who *w, const struct acl_a
 	return told;
 }
 
+bool
+auditing_kill(struct broker_core *core, const struct audit_by *by, struct str tenant, struct str user, uint64_t number)
+{
+	struct record_out r;
+	if (core->audit == NULL)
+		return true;
+	out_begin(&r, AUDIT_KILLED);
+	out_by(&r, by);
+	out_open(&r, "whose", '{');
+	out_str(&r, "tenant", tenant);
+	out_str(&r, "user", user);
+	if (number != 0)
+		out_int(&r, "connection", (int64_t)number);
+	out_close(&r, '}');
+	bool told = audit_done(core->audit, out_end(&r)) == 0;
+	out_free(&r);
+	return told;
+}
+
 /* ---- logins ---- */
 
 bool

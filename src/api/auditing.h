@@ -17,6 +17,10 @@ void auditing_denied(struct request *rq, const struct acl_who *w, const struct a
 /* What was allowed, where audit.allows names its path. False: it cannot be told of, and so must not be. */
 bool auditing_allowed(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
 
+/* Connections that are about to be closed: by = auditing_by(). number 0: all of the user's. Any thread. False: it
+ * cannot be told of, and so must not be. */
+bool auditing_kill(struct broker_core *core, const struct audit_by *by, struct str tenant, struct str user, uint64_t number);
+
 /* A login that is about to be accepted. False: it cannot be told of, and so must not be. */
 bool auditing_login(struct session *s, const struct principal *p, bool renews);
 /* who: as the client named himself. */

@@ -20,6 +20,7 @@ struct audit;
 struct audit_paths;
 struct groups;
 struct payers;
+struct rosters;
 struct tls_context;
 
 /* One address that clients are told to come to. */
@@ -88,6 +89,7 @@ struct broker_core {
 	struct acl_denials *audit_denied, *audit_allowed;	/* what is folded for it */
 	struct audit_paths *_Atomic audit_paths;	/* rcu_read(); NULL: no path of audit.allows */
 	_Atomic uint64_t connections;		/* counted, for the lines of one to be found */
+	struct rosters *rosters;		/* who is connected; NULL: nobody looks */
 	struct workers *workers;
 	struct sasl_shared sasl;
 	struct event *log;

@@ -104,6 +104,8 @@ api_heartbeat(struct request *rq, const void *vin, void *vout)
 	enum kerr err = may_member(rq, in->group_id);
 	if (err == KERR_NONE)
 		err = coord_heartbeat(rq->core->coord, in->group_id, &c, groups_time(rq));
+	if (err == KERR_NONE && rq->session->members == NULL) /* one that joined by another connection */
+		session_speaks_for(rq->session, in->group_id.s, in->member_id);
 	out->error_code = (int16_t)err;
 	return API_ANSWER;
 }

@@ -108,6 +108,15 @@ next_barrier(struct request *rq)
 	return API_ANSWER;
 }
 
+/* For those who look at connections. */
+static void
+note_member(struct request *rq)
+{
+	const struct join_group_rsp *out = rq->out;
+	if (rq->header.key == WIRE_KEY_JOIN_GROUP && out->error_code == KERR_NONE)
+		session_speaks_for(rq->session, ((const struct join_group_req *)rq->in)->group_id.s, out->member_id);
+}
+
 static enum api_turn
 resume(struct request *rq)
 {
@@ -120,8 +129,10 @@ resume(struct request *rq)
 		p->denied(rq, err);
 		return API_ANSWER;
 	}
-	if (p->err == 0)
+	if (p->err == 0) {
+		note_member(rq);
 		return next_barrier(rq);
+	}
 	/* At once, or others would be told what the log has lost. */
 	(void)coord_doubt(rq->core->coord, p->home->index);
 	groups_want(p->home);

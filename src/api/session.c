@@ -18,6 +18,7 @@
 #include "api/fetch_session.h"
 #include "api/login.h"
 #include "api/memo.h"
+#include "api/roster.h"
 #include "api/tokens.h"
 #include "base/be.h"
 #include "base/clock.h"
@@ -252,8 +253,10 @@ session_opened(struct conn *conn, void *arg)
 	s->tenant = l->login.tenant;
 	s->principal.user = NAME(l->login.tenant, STR(""));
 	list_init(&s->requests);
-	if (l->sasl || admit_by_certificate(s))
+	if (l->sasl || admit_by_certificate(s)) {
+		roster_enter(s);
 		return s;
+	}
 	mem_free(s);
 	return NULL;
 }
@@ -311,6 +314,7 @@ session_closed(struct conn *conn, void *arg)
 	struct session *s = arg;
 	(void)conn;
 	s->closing = true;
+	roster_leave(s);
 	pay_rest(s);
 	set_term(s, 0);
 	sasl_login_destroy(&s->login); /* first: a check that ends now would wake its request */
@@ -327,6 +331,7 @@ session_closed(struct conn *conn, void *arg)
 	token_session_closed(s);
 	quota_close(&s->quota);
 	memo_destroy(&s->memo);
+	session_forget(s);
 	mem_free(s->user);
 	mem_free(s);
 }

@@ -19,8 +19,14 @@ enum session_phase {
 	SESSION_PHASES
 };
 
+/* A consumer group that it has spoken for a member of, who may be gone by now. */
+struct session_member {
+	struct session_member *next;
+	struct str group, member_id;	/* views of what follows */
+	char bytes[];
+};
+
 struct session {
-	struct list hook;		/* of the loop's sessions */
 	struct conn *conn;
 	uint64_t number;		/* from 1, since the start of the broker */
 	struct broker_core *core;
@@ -43,6 +49,8 @@ struct session {
 	struct fetch_session *fetches;	/* what it reads (KIP-227); NULL: none was begun */
 	struct token_end *token_end;	/* of a login by a delegation token (tokens.h) */
 	unsigned login_requests;	/* before READY: bounded */
+	struct session_member *members;	/* the latest first; bounded */
+	char *software;			/* what the client says it is: name and version, each with its end; NULL: nothing */
 	bool moves_records;		/* see session_moves_records() */
 	bool closing;
 	bool stopping;			/* nothing waits for what others may bring */
@@ -69,6 +77,12 @@ void session_moves_records(struct session *s);
 /* The broker stops: no more requests; those under way are answered, a Fetch with what
  * there is. Who has not logged in is not waited for. On the connection's loop. */
 void session_stop(struct conn *conn);
+/* A member of a group has joined, or is alive, by this connection. */
+void session_speaks_for(struct session *s, struct str group, struct str member_id);
+/* What the client says it is (KIP-511), of which the beginning is kept. */
+void session_names_client(struct session *s, struct str name, struct str version);
+/* Frees what these two have kept. */
+void session_forget(struct session *s);
 /* Closes the connection; the session is gone when it returns. */
 void session_close(struct session *s);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/groups.h"
+#include "api/roster.h"
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -173,6 +174,7 @@ part_core_start(struct broker *b, struct why *why)
 	b->core.log = &b->ev;
 	b->core.option = parts_option;
 	parts_show_options(b, b->conf);
+	b->core.rosters = rosters_create(b->loops, b->loops_n);
 	b->core.workers = workers_create("work", (unsigned)c->num_io_threads, 100000);
 	return 0;
 }
@@ -181,6 +183,7 @@ void
 part_core_stop(struct broker *b)
 {
 	workers_destroy(&b->core.workers);
+	rosters_destroy(&b->core.rosters);
 	parts_show_options(b, NULL);
 }
 
@@ -510,8 +513,10 @@ part_doors_stop(struct broker *b)
 	sweep_and_wait(b, stop_one);
 	groups_leave(b->groups); /* after the sweep: nobody joins any more */
 	wait_until_gone(b, DRAIN_NS);
+	rosters_quiet(b->core.rosters);
 	atomic_store(&b->doors_open, false); /* each loop sees it before the next sweep ends */
 	sweep_and_wait(b, close_one);
 	wait_until_gone(b, UINT64_MAX / 2);
+	sweep_and_wait(b, close_one); /* behind who went from one loop to the next meanwhile (api/roster.h) */
 	close_doors(b);
 }

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	src/cli/args.c src/cli/audit.c src/cli/cli.c src/cli/cli.h \
-	src/cli/conn.c src/cli/conn.h \
+	src/cli/conn.c src/cli/conn.h src/cli/connection.c \
 	src/cli/facl.c src/cli/group.c \
 	src/cli/login.c src/cli/login.h src/cli/scram.c \
 	src/cli/print.c src/cli/print.h \

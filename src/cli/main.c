@@ -15,7 +15,7 @@
 
 static const struct verb *const tables[] = {
 	topic_verbs, group_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, token_verbs, tree_verbs, facl_verbs,
-	who_verbs, audit_verbs,
+	who_verbs, connection_verbs, audit_verbs,
 };
 
 static const char intro[] =
@@ -60,7 +60,7 @@ print_verbs(FILE *out, const char *noun)
 			if (noun != NULL)
 				print_usage(out, v);
 			else
-				fprintf(out, "  %-7s%-9s %s\n", alone ? "" : v->noun, v->name, v->help);
+				fprintf(out, "  %-7s%-11s %s\n", alone ? "" : v->noun, v->name, v->help);
 			count++;
 		}
 	}

@@ -41,7 +41,7 @@ struct print {
 	ARRAY(struct print_sentence) done;	/* JSON: they are printed together */
 };
 
-#define PRINT_COLUMNS_MAX 16
+#define PRINT_COLUMNS_MAX 24
 
 struct print_table {
 	const char *name;		/* of this part, where there are several */

@@ -438,6 +438,12 @@ quota_client(struct quota_link *l, struct str client_id)
 	lock_drop(&l->quota->lock);
 }
 
+struct str
+quota_client_now(const struct quota_link *l)
+{
+	return l->client;
+}
+
 uint64_t
 quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t now_ns)
 {

@@ -113,6 +113,8 @@ struct quota_link *quota_open_within(struct quota *quota, struct name user, uint
 void quota_close(struct quota_link **link);
 /* The client id of the request at hand; cheap where it is the same as before. */
 void quota_client(struct quota_link *link, struct str client_id);
+/* The one of the last request; a view until the next. */
+struct str quota_client_now(const struct quota_link *link);
 
 /*
  * Charges amount (bytes; nanoseconds of request time; partitions) on all levels

@@ -517,6 +517,16 @@ def _(o, v):
     return {"resource_types": []} if v else {}
 
 
+@ask("connection_list", "other", "error_code")
+def _(o, v):
+    return {"user": "ghost"}
+
+
+@ask("connection_kill", "other", "error_code")
+def _(o, v):
+    return {"user": "ghost"}
+
+
 @ask("tree_set", "tenant", "results.0.error_code")
 def _(o, v):
     return {"changes": [{"path": f"/{o.tenant}", "mode_set": 0o700}], "dry_run": True}
