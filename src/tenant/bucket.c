@@ -94,7 +94,7 @@ bucket_idle(const struct bucket *b, uint64_t now_ns, const struct quota_config *
 }
 
 void
-bucket_count(struct bucket *b, enum quota_key key, double amount, uint64_t now_ns)
+bucket_count(struct bucket *b, int key, double amount, uint64_t now_ns)
 {
 	int64_t slot = (int64_t)(now_ns / SLOT_NS);
 	int64_t seen = atomic_load_explicit(&b->slot[key], memory_order_relaxed);
@@ -108,7 +108,7 @@ bucket_count(struct bucket *b, enum quota_key key, double amount, uint64_t now_n
 }
 
 double
-bucket_rate(const struct bucket *b, enum quota_key key, uint64_t now_ns)
+bucket_rate(const struct bucket *b, int key, uint64_t now_ns)
 {
 	int64_t slot = (int64_t)(now_ns / SLOT_NS);
 	int64_t seen = atomic_load_explicit(&b->slot[key], memory_order_relaxed);

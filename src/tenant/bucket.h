@@ -11,6 +11,8 @@
 
 #include "tenant/quota.h"
 
+enum { BUCKET_REQUESTS = QUOTA_RATES, BUCKET_COUNTS };	/* counted like a key, and limited by none */
+
 struct bucket {
 	_Atomic int64_t paid[QUOTA_RATES];
 	/* What is promised and not charged yet will cost, ns. */
@@ -18,8 +20,8 @@ struct bucket {
 	/* What those who wait for it will cost, ns. */
 	_Atomic int64_t waiting[QUOTA_RATES];
 	/* Usage: what this and the last slot of 10 s have seen. */
-	_Atomic int64_t slot[QUOTA_RATES];
-	_Atomic uint64_t now_sum[QUOTA_RATES], last_sum[QUOTA_RATES];
+	_Atomic int64_t slot[BUCKET_COUNTS];
+	_Atomic uint64_t now_sum[BUCKET_COUNTS], last_sum[BUCKET_COUNTS];
 };
 
 /* Charges what takes the rate cost_ns to give; the delay until it is paid. */
@@ -49,5 +51,5 @@ void bucket_leave(struct bucket *b, enum quota_key key, int64_t place);
 int bucket_idle(const struct bucket *b, uint64_t now_ns, const struct quota_config *config);
 
 /* Adds to the usage, and reads it, a second. */
-void bucket_count(struct bucket *b, enum quota_key key, double amount, uint64_t now_ns);
-double bucket_rate(const struct bucket *b, enum quota_key key, uint64_t now_ns);
+void bucket_count(struct bucket *b, int key, double amount, uint64_t now_ns);
+double bucket_rate(const struct bucket *b, int key, uint64_t now_ns);

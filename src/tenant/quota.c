@@ -450,9 +450,13 @@ quota_charge(struct quota_link *l, enum quota_key key, double amount, uint64_t n
 	uint64_t longest = 0;
 	quota_refresh(l);
 	l->last[key] = amount;
-	for (int i = 0; i < QUOTA_LEVELS; i++)
-		if (l->at[i] != NULL)
-			bucket_count(&l->at[i]->bucket, key, amount, now_ns);
+	for (int i = 0; i < QUOTA_LEVELS; i++) {
+		if (l->at[i] == NULL)
+			continue;
+		bucket_count(&l->at[i]->bucket, key, amount, now_ns);
+		if (key == QUOTA_REQUEST)
+			bucket_count(&l->at[i]->bucket, BUCKET_REQUESTS, 1, now_ns);
+	}
 	FOREACH_LIMIT(i, l, key) {
 		uint64_t delay = bucket_charge(&l->at[i]->bucket, key,
 		    amount * 1e9 / l->rate[i][key], now_ns, &l->quota->config);
@@ -629,6 +633,7 @@ quota_usage(struct quota *q, struct name user, uint64_t now_ns, struct quota_usa
 			ret->rate[k] /= 1e7;
 		ret->delay_ns[k] = bucket_delay(&n->bucket, (enum quota_key)k, now_ns, &q->config);
 	}
+	ret->requests = n == NULL ? 0 : bucket_rate(&n->bucket, BUCKET_REQUESTS, now_ns);
 	lock_drop(&q->lock);
 	return n != NULL;
 }

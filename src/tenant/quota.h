@@ -187,6 +187,7 @@ struct quota_usage {
 	double limit[QUOTA_KEYS];	/* 0: none */
 	uint64_t delay_ns[QUOTA_RATES];	/* debt now */
 	unsigned connections;
+	double requests;		/* a second, as rate */
 };
 /* What a tenant (user with null string) or a user uses. False: not seen lately. */
 bool quota_usage(struct quota *quota, struct name user, uint64_t now_ns, struct quota_usage *ret);

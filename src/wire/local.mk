@@ -65,6 +65,7 @@ wire_schema = \
 	src/wire/schema/offset_fetch.api \
 	src/wire/schema/offset_for_leader_epoch.api \
 	src/wire/schema/produce.api \
+	src/wire/schema/rate_list.api \
 	src/wire/schema/renew_delegation_token.api \
 	src/wire/schema/sasl_authenticate.api \
 	src/wire/schema/sasl_handshake.api \

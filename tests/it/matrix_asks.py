@@ -527,6 +527,16 @@ def _(o, v):
     return {"user": "ghost"}
 
 
+@ask("rate_list", "tenant", "error_code")
+def _(o, v):
+    return {"what": 0}
+
+
+@ask("rate_list", "topics", lambda a, o: listed(o.name in [r["name"] for r in a["rows"]]))
+def _(o, v):
+    return {"what": 2, "after": f"{o.tenant}/{o.name[:-1]}"}
+
+
 @ask("tree_set", "tenant", "results.0.error_code")
 def _(o, v):
     return {"changes": [{"path": f"/{o.tenant}", "mode_set": 0o700}], "dry_run": True}

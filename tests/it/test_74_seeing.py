@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is connected, and closing connections: what is told is true, to those whom it is for, and nothing of others."""
 import contextlib
+import fcntl
 import json
+import os
+import pty
+import select
+import signal
 import ssl
+import struct
+import subprocess
+import termios
+import threading
 import time
 
 import confluent_kafka as ck
+import harness
 import pytest
 import twin
 from harness import Broker
@@ -242,3 +252,194 @@ def test_many_are_told_page_by_page(site):
     finally:
         for c in clients:
             c.close()
+
+
+# ---- top ----
+
+def work(site, user, topic, requests=50):
+    with connected(site, user) as (c,):
+        for _ in range(requests):
+            c.call("metadata", 12, topics=[{"name": topic}])
+
+
+def test_rates_are_told_of_tenants_users_and_topics(site):
+    site.ctl("topic", "create", "busy", "-p", "2", "--owner", "anna")
+    site.ctl("topic", "create", "still", "--owner", "bert")
+    producer = ck.Producer(site.conf("anna"))
+    for i in range(400):
+        producer.produce("busy", bytes(1000), partition=i % 2)
+    producer.flush(30)
+    work(site, "anna", "busy", 200)
+    rows = {r["name"]: r for r in site.told("top", "--batch")}
+    anna = rows["anna"]
+    assert 400_000 / 21 < anna["bytes_in"] < 450_000 and 200 / 21 < anna["requests"] < 400
+    assert 0 < anna["cpu_percent"] < 100 and anna["tenant"] == "main"
+    tenants = {r["name"]: r for r in site.told("top", "--batch", "--of", "tenants")}
+    assert tenants["main"]["bytes_in"] >= anna["bytes_in"] * 0.9
+    topics = {r["name"]: r for r in site.told("top", "--batch", "--of", "topics", "-d", "1")}
+    assert topics["busy"]["records"] == 400 and topics["busy"]["bytes"] > 400_000 and topics["still"]["records"] == 0
+    assert topics["busy"]["records_in"] == 0
+
+
+def test_a_topic_that_grows_and_the_order(site):
+    producer = ck.Producer(site.conf("anna"))
+    site.ctl("topic", "create", "grows", "--owner", "anna")
+    end = time.monotonic() + 6
+
+    def go():
+        while time.monotonic() < end:
+            producer.produce("grows", bytes(100))
+            producer.flush(10)
+            time.sleep(0.01)
+    t = threading.Thread(target=go)
+    t.start()
+    text = site.ctl("top", "--batch", "--of", "topics", "-d", "2", "-n", "2").stdout
+    t.join()
+    first, second = text.strip().split("\n\n")
+    for part in (first, second):
+        lines = part.split("\n")
+        assert lines[0].split() == ["NAME", "TENANT", "RECORDS-IN", "GROWS", "RECORDS", "BYTES"]
+        assert lines[1].split()[0] == "grows" and 5 < int(lines[1].split()[2]) < 1000
+    names = [r["name"] for r in site.told("top", "--batch", "--of", "topics", "--sort", "name", "-d", "1")]
+    assert names == sorted(names)
+
+
+def test_who_is_told_which_rates(site):
+    for user in ("anna", "bert"):
+        work(site, user, "busy")
+    with connected(site, ("boss", "acme")) as (c,):
+        c.call("metadata", 12, topics=[])
+    assert {r["name"] for r in site.told("top", "--batch", conf="anna")} == {"anna"}
+    assert {r["name"] for r in site.told("top", "--batch", conf="tina")} >= {"anna", "bert"}
+    assert {(r["tenant"], r["name"]) for r in site.told("top", "--batch", conf="boss")} == {("acme", "boss")}
+    assert {r["name"] for r in site.told("top", "--batch", "--of", "tenants", conf="boss")} == {"acme"}
+    assert {r["tenant"] for r in site.told("top", "--batch", "--of", "tenants")} >= {"main", "acme"}
+    assert "bert" not in site.ctl("top", "--batch", "--of", "topics", "-d", "1", conf="boss").stdout
+    assert {r["name"] for r in site.told("top", "--batch", "--of", "topics", "-d", "1", conf="boss")} == set()
+    assert "still" not in {r["name"] for r in site.told("top", "--batch", "--of", "topics", "-d", "1", conf="anna")}
+    p = site.ctl("top", "--batch", "--of", "tenants", conf="anna", check=False)
+    assert (p.returncode, p.stdout) == (4, "")
+
+
+@pytest.mark.parametrize("words, said", [
+    (["top"], "top needs a terminal; --batch prints tables"), (["top", "-n", "3"], "-n is for --batch"),
+    (["top", "--of", "cats"], "--of: tenants, users or topics"), (["top", "--sort", "size"], "--sort: name, in"),
+])
+def test_top_without_a_terminal_says_so(site, words, said):
+    p = site.ctl(*words, check=False)
+    assert p.returncode == 2 and said in p.stderr and p.stdout == ""
+
+
+class Screen:
+    """A program in a terminal of its own."""
+
+    def __init__(self, *argv, rows=24, columns=80, env=None):
+        self.master, self.slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(self.slave)
+        self.text = ""
+        self.process = subprocess.Popen([str(a) for a in argv], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                        preexec_fn=self.own, env={**os.environ, "TERM": "xterm", **(env or {})})
+
+    def own(self):
+        os.setsid()
+        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def until(self, what, seconds=20):
+        """What has come since the last call, up to what is looked for."""
+        got, end = "", time.monotonic() + seconds
+        while what not in got:
+            assert time.monotonic() < end, f"no {what!r} in {got!r}"
+            if select.select([self.master], [], [], 0.1)[0]:
+                got += os.read(self.master, 65536).decode(errors="replace")
+        self.text += got
+        return got
+
+    def rest(self):
+        """All that comes within a moment."""
+        end = time.monotonic() + 2
+        while time.monotonic() < end and select.select([self.master], [], [], 0.3)[0]:
+            self.text += os.read(self.master, 65536).decode(errors="replace")
+
+    def press(self, keys):
+        os.write(self.master, keys.encode())
+
+    def ended(self, seconds=10):
+        """Its status; the terminal is as it was."""
+        end = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < end, "it does not end"
+            self.rest()
+        code = self.process.returncode
+        self.rest()
+        assert termios.tcgetattr(self.slave) == self.before
+        assert self.text.count("\x1b[?1049h") == self.text.count("\x1b[?1049l") >= 1
+        assert self.text.rindex("\x1b[?25h") > self.text.rindex("\x1b[?25l")
+        os.close(self.master)
+        os.close(self.slave)
+        return code
+
+
+def top(site, *words, **how):
+    return Screen(harness.SCHLOSSCTL, "-F", site.dir / "admin.conf", "top", "-d", "1", *words, **how)
+
+
+def test_top_in_a_terminal(site):
+    work(site, "anna", "busy")
+    s = top(site)
+    s.until("schlossctl top: users by in")
+    assert "anna" in s.until("\x1b[J")
+    s.press("r")
+    s.until("users by requests", 0.9)	# the order changes at once
+    s.press("3")
+    s.until("topics by requests")
+    s.press("1n")
+    s.until("tenants by name")
+    s.until("main")
+    s.resize(5, 30)
+    os.kill(s.process.pid, signal.SIGWINCH)
+    s.rest()
+    lines = s.text[:s.text.rindex("\x1b[J")]
+    lines = lines[lines.rindex("\x1b[H") + 3:].replace("\x1b[K", "").split("\r\n")
+    assert len(lines) <= 5 and all(len(line) <= 30 for line in lines)
+    s.press("q")
+    assert s.ended() == 0
+
+
+@pytest.mark.parametrize("how, code", [("\x03", -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP),
+                                       ("\x1c", -signal.SIGQUIT)])
+def test_every_way_out_of_top_restores_the_terminal(site, how, code):
+    s = top(site)
+    s.until("\x1b[J")
+    if isinstance(how, str):
+        s.press(how)
+    else:
+        os.kill(s.process.pid, how)
+    assert s.ended() == code
+
+
+def test_top_stops_and_goes_on(site):
+    s = top(site)
+    s.until("\x1b[J")
+    os.kill(s.process.pid, signal.SIGTSTP)
+    s.until("\x1b[?1049l")
+    time.sleep(0.3)
+    assert termios.tcgetattr(s.slave) == s.before
+    os.kill(s.process.pid, signal.SIGCONT)
+    s.until("schlossctl top")
+    s.press("q")
+    assert s.ended() == 0
+
+
+def test_top_ends_when_the_broker_does():
+    b = Seen().start()
+    try:
+        s = top(b)
+        s.until("\x1b[J")
+        b.kill()
+        assert s.ended(30) == 3
+    finally:
+        b.remove()
