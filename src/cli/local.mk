@@ -3,7 +3,7 @@ noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	src/cli/args.c src/cli/audit.c src/cli/cli.c src/cli/cli.h \
 	src/cli/conn.c src/cli/conn.h src/cli/connection.c \
-	src/cli/facl.c src/cli/group.c \
+	src/cli/facl.c src/cli/group.c src/cli/lag.c \
 	src/cli/login.c src/cli/login.h src/cli/scram.c \
 	src/cli/print.c src/cli/print.h \
 	src/cli/props.c src/cli/props.h \

@@ -14,7 +14,7 @@
 #include "cli/cli.h"
 
 static const struct verb *const tables[] = {
-	topic_verbs, group_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, token_verbs, tree_verbs, facl_verbs,
+	topic_verbs, group_verbs, lag_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, token_verbs, tree_verbs, facl_verbs,
 	who_verbs, connection_verbs, top_verbs, audit_verbs,
 };
 

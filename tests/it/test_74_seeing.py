@@ -443,3 +443,57 @@ def test_top_ends_when_the_broker_does():
         assert s.ended(30) == 3
     finally:
         b.remove()
+
+
+# ---- group lag ----
+
+def lag(site, *groups, conf="admin"):
+    return {(r["group"], r["topic"], r["partition"]): r for r in site.told("group", "lag", *groups, conf=conf)}
+
+
+def test_lag_by_partition_and_member(site):
+    site.ctl("topic", "create", "late", "-p", "3", "--owner", "anna")
+    producer = ck.Producer(site.conf("anna"))
+    for i in range(12):
+        producer.produce("late", b"x", partition=i % 2)
+    producer.flush(30)
+    member = ck.Consumer({**site.conf("anna"), "group.id": "slow", "client.id": "snail", "enable.auto.commit": False,
+                          "auto.offset.reset": "earliest"})
+    member.subscribe(["late"])
+    end = time.monotonic() + 30
+    while len(member.assignment()) < 3 and time.monotonic() < end:
+        member.poll(0.2)
+    member.commit(offsets=[ck.TopicPartition("late", 0, 4)], asynchronous=False)
+    rows = lag(site, "slow")
+    assert {k: (r["committed"], r["end"], r["lag"]) for k, r in rows.items()} == {
+        ("slow", "late", 0): (4, 6, 2), ("slow", "late", 1): (None, 6, None), ("slow", "late", 2): (None, 0, None)}
+    assert {(r["host"], r["client_id"]) for r in rows.values()} == {("/127.0.0.1", "snail")}
+    assert len({r["member"] for r in rows.values()}) == 1 and rows["slow", "late", 0]["member"].startswith("snail")
+    # One more member than there are partitions: those without any are rows, too.
+    others = [ck.Consumer({**site.conf("anna"), "group.id": "slow", "client.id": "idle", "enable.auto.commit": False}) for _ in range(3)]
+    for c in others:
+        c.subscribe(["late"])
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        for c in (member, *others):
+            c.poll(0.1)
+        rows = site.told("group", "lag", "slow")
+        if len(rows) == 4 and len({r["member"] for r in rows}) == 4:
+            break
+    assert sorted((r["topic"] or "", r["partition"]) for r in rows if r["topic"]) == [("late", 0), ("late", 1), ("late", 2)]
+    assert [(r["partition"], r["lag"], r["end"]) for r in rows if r["topic"] is None] == [(None, None, None)]
+    for c in (member, *others):
+        c.close()
+    (row,) = site.told("group", "lag", "slow")
+    assert (row["committed"], row["lag"], row["member"]) == (4, 2, None)
+
+
+def test_lag_of_all_groups_and_of_none(site):
+    site.ctl("topic", "create", "hers", "--owner", "bert")
+    c = ck.Consumer({**site.conf("bert"), "group.id": "still"})
+    c.commit(offsets=[ck.TopicPartition("hers", 0, 0)], asynchronous=False)
+    c.close()
+    assert {"slow", "still"} <= {r["group"] for r in site.told("group", "lag")}
+    assert {r["group"] for r in site.told("group", "lag", conf="bert")} == {"still"}
+    p = site.ctl("group", "lag", "slow", "still", conf="bert", check=False)
+    assert p.returncode == 4 and "slow" in p.stderr and "still" in p.stdout
