@@ -73,6 +73,8 @@ version_of(const struct conn *conn, const struct wire_api *api)
 		return 3;
 	if (api->key == WIRE_KEY_OFFSET_FETCH)
 		version = 9; /* by topic names */
+	if (api->key == WIRE_KEY_FETCH)
+		version = 12; /* the same */
 	if (api->key >= 0 && api->key < APIS_MAX && conn->highest[api->key] < version)
 		version = conn->highest[api->key];
 	return version;

@@ -10,7 +10,7 @@ libcli_a_SOURCES = \
 	src/cli/quota.c src/cli/secret.c src/cli/secret.h \
 	src/cli/team.c src/cli/tenant.c \
 	src/cli/ticket.c src/cli/ticket.h src/cli/token.c \
-	src/cli/term.c src/cli/term.h src/cli/top.c \
+	src/cli/tail.c src/cli/term.c src/cli/term.h src/cli/top.c \
 	src/cli/topic.c src/cli/tree.c src/cli/tree.h \
 	src/cli/usage.c src/cli/usage.h src/cli/user.c src/cli/who.c
 EXTRA_DIST += src/cli/README.md

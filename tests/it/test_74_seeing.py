@@ -497,3 +497,63 @@ def test_lag_of_all_groups_and_of_none(site):
     assert {r["group"] for r in site.told("group", "lag", conf="bert")} == {"still"}
     p = site.ctl("group", "lag", "slow", "still", conf="bert", check=False)
     assert p.returncode == 4 and "slow" in p.stderr and "still" in p.stdout
+
+
+# ---- tail ----
+
+@pytest.fixture(scope="module")
+def told(site):
+    """A topic with a record of each codec, of binary, and of nothing."""
+    site.ctl("topic", "create", "told", "-p", "2", "--owner", "anna")
+    for i, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
+        p = ck.Producer({**site.conf("anna"), "compression.codec": codec})
+        p.produce("told", f"{codec} " * 40, key=f"k{i}", partition=i % 2, timestamp=1_700_000_000_000 + i,
+                  headers=[("h", b"v"), ("none", None)])
+        assert p.flush(30) == 0
+    p = ck.Producer(site.conf("anna"))
+    p.produce("told", b"\x1b[2J\xff\x00end", key=None, partition=1, timestamp=1_700_000_000_005)
+    p.produce("told", None, key=b"", partition=1, timestamp=1_700_000_000_006)
+    assert p.flush(30) == 0
+    return "told"
+
+
+def test_tail_shows_records_of_every_codec(site, told):
+    lines = site.ctl("tail", told, conf="anna").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["0:0", "1:0", "0:1", "1:1", "0:2", "1:2", "1:3"]
+    for i, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
+        assert lines[i] == f'{i % 2}:{i // 2} 2023-11-14T22:13:20.00{i}Z "k{i}" "{(codec + " ") * 40}" h="v" none=null'
+    assert lines[5].endswith(' null "\\x1b[2J\\xff\\x00end"') and lines[6].endswith(' "" null')
+
+
+def test_tail_begins_where_it_is_told(site, told):
+    def first(*words):
+        return [line.split()[0] for line in site.ctl("tail", told, *words, conf="anna").stdout.splitlines()]
+    assert first("-n", "2") == ["1:2", "1:3"] and first("-n", "0") == []
+    assert first("--partition", "0") == ["0:0", "0:1", "0:2"] and first("--partition", "0", "-n", "1") == ["0:2"]
+    assert first("--partition", "1", "--offset", "2") == ["1:2", "1:3"]
+    assert first("--partition", "1", "--offset", "begin", "-n", "1") == ["1:0"] and first("--offset", "end") == []
+    assert sorted(first("--offset", "begin")) == ["0:0", "0:1", "0:2", "1:0", "1:1", "1:2", "1:3"]
+    for words, code, said in ((["--partition", "7"], 4, "partitions 0 to 1"), (["--offset", "3"], 2, "with --partition"),
+                              (["--partition", "0", "--offset", "99"], 4, "offsets 0 to 3"), (["-o", "json"], 2, "no JSON")):
+        p = site.ctl("tail", told, *words, conf="anna", check=False)
+        assert p.returncode == code and said in p.stderr, p.stderr
+
+
+def test_tail_takes_the_right_to_read(site, told):
+    p, q = (site.ctl("tail", t, conf="bert", check=False) for t in (told, "nope"))
+    assert p.returncode == q.returncode == 4 and p.stdout == "" and p.stderr.replace(told, "nope") == q.stderr
+    assert site.ctl("tail", "absent", check=False).returncode == 4
+    assert "absent" not in site.ctl("topic", "list").stdout
+
+
+def test_tail_follows_until_it_is_interrupted(site, told):
+    p = subprocess.Popen([harness.SCHLOSSCTL, "-F", site.dir / "anna.conf", "tail", told, "-n", "1", "-f"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert p.stdout.readline().startswith("1:3 ")
+        site.kcat("-P", "-t", told, "-p", "0", conf="anna", stdin="more\n")
+        assert '"more"' in p.stdout.readline()
+        p.send_signal(signal.SIGINT)
+        assert p.communicate(timeout=10) == ("", "") and p.returncode == 0
+    finally:
+        p.kill()
