@@ -4,12 +4,16 @@
  * first and the files are read after, so that no line of the head's is missing; of what it writes meanwhile half a line
  * may be seen, and another look then finds it whole. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "audit/verify.h"
 #include "cli/cli.h"
+#include "cli/term.h"
 
 static void
 take_head(int64_t seq, struct bytes hash, struct audit_head *ret)
@@ -84,21 +88,22 @@ expect_broker(struct cli *cli, struct verify *v)
 
 /* False where it ends: at a fault, or where it cannot be read (*ret_status). */
 static bool
-read_file(const char *name, struct verify *v, int *ret_status)
+read_file(const char *name, struct verify *v, struct progress *progress, uint64_t *done, int *ret_status)
 {
 	char piece[65536];
-	size_t n;
-	FILE *f = fopen(name, "rb");
-	if (f == NULL) {
+	ssize_t n;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
 		*ret_status = cli_complain(CLI_USAGE, "%s: %s", name, strerror(errno));
 		return false;
 	}
 	verify_file(v);
-	while ((n = fread(piece, 1, sizeof(piece), f)) > 0 && verify_feed(v, piece, n))
-		;
-	if (ferror(f) != 0)
+	while ((n = read(fd, piece, sizeof(piece))) > 0 && verify_feed(v, piece, (size_t)n))
+		progress_at(progress, *done += (uint64_t)n);
+	progress_end(progress);
+	if (n < 0)
 		*ret_status = cli_complain(CLI_USAGE, "%s: %s", name, strerror(errno));
-	(void)fclose(f);
+	close(fd);
 	return *ret_status == 0 && verify_file_end(v);
 }
 
@@ -146,6 +151,17 @@ take_arguments(struct args *args, struct verify *v, bool *ret_offline)
 	return args_end(args, 1, 10000);
 }
 
+/* Of all files together; what is no file has none. */
+static uint64_t
+bytes_of(const struct args *args)
+{
+	struct stat st;
+	uint64_t sum = 0;
+	for (int i = 0; i < args->n; i++)
+		sum += stat(args->v[i], &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	return sum;
+}
+
 static int
 audit_verify(struct cli *cli, struct args *args)
 {
@@ -155,8 +171,10 @@ audit_verify(struct cli *cli, struct args *args)
 	int status = take_arguments(args, &v, &offline);
 	if (status == 0 && !offline)
 		status = expect_broker(cli, &v);
+	struct progress progress = { .what = "audit verify", .total = status == 0 ? bytes_of(args) : 0 };
+	uint64_t done = 0;
 	int i = 0;
-	while (status == 0 && i < args->n && read_file(args->v[i], &v, &status))
+	while (status == 0 && i < args->n && read_file(args->v[i], &v, &progress, &done, &status))
 		i++;
 	if (status == 0 && verify_end(&v))
 		tell_fine(cli, &v);

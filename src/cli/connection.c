@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/term.h"
 
 static struct str
 version_of(struct str tls, struct str *ret_cipher)
@@ -70,6 +71,8 @@ run_connections(struct cli *cli, struct args *args)
 	struct connection_list_req in;
 	struct connection_list_rsp out;
 	struct print_table t;
+	struct progress progress = { .what = "connections" };
+	uint64_t seen = 0;
 	const char *user = NULL;
 	wire_defaults(&connection_list_req_msg, &in);
 	args_option(args, "--user", &user);
@@ -85,8 +88,10 @@ run_connections(struct cli *cli, struct args *args)
 			status = cli_answer(cli, "connections", out.error_code, out.error_message);
 		for (int32_t i = 0; status == 0 && i < out.connections.n; i++)
 			connection_row(cli, &t, &out.connections.v[i]);
+		progress_at(&progress, seen += status == 0 ? (uint64_t)out.connections.n : 0);
 		in.after = out.next;
 	} while (status == 0 && in.after.p != NULL);
+	progress_end(&progress);
 	if (status == 0)
 		print_table(&cli->print, &t);
 	return status;

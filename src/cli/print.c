@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/term.h"
+
+#define LAST_MIN 8u	/* columns that the last one keeps */
 
 void
 print_table_init(struct print_table *t, struct print *p, const char *name,
@@ -65,22 +68,50 @@ columns_of(const char *s)
 	return n;
 }
 
+/* So many characters of it, the last three of which are dots where it is longer. */
+static void
+put_short(FILE *out, const char *text, size_t columns)
+{
+	size_t n = columns_of(text), at = 0;
+	size_t keep = n <= columns ? n : columns < 3 ? 0 : columns - 3;
+	for (size_t seen = 0; text[at] != '\0'; at++) {
+		seen += ((unsigned char)text[at] & 0xc0) != 0x80;
+		if (seen > keep)
+			break;
+	}
+	fprintf(out, "%.*s%s", (int)at, text, n <= columns ? "" : "...");
+}
+
 static void
 put_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 {
 	size_t n = columns_of(text), pad = width > n ? width - n : 0;
 	if (right)
 		fprintf(out, "%*s", (int)pad, "");
-	fputs(text, out);
+	put_short(out, text, width);
 	if (!right && !last)
 		fprintf(out, "%*s", (int)pad, "");
 	fputs(last ? "\n" : "  ", out);
+}
+
+/* The last column gives way where a terminal is not wide enough, down to its head. A pipe has no width. */
+static void
+fit(struct print *p, const struct print_table *t, size_t *width)
+{
+	size_t columns = (size_t)term_columns(p->out), others = 0, last = t->width - 1;
+	size_t least = strlen(t->columns[last].name) > LAST_MIN ? strlen(t->columns[last].name) : LAST_MIN;
+	for (size_t i = 0; i < last; i++)
+		others += width[i] + 2;
+	size_t room = columns > others + least ? columns - others : least;
+	if (columns > 0 && width[last] > room && t->columns[last].kind != PRINT_NUMBER)
+		width[last] = room;
 }
 
 static void
 table_text(struct print *p, const struct print_table *t)
 {
 	size_t width[PRINT_COLUMNS_MAX];
+	bool bold = term_colours(p->out);
 	for (size_t i = 0; i < t->width; i++) {
 		width[i] = strlen(t->columns[i].name);
 		for (const struct print_row *r = t->first; r != NULL; r = r->next) {
@@ -88,6 +119,8 @@ table_text(struct print *p, const struct print_table *t)
 			width[i] = n > width[i] ? n : width[i];
 		}
 	}
+	fit(p, t, width);
+	fputs(bold ? "\033[1m" : "", p->out);
 	for (size_t i = 0; i < t->width; i++) {
 		char head[64];
 		snprintf(head, sizeof(head), "%s", t->columns[i].name);
@@ -95,6 +128,7 @@ table_text(struct print *p, const struct print_table *t)
 			*c = *c == '_' ? '-' : (char)toupper((unsigned char)*c);
 		put_cell(p->out, head, width[i], t->columns[i].kind == PRINT_NUMBER, i + 1 == t->width);
 	}
+	fputs(bold ? "\033[0m" : "", p->out);
 	for (const struct print_row *r = t->first; r != NULL; r = r->next)
 		for (size_t i = 0; i < t->width; i++)
 			put_cell(p->out, shown(p, r->cell[i]), width[i],

@@ -14,6 +14,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 static _Thread_local struct termios before;
 static _Thread_local volatile sig_atomic_t entered;
 
@@ -29,6 +31,36 @@ term_colours(FILE *out)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 	return isatty(fileno(out)) && (no == NULL || no[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+#define MOMENT_NS	(NS_PER_SEC / 2)
+#define AGAIN_NS	(NS_PER_SEC / 5)
+#define BAR		30u
+
+void
+progress_at(struct progress *p, uint64_t done)
+{
+	static const char full[] = "##############################";
+	uint64_t now = clock_mono_ns();
+	if (p->next == 0)
+		p->next = now + MOMENT_NS;
+	if (now < p->next || !isatty(STDERR_FILENO))
+		return;
+	p->next = now + AGAIN_NS;
+	p->shown = true;
+	unsigned part = p->total == 0 ? 0 : done >= p->total ? 100 : (unsigned)(done * 100 / p->total);
+	if (p->total == 0)
+		fprintf(stderr, "\r%s: %llu\033[K", p->what, (unsigned long long)done);
+	else
+		fprintf(stderr, "\r%s: [%-*.*s] %u %%\033[K", p->what, (int)BAR, (int)(part * BAR / 100), full, part);
+}
+
+void
+progress_end(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
 }
 
 static void

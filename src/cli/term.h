@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* The terminal, where there is one. */
@@ -10,6 +11,19 @@
 int term_columns(FILE *out);
 /* Whether out may have colours: a terminal that is not dumb, and no $NO_COLOR. */
 bool term_colours(FILE *out);
+
+/*
+ * How far something long has come, in one line of standard error: only on a terminal, only when it takes longer than a moment,
+ * and gone at the end. Starts zeroed but for what and total (0: not known).
+ */
+struct progress {
+	const char *what;
+	uint64_t total;
+	uint64_t next;			/* private: when it is shown again, monotonic ns */
+	bool shown;
+};
+void progress_at(struct progress *progress, uint64_t done);
+void progress_end(struct progress *progress);
 
 /*
  * The whole screen, for who shows something that changes: keys come one by one and unseen, and what was there before

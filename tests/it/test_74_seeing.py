@@ -557,3 +557,60 @@ def test_tail_follows_until_it_is_interrupted(site, told):
         assert p.communicate(timeout=10) == ("", "") and p.returncode == 0
     finally:
         p.kill()
+
+
+# ---- terminals ----
+
+def in_a_terminal(site, *words, **how):
+    s = Screen(harness.SCHLOSSCTL, "-F", site.dir / "admin.conf", *words, **how)
+    s.process.wait(20)
+    s.rest()
+    os.close(s.master)
+    os.close(s.slave)
+    return s.text.replace("\r\n", "\n")
+
+
+def test_tables_fit_the_terminal_and_no_pipe(site):
+    owner = "ünlimited-" * 6
+    site.user(owner, "--password", PASSWORD)
+    whole = site.ctl("user", "list").stdout
+    wide = site.ctl("what-can", "anna").stdout
+    longest = max(len(line) for line in wide.splitlines())
+    shown = in_a_terminal(site, "what-can", "anna", columns=longest - 5, env={"NO_COLOR": "1"})
+    assert "\x1b" not in shown and len(shown.splitlines()) == len(wide.splitlines())
+    for a, b in zip(shown.splitlines(), wide.splitlines()):
+        assert len(a) <= longest - 5 and (a == b or (a.endswith("...") and b.startswith(a[:-3])))
+    assert "..." in shown and in_a_terminal(site, "user", "list", columns=500, env={"NO_COLOR": "1"}) == whole
+    site.ctl("user", "delete", owner, "--purge")
+
+
+def test_heads_are_bold_where_there_are_colours(site):
+    shown = in_a_terminal(site, "topic", "list", columns=200)
+    assert shown.startswith("\x1b[1mNAME") and shown.count("\x1b[1m") == shown.count("\x1b[0m") == 1
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in in_a_terminal(site, "topic", "list", columns=200, env=env)
+    assert "\x1b" not in site.ctl("topic", "list").stdout
+
+
+def test_long_work_shows_how_far_it_is(site):
+    fifo = site.dir / "slow"
+    os.mkfifo(fifo)
+    lines = (site.dir / "audit.log").read_bytes().splitlines(keepends=True)
+
+    def feed():
+        with open(fifo, "wb", buffering=0) as f:
+            for i, line in enumerate(lines[:10]):
+                f.write(line)
+                time.sleep(0.3 if i < 5 else 0)
+    t = threading.Thread(target=feed)
+    t.start()
+    text = in_a_terminal(site, "audit", "verify", "--offline", fifo)
+    t.join()
+    bar = text.index("\raudit verify: ")
+    assert text.index("\r\x1b[K", bar) < text.index("10 lines, number 1 to 10, are as they were written")
+    with open(os.devnull, "w") as null:
+        t = threading.Thread(target=feed)
+        t.start()
+        p = subprocess.run([harness.SCHLOSSCTL, "audit", "verify", "--offline", fifo], stdout=null, stderr=subprocess.PIPE)
+        t.join()
+    assert p.returncode == 0 and p.stderr == b""
