@@ -105,3 +105,12 @@ cidr_has(const struct cidr *block, const struct addr *a)
 {
 	return block->base.family == a->family && same_bits(block->base.b, a->b, block->bits);
 }
+
+bool
+cidr_list_has(const struct cidr_list *blocks, const struct addr *a)
+{
+	for (size_t i = 0; i < blocks->n; i++)
+		if (cidr_has(&blocks->v[i], a))
+			return true;
+	return false;
+}

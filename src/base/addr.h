@@ -20,6 +20,12 @@ struct cidr {
 	uint8_t bits;
 };
 
+/* Several of them. */
+struct cidr_list {
+	const struct cidr *v;
+	size_t n;
+};
+
 #define ADDR_TEXT 46
 
 /* From a socket address (AF_INET, AF_INET6); others give family 0. */
@@ -33,3 +39,4 @@ bool addr_eq(const struct addr *a, const struct addr *b);
  * beyond the prefix are set. */
 int cidr_parse(struct str s, struct cidr *ret);
 bool cidr_has(const struct cidr *block, const struct addr *a);
+bool cidr_list_has(const struct cidr_list *blocks, const struct addr *a);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "base/ref.h"
 #include "broker/options.h"
@@ -56,6 +57,7 @@ struct conf_listener {
 	struct conf_hostport bind;	/* address, parsed */
 	struct conf_hostport told;	/* advertised, or the address */
 	bool tls, sasl;			/* from the protocol */
+	struct cidr_list proxies;	/* proxy.protocol.from, parsed */
 	bool tenant_from_login;		/* tenant: from-login; tenant is then "main" */
 	/* Unset values are filled from the options for the whole broker, so that
 	 * a reader never looks in two places. */

@@ -77,6 +77,15 @@ conf_print(const struct conf *conf, FILE *out)
 		print_listener(out, &conf->listeners[i]);
 }
 
+static bool
+everybody(const struct cidr_list *blocks)
+{
+	for (size_t i = 0; i < blocks->n; i++)
+		if (blocks->v[i].bits == 0)
+			return true;
+	return false;
+}
+
 void
 conf_warnings(const struct conf *conf, void (*say)(const char *text, void *arg), void *arg)
 {
@@ -96,6 +105,11 @@ conf_warnings(const struct conf *conf, void (*say)(const char *text, void *arg),
 		if (l->unknown_users == CONF_UNKNOWN_ALLOW) {
 			snprintf(text, sizeof(text), "listener %s lets in names that have no user record "
 			    "(unknown.users)", l->name);
+			say(text, arg);
+		}
+		if (everybody(&l->proxies)) {
+			snprintf(text, sizeof(text), "listener %s believes everybody who says from which address he comes "
+			    "(proxy.protocol.from)", l->name);
 			say(text, arg);
 		}
 	}

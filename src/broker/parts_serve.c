@@ -307,7 +307,7 @@ open_door(struct broker *b, const struct conf_listener *l, struct door *d, struc
 	if (err != 0)
 		return err;
 	return listener_create(b->listeners, &(struct listener_config){ .name = l->name,
-	    .host = l->bind.host, .port = l->bind.port, .ops = &session_ops, .arg = &d->core,
+	    .host = l->bind.host, .port = l->bind.port, .proxies = l->proxies, .ops = &session_ops, .arg = &d->core,
 	    .transport = make_transport, .ev = &b->ev }, &d->listener, why);
 }
 
@@ -361,7 +361,9 @@ part_doors_start(struct broker *b, struct why *why)
 	    .max_per_ip = (unsigned)c->max_connections_per_ip,
 	    .login_max = (unsigned)c->login_max_connections,
 	    .login_max_per_ip = (unsigned)c->login_max_connections_per_ip,
-	    .admit = may_connect, .admit_arg = b->quota });
+	    .admit = may_connect, .admit_arg = b->quota,
+	    .proxy_ns = (uint64_t)c->proxy_timeout_ms * NS_PER_MS,
+	    .proxy_max = (unsigned)c->proxy_max_connections });
 	b->doors = mem_zalloc(c->listener_count * sizeof(*b->doors));
 	for (size_t i = 0; i < c->listener_count && err == 0; i++) {
 		b->doors_n = i + 1;

@@ -95,6 +95,27 @@ rule_addresses(struct check *c)
 	return 0;
 }
 
+int
+rules_blocks(const struct option_list *list, struct arena *arena, struct cidr_list *ret, struct why *why)
+{
+	struct cidr *v = arena_zalloc(arena, (list->n + 1) * sizeof(*v));
+	for (size_t i = 0; i < list->n; i++)
+		if (cidr_parse(str_from(list->v[i]), &v[i]) != 0)
+			return why_set(why, ERR_INVAL, "\"%s\" is neither an address nor a block such as 10.0.0.0/8, "
+			    "with no bit set behind the first ones", list->v[i]);
+	*ret = (struct cidr_list){ v, list->n };
+	return 0;
+}
+
+static int
+rule_proxies(struct check *c)
+{
+	struct why reason;
+	if (rules_blocks(&c->l->proxy_from, c->conf->arena, &c->l->proxies, &reason) != 0)
+		return BLAME(c, "proxy.protocol.from", "%s", reason.text);
+	return 0;
+}
+
 static int
 rule_unique(struct check *c)
 {
@@ -308,7 +329,7 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
     struct why *why)
 {
 	static int (*const rules[])(struct check *) = {
-		rule_addresses, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
+		rule_addresses, rule_proxies, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
 		rule_mappings,
 	};
 	struct check c = { conf, l, node, why };

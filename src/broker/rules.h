@@ -22,3 +22,6 @@ void rules_oauth(const struct conf *conf, const struct conf_listener *l, struct 
 int rules_hostport(struct str s, struct arena *arena, struct conf_hostport *ret, struct why *why);
 /* The same as it is written; in the arena. */
 struct str rules_hostport_text(const struct conf_hostport *hp, struct arena *arena);
+
+/* Addresses and CIDR blocks; they live in the arena. */
+int rules_blocks(const struct option_list *list, struct arena *arena, struct cidr_list *ret, struct why *why);

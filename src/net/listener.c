@@ -8,6 +8,9 @@
  * A few places are kept for addresses that an operator has logged in from
  * lately: a flood from elsewhere neither fills them nor pushes their logins out.
  *
+ * What comes from a proxy waits for its header (callers.h) and is then treated as if it had been
+ * accepted from the client's address: limits, rates and all that follows see no other.
+ *
  * Where descriptors run out the listener rests for a moment: a socket that can
  * be accepted but is not would otherwise wake the loop for ever.
  */
@@ -28,6 +31,7 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "net/callers.h"
 
 #define ACCEPTS_A_TURN	64
 #define BACKLOG		1024
@@ -53,6 +57,7 @@ struct crowd {
 struct listeners {
 	struct listeners_config config;
 	struct crowd *crowds;
+	struct callers *callers;	/* the accepting loop's */
 	struct lock lock;
 	struct map *by_addr;
 	struct list listeners;		/* their memory stays: connections log through them */
@@ -107,6 +112,7 @@ listeners_create(const struct listeners_config *config)
 		list_init(&all->crowds[i].login);
 		list_init(&all->crowds[i].ready);
 	}
+	all->callers = callers_create(config->loops[0], config->proxy_ns, config->proxy_max);
 	lock_init(&all->lock, LOCK_PEERS);
 	all->by_addr = map_create();
 	list_init(&all->listeners);
@@ -120,6 +126,7 @@ listeners_destroy(struct listeners **all)
 		return;
 	LIST_FOREACH(hook, &(*all)->listeners)
 		mem_free(CONTAINER_OF(hook, struct listener, hook));
+	callers_destroy(&(*all)->callers);
 	map_destroy(&(*all)->by_addr);
 	lock_free(&(*all)->lock);
 	mem_free((*all)->crowds);
@@ -374,13 +381,13 @@ port_of(const struct sockaddr_storage *ss)
 }
 
 static void
-welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
+welcome(void *arg, int fd, const struct addr *from, uint16_t port)
 {
+	struct listener *l = arg;
 	char text[ADDR_TEXT];
 	int one = 1;
 	struct arrival *a = MEM_NEW(struct arrival);
-	*a = (struct arrival){ .listener = l, .fd = fd, .port = port_of(ss),
-		.addr = addr_from_sockaddr((const struct sockaddr *)(const void *)ss) };
+	*a = (struct arrival){ .listener = l, .fd = fd, .port = port, .addr = *from };
 	a->post.run = arrived;
 	const struct listeners_config *f = &l->all->config;
 	const char *why = f->admit != NULL && !f->admit(f->admit_arg, &a->addr, loop_now(f->loops[0])) ?
@@ -396,6 +403,17 @@ welcome(struct listener *l, int fd, const struct sockaddr_storage *ss)
 }
 
 static void
+accepted(struct listener *l, int fd, const struct sockaddr_storage *ss)
+{
+	struct addr from = addr_from_sockaddr((const struct sockaddr *)(const void *)ss);
+	if (cidr_list_has(&l->config.proxies, &from))
+		callers_wait(l->all->callers, &(struct caller_config){ .fd = fd, .proxy = from,
+		    .proxy_port = port_of(ss), .ev = &l->ev, .known = welcome, .arg = l });
+	else
+		welcome(l, fd, &from, port_of(ss));
+}
+
+static void
 acceptable(struct loop_source *source, uint32_t events)
 {
 	struct listener *l = CONTAINER_OF(source, struct listener, source);
@@ -406,7 +424,7 @@ acceptable(struct loop_source *source, uint32_t events)
 		socklen_t n = sizeof(ss);
 		int fd = accept4(l->source.fd, (struct sockaddr *)&ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			welcome(l, fd, &ss);
+			accepted(l, fd, &ss);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			ev_err(&l->ev, "cannot accept: %s", strerror(errno));
 			loop_modify(loop, &l->source, 0);
@@ -510,6 +528,7 @@ close_on_loop(struct post *post)
 	struct loop *loop = l->all->config.loops[0];
 	timer_cancel(loop_timers(loop), &l->rest);
 	loop_remove(loop, &l->source);
+	callers_forget(l->all->callers, l);
 	lock_take(&l->all->lock);
 	l->closed = true;
 	pthread_cond_signal(&l->done);

@@ -26,6 +26,9 @@ struct listeners_config {
 	/* Whether one more may come from there at this time; on the accepting loop. May be NULL. */
 	bool (*admit)(void *arg, const struct addr *from, uint64_t now_ns);
 	void *admit_arg;
+	/* Who have not had their PROXY header yet: for how long, and how many. */
+	uint64_t proxy_ns;
+	unsigned proxy_max;
 };
 
 /* The counters that all listeners of a broker share; outlives them. */
@@ -40,6 +43,7 @@ void listeners_set_max(struct listeners *all, unsigned max, unsigned max_per_ip,
 struct listener_config {
 	const char *name, *host;		/* "*": every address */
 	uint16_t port;				/* 0: any free one */
+	struct cidr_list proxies;		/* from there each connection begins with a PROXY header, which says whose it is; borrowed */
 	const struct conn_ops *ops;
 	void *arg;				/* for conn_ops.opened() */
 	/* Makes the transport of an accepted socket; NULL where it cannot. On the

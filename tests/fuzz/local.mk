@@ -9,7 +9,7 @@ fuzz_main = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
 	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py tests/fuzz/broker_corpus.py \
-	tests/fuzz/jwt_corpus.py
+	tests/fuzz/jwt_corpus.py tests/fuzz/proxy_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
@@ -19,6 +19,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_coord \
 	tests/fuzz/fuzz_decompress \
 	tests/fuzz/fuzz_jwt \
+	tests/fuzz/fuzz_proxy \
 	tests/fuzz/fuzz_records \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
@@ -47,6 +48,9 @@ tests_fuzz_fuzz_sasl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/unit/security/jwt_maker.h $(fuzz_main)
 tests_fuzz_fuzz_jwt_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c $(fuzz_main)
+tests_fuzz_fuzz_proxy_LDADD = libnet.a libbase.a $(ISAL_LIBS)
+tests_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_mapping_SOURCES = tests/fuzz/fuzz_mapping.c $(fuzz_main)
 tests_fuzz_fuzz_mapping_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -400,11 +400,13 @@ class Client:
     """One connection that speaks frames. Does not log in by itself: see sasl()."""
 
     def __init__(self, host, port, schema=None, ssl_context=None, server_hostname=None,
-                 client_id="twin", timeout=10, source=None, session=None):
+                 client_id="twin", timeout=10, source=None, session=None, before=b""):
+        """before: bytes that are sent first, and in the clear."""
         self.schema = schema or Schema()
         self.client_id, self.correlation = client_id, 0
         self.sock = socket.create_connection((host, port), timeout=timeout, source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.sendall(before)
         if ssl_context is not None:
             self.sock = ssl_context.wrap_socket(self.sock, server_hostname=server_hostname or host, session=session)
 

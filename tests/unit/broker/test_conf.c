@@ -497,7 +497,7 @@ reload_and_warnings(void **state)
 	    "listeners:\n  main: {address: \"127.0.0.1:9094\"}\n"
 	    "  open: {address: \"127.0.0.1:1\", protocol: SASL_PLAINTEXT, allow.plaintext: true}\n"
 	    "  anon: {address: \"127.0.0.1:2\", protocol: SSL, client.auth: none, allow.anonymous: true,\n"
-	    "         unknown.users: allow}\n");
+	    "         unknown.users: allow, proxy.protocol.from: [10.0.0.1, \"::/0\"]}\n");
 	(void)state;
 	assert_int_equal(conf_frozen_changes(a, b, say, &said), 4);
 	assert_string_equal(said.text, "log.dirs\nlisteners.main.address\nlisteners.open\nlisteners.anon\n");
@@ -510,6 +510,7 @@ reload_and_warnings(void **state)
 	assert_non_null(strstr(said.text, "listener open is not encrypted"));
 	assert_non_null(strstr(said.text, "listener anon lets everybody in"));
 	assert_non_null(strstr(said.text, "listener anon lets in names that have no user record"));
+	assert_non_null(strstr(said.text, "listener anon believes everybody"));
 	conf_unref(&a);
 	conf_unref(&b);
 }
