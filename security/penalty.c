@@ -36,6 +36,7 @@ struct penalty {
 	struct lock lock;
 	size_t max;
 	struct table failures, successes;
+	struct cidr_list exempt;	/* owned */
 };
 
 static void
@@ -80,9 +81,21 @@ penalty_destroy(struct penalty **penalty)
 		return;
 	table_free(&p->failures);
 	table_free(&p->successes);
+	mem_free((void *)(uintptr_t)p->exempt.v);
 	lock_free(&p->lock);
 	mem_free(p);
 	*penalty = NULL;
+}
+
+void
+penalty_set_exempt(struct penalty *p, const struct cidr_list *blocks)
+{
+	struct cidr *fresh = blocks->n == 0 ? NULL : mem_dup(blocks->v, blocks->n * sizeof(*fresh));
+	lock_take(&p->lock);
+	const struct cidr *old = p->exempt.v;
+	p->exempt = (struct cidr_list){ fresh, blocks->n };
+	lock_drop(&p->lock);
+	mem_free((void *)(uintptr_t)old);
 }
 
 /* Writes the key of a pair; names that are too long for a user are cut. */
@@ -149,11 +162,12 @@ penalty_fail(struct penalty *p, const struct addr *peer, struct name user, uint6
 	if (e->count < UINT32_MAX)
 		e->count++;
 	uint32_t count = e->count;
+	bool exempt = cidr_list_has(&p->exempt, peer);
 	bool trusted = find(&p->successes, key, now, PENALTY_TRUST_NS) != NULL;
 	lock_drop(&p->lock);
 	if (ret_count != NULL)
 		*ret_count = count;
-	return trusted ? 0 : delay_of(count);
+	return trusted ? 0 : exempt ? PENALTY_FIRST_NS : delay_of(count);
 }
 
 void

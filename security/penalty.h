@@ -28,6 +28,11 @@ struct penalty;
 struct penalty *penalty_create(size_t max);
 void penalty_destroy(struct penalty **penalty);
 
+/* Addresses that are many people's (NAT, proxies): a failure from there is counted, and waits
+ * PENALTY_FIRST_NS, but no longer with each one more, or one of them could slow down the others.
+ * From now on; copied. */
+void penalty_set_exempt(struct penalty *penalty, const struct cidr_list *blocks);
+
 /* Counts a failure; returns how many ns after the attempt began it may be
  * answered. *ret_count (may be NULL): failures of this pair in a row. */
 uint64_t penalty_fail(struct penalty *penalty, const struct addr *peer, struct name user,

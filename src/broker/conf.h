@@ -72,6 +72,7 @@ struct conf {
 	const char *dir;		/* its directory, absolute */
 	struct conf_listener *listeners;
 	size_t listener_count;
+	struct cidr_list exempt;	/* login.penalty.exempt, parsed */
 	struct conf_origin *origins;	/* one for each row of conf_options */
 #define OPTION(type, field, name, def, min, max, unit, flags, help) CONF_FIELD_##type field;
 #include "broker/options.def"

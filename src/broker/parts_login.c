@@ -85,6 +85,7 @@ part_login_start(struct broker *b, struct why *why)
 	s->lookup = (struct cred_lookup){ .arg = b, .user = look_up_user, .tenant = look_up_tenant,
 	    .token = look_up_token };
 	s->penalty = penalty_create(PENALTIES_MAX);
+	penalty_set_exempt(s->penalty, &b->conf->exempt);
 	s->checks = checks_create(CHECK_THREADS, CHECKS_MAX);
 	return 0;
 }
@@ -93,7 +94,7 @@ part_login_start(struct broker *b, struct why *why)
 int
 part_login_reload(struct broker *b, const struct conf *conf, struct why *why)
 {
-	(void)conf;
+	penalty_set_exempt(b->core.sasl.penalty, &conf->exempt);
 	return jwks_sources_reload(b->token_keys, why);
 }
 

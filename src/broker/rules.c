@@ -375,8 +375,18 @@ audit_ok(const struct conf *conf, struct why *why)
 	return err;
 }
 
+static int
+exempt_ok(struct conf *conf, struct why *why)
+{
+	const struct conf_origin *at = &conf->origins[row_of(conf_options, conf_option_count, "login.penalty.exempt")];
+	int err = rules_blocks(&conf->penalty_exempt, conf->arena, &conf->exempt, why);
+	if (err != 0)
+		why_prefix(why, "%s:%u:%u: login.penalty.exempt", at->file, at->line, at->column);
+	return err;
+}
+
 int
-rules_check(const struct conf *conf, struct why *why)
+rules_check(struct conf *conf, struct why *why)
 {
 	int err = above(conf, conf->group_min_session_timeout_ms, "group.min.session.timeout.ms",
 	    conf->group_max_session_timeout_ms, "group.max.session.timeout.ms", why);
@@ -389,5 +399,7 @@ rules_check(const struct conf *conf, struct why *why)
 	if (err == 0)
 		err = above(conf, conf->login_max_connections, "login.max.connections",
 		    conf->max_connections, "max.connections", why);
+	if (err == 0)
+		err = exempt_ok(conf, why);
 	return err != 0 ? err : audit_ok(conf, why);
 }

@@ -11,8 +11,8 @@
  * it. node: its entry, for the place in messages. */
 int rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_node *node,
     struct why *why);
-/* Rules between the options of the whole broker. */
-int rules_check(const struct conf *conf, struct why *why);
+/* Rules between the options of the whole broker; fills what is parsed of them. */
+int rules_check(struct conf *conf, struct why *why);
 
 /* What a listener, filled, asks of tokens; views of it and of conf. Its sources are NULL. */
 void rules_oauth(const struct conf *conf, const struct conf_listener *l, struct oauth_setup *ret);

@@ -4,6 +4,7 @@
 127.0.0.2 is the proxy's address here; what comes from 127.0.0.1 is nobody's. HAProxy itself comes last."""
 import json
 import pathlib
+import signal
 import socket
 import ssl
 import struct
@@ -188,6 +189,27 @@ def test_creation_rate_is_the_clients(site):
             pass
     finally:
         site.b.ctl("quota", "set", "/", "--ip", "10.40.0.1", "connection_creation_rate=")
+
+
+def test_addresses_that_many_share_wait_no_longer(site):
+    """By login.penalty.exempt, which a reload takes; others wait longer each time."""
+    def third(address):
+        for _ in range(3):
+            with site.client(ipv4(address)) as c:
+                c.call("sasl_handshake", 1, mechanism="SCRAM-SHA-256")
+                scram = twin.Scram("shared", "wrong", "SCRAM-SHA-256")
+                first = c.call("sasl_authenticate", 2, auth_bytes=scram.first())
+                begin = time.monotonic()
+                assert c.call("sasl_authenticate", 2, auth_bytes=scram.final(first["auth_bytes"]))["error_code"] == 58
+        return time.monotonic() - begin
+    site.b.configure("login.penalty.exempt: [10.50.0.0/24]")
+    site.b.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "were read again" in site.b.log)
+    assert third("10.50.0.1") >= 0.095 and third("10.50.1.1") >= 0.395
+    assert min(third(f"10.50.0.{i}") for i in range(2, 5)) < 0.35  # one of them, for the machine is others', too
+    site.b.configure("login.penalty.exempt: [10.50.0.0/7]")
+    site.b.process.send_signal(signal.SIGHUP)
+    eventually(lambda: 'login.penalty.exempt: "10.50.0.0/7" is neither an address nor a block' in site.b.log)
 
 
 def test_a_stop_does_not_wait_for_a_header():

@@ -391,6 +391,8 @@ another(const struct conf_option *opt, char out[64])
 			snprintf(out, 64, "%.*s", (int)(bar - opt->unit), opt->unit);
 			break;
 		}
+		if (strstr(opt->name, ".exempt") != NULL)
+			return "10.0.0.0/8";
 		return opt->unit[0] != '\0' ? opt->unit : "/main/topics";
 	case OPTION_ENUM:
 		bar = strrchr(opt->unit, '|');
@@ -418,7 +420,7 @@ round_trip(void **state)
 		bool relations = strstr(opt->name, "group.m") != NULL || strstr(opt->name, "login.") != NULL ||
 		    strstr(opt->name, "compaction.lag") != NULL || strstr(opt->name, "max.connections") != NULL ||
 		    strstr(opt->name, "to.local") != NULL;
-		if (relations)
+		if (relations && opt->type != OPTION_LIST)
 			expected = opt->def;
 		snprintf(text, sizeof(text), "%s%s%s: %s\n%s%s",
 		    strcmp(opt->name, "log.dirs") == 0 ? "" : "log.dirs: data\n",

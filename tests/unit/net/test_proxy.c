@@ -142,15 +142,5 @@ a_stranger_is_known_at_once(void **state)
 	assert_non_null(strstr(why, "no PROXY header"));
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses),
-		cmocka_unit_test(what_has_no_address),
-		cmocka_unit_test(more_behind_is_skipped_within_a_limit),
-		cmocka_unit_test(what_is_none),
-		cmocka_unit_test(a_stranger_is_known_at_once),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_MAIN(T(addresses), T(what_has_no_address), T(more_behind_is_skipped_within_a_limit), T(what_is_none),
+    T(a_stranger_is_known_at_once))

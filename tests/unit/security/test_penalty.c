@@ -41,6 +41,33 @@ grows_and_is_capped(void **state)
 }
 
 static void
+an_address_of_many_waits_no_longer(void **state)
+{
+	(void)state;
+	struct penalty *p = penalty_create(16);
+	struct cidr block[2];
+	struct addr nat = ip("10.0.0.1"), other = ip("10.0.1.1");
+	struct name anna = NAME(0, STR("anna"));
+	uint32_t count;
+	assert_ok(cidr_parse(STR("192.0.2.0/24"), &block[0]));
+	assert_ok(cidr_parse(STR("10.0.0.0/24"), &block[1]));
+	penalty_set_exempt(p, &(struct cidr_list){ block, 2 });
+	for (uint32_t i = 1; i <= 5; i++) {
+		assert_int_equal(penalty_fail(p, &nat, anna, T0 + i, &count), 100 * MS);
+		assert_int_equal(count, i);
+		assert_int_equal(penalty_fail(p, &other, anna, T0 + i, NULL), 100 * MS << (i - 1));
+	}
+	/* Taken from the list it waits as long as it should have; and the other way round. */
+	assert_ok(cidr_parse(STR("10.0.1.0/24"), &block[1]));
+	penalty_set_exempt(p, &(struct cidr_list){ block, 2 });
+	assert_int_equal(penalty_fail(p, &nat, anna, T0 + 6, NULL), 3200 * MS);
+	assert_int_equal(penalty_fail(p, &other, anna, T0 + 6, NULL), 100 * MS);
+	penalty_set_exempt(p, &(struct cidr_list){ NULL, 0 });
+	assert_int_equal(penalty_fail(p, &other, anna, T0 + 7, NULL), 6400 * MS);
+	penalty_destroy(&p);
+}
+
+static void
 never_where_the_user_lately_succeeded(void **state)
 {
 	(void)state;
@@ -103,5 +130,6 @@ any_name_is_taken(void **state)
 	penalty_destroy(&p);
 }
 
-TEST_MAIN(T(grows_and_is_capped), T(never_where_the_user_lately_succeeded),
+TEST_MAIN(T(grows_and_is_capped), T(an_address_of_many_waits_no_longer),
+    T(never_where_the_user_lately_succeeded),
     T(a_v6_network_is_one_place), T(memory_is_bounded), T(any_name_is_taken))
