@@ -74,6 +74,18 @@ take_tokens(const struct sasl_setup *setup, struct sasl_listener *l, struct why 
 	return err;
 }
 
+static int
+take_binds(const struct sasl_setup *setup, struct sasl_listener *l, struct why *why)
+{
+	struct binds *binds = NULL;
+	const char *option = NULL;
+	int err = binds_open(&setup->binds, &binds, &option, why);
+	if (err != 0)
+		why_prefix(why, "%s", option);
+	l->binds = binds;
+	return err;
+}
+
 int
 sasl_listener_open(const struct sasl_lib *lib, const struct sasl_setup *setup,
     struct sasl_listener *ret, struct why *why)
@@ -94,6 +106,8 @@ sasl_listener_open(const struct sasl_lib *lib, const struct sasl_setup *setup,
 		err = take_tokens(setup, &l, why);
 	if (err == 0)
 		err = take_rules(setup, &l, why);
+	if (err == 0)
+		err = take_binds(setup, &l, why);
 	if (err != 0) {
 		sasl_listener_close(&l);
 		return err;
@@ -111,6 +125,8 @@ sasl_listener_close(struct sasl_listener *l)
 	struct ssl_rules *ssl = (struct ssl_rules *)(uintptr_t)l->ssl_rules;
 	struct krb_rules *krb = (struct krb_rules *)(uintptr_t)l->krb_rules;
 	struct oauth *oauth = (struct oauth *)(uintptr_t)l->oauth;
+	struct binds *binds = (struct binds *)(uintptr_t)l->binds;
+	binds_close(&binds);
 	oauth_close(&oauth);
 	gss_keys_close(&keys);
 	ssl_rules_destroy(&ssl);

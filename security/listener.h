@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "security/binds.h"
 #include "security/oauth.h"
 #include "security/sasl.h"
 
@@ -16,6 +17,7 @@ struct sasl_setup {
 	size_t mechanisms_n;
 	enum tenant_from tenant_from;
 	uint32_t tenant;
+	struct binds_setup binds;
 	bool tls;
 	bool double_nonce;
 	bool unknown_ok;

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libsecurity.a
 libsecurity_a_SOURCES = \
 	security/base64.c security/base64.h \
+	security/binds.c security/binds.h \
 	security/checks.c security/checks.h \
 	security/claim.c \
 	security/cred.c security/cred.h security/mechs.def \
@@ -26,5 +27,5 @@ libsecurity_a_SOURCES = \
 	security/token.c security/token.h
 libsecurity_a_SOURCES += \
 	security/tls.c security/tls.h security/tls_context.c security/tls_context.h \
-	security/tls_name.c security/tls_name.h security/tls_tickets.c security/tls_tickets.h
+	security/tls_hello.c security/tls_hello.h security/tls_name.c security/tls_name.h security/tls_tickets.c security/tls_tickets.h
 EXTRA_DIST += security/README.md doc/THREATMODEL.md

@@ -25,6 +25,7 @@ struct sasl_lib;
 struct sasl_login;
 struct checks;
 struct penalty;
+struct binds;
 struct gss_keys;
 struct krb_rules;
 struct ssl_rules;
@@ -46,6 +47,7 @@ int sasl_lib_check(const struct sasl_lib *lib, uint32_t mechanisms, struct why *
 enum tenant_from {
 	TENANT_FIXED,			/* tenant: NAME; '@' is a plain character */
 	TENANT_FROM_LOGIN,		/* user@tenant */
+	TENANT_FROM_SERVER_NAME,	/* by what is bound alone; '@' is a plain character */
 };
 
 /* What a listener says about logins. Immutable; a reload makes a new one, and
@@ -53,7 +55,8 @@ enum tenant_from {
 struct sasl_listener {
 	uint32_t mechanisms;		/* MECH_BITs */
 	enum tenant_from tenant_from;
-	uint32_t tenant;		/* its number, for TENANT_FIXED */
+	uint32_t tenant;		/* its number, for TENANT_FIXED: of who comes by no server name that is bound */
+	const struct binds *binds;	/* NULL: nothing is bound to a tenant */
 	bool tls;
 	bool double_nonce;		/* accept librdkafka < 2.6.1 (TLS only) */
 	bool unknown_ok;		/* unknown.users: allow */
@@ -93,6 +96,9 @@ struct sasl_turn {
 struct sasl_login *sasl_login_create(const struct sasl_listener *listener,
     const struct sasl_shared *shared, const struct addr *peer, const struct event *ev,
     void (*done)(void *arg), void *arg);
+/* The TLS server name that the client came by, lower case; a view that must outlive the login. Before
+ * the first step; without it there was none. */
+void sasl_login_came_by(struct sasl_login *login, struct str server_name);
 /* In any state, WAIT too; after it done() is not called any more (it may have
  * been just before: what it posted must be allowed to arrive). */
 void sasl_login_destroy(struct sasl_login **login);
@@ -130,11 +136,11 @@ unsigned sasl_listener_mechanisms(const struct sasl_listener *listener, struct s
 
 /*
  * A client certificate that TLS has verified: its subject, mapped by the
- * listener's rules, must be a user who may log in by TLS. The tenant is the
- * listener's; on a TENANT_FROM_LOGIN one it is main and '@' is refused, because a
- * CA is bound to no other. name: at least USER_NAME_MAX bytes that the
+ * listener's rules, must be a user who may log in by TLS. The tenant is what
+ * tenant.certificate.rules make of the subject, else the listener's; on a TENANT_FROM_LOGIN one it is
+ * main else, and '@' is refused. A server name must agree, and decides nothing. name: at least USER_NAME_MAX bytes that the
  * principal's name will be a view of. ERR_DENIED; the reason is logged to ev, and *ret_reason.
  */
 int sasl_certificate(const struct sasl_listener *listener, const struct sasl_shared *shared,
-    struct str subject, const struct addr *peer, const struct event *ev, char *name,
-    struct principal *ret, const char **ret_reason);
+    struct str server_name, struct str subject, const struct addr *peer, const struct event *ev,
+    char *name, struct principal *ret, const char **ret_reason);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "security/binds.h"
 #include "security/mapping.h"
 #include "security/oauth.h"
 #include "security/penalty.h"
@@ -40,6 +41,7 @@ sasl_login_create(const struct sasl_listener *listener, const struct sasl_shared
     const struct addr *peer, const struct event *ev, void (*done)(void *arg), void *arg)
 {
 	struct sasl_login *l = MEM_NEW(struct sasl_login);
+	l->way = (struct way){ listener, shared, STR_NULL };
 	l->listener = listener;
 	l->shared = shared;
 	l->peer = *peer;
@@ -147,6 +149,12 @@ sasl_login_refused(struct sasl_login *l, struct str *ret_who, const char **ret_m
 }
 
 void
+sasl_login_came_by(struct sasl_login *l, struct str server_name)
+{
+	l->way.server_name = server_name;
+}
+
+void
 sasl_login_renews(struct sasl_login *l, const struct principal *before)
 {
 	l->renews = before;
@@ -204,6 +212,17 @@ refuse_token(struct sasl_login *l, uint64_t now, const char *reason, struct sasl
 	*ret = (struct sasl_turn){ SASL_STEP_CONTINUE, STR(OAUTH_REFUSAL), 0 };
 }
 
+/* Whose tickets of this realm are; null: nobody's in particular. */
+static struct str
+realm_tenant(const struct sasl_listener *listener, struct str principal)
+{
+	struct str tenant = STR_NULL;
+	const char *at = principal.n == 0 ? NULL : memrchr(principal.p, '@', principal.n);
+	if (at != NULL)
+		(void)binds_realm(listener->binds, (struct str){ at + 1, principal.n - (size_t)(at + 1 - principal.p) }, &tenant);
+	return tenant;
+}
+
 /* The ticket's name, with the realm that libsasl2 cut off, mapped by the rules. */
 static void
 claim_ticket(struct sasl_login *l)
@@ -221,7 +240,7 @@ claim_ticket(struct sasl_login *l)
 		err = buf_printf(&full, "@%s", listener->realm);
 	if (err == 0)
 		err = krb_rules_map(listener->krb_rules, buf_str(&full), &mapped);
-	claim_mapped(&l->claim, listener, l->shared, l->mech, buf_str(&mapped));
+	claim_mapped(&l->claim, &l->way, l->mech, buf_str(&mapped), realm_tenant(listener, buf_str(&full)));
 	if (err != 0)
 		l->claim.doom = "no rule maps this principal to a user";
 	l->claimed = true;
@@ -236,7 +255,7 @@ find_user(struct sasl_login *l)
 	if (l->mech == MECH_GSSAPI)
 		claim_ticket(l);
 	if (l->mech == MECH_OAUTHBEARER) {
-		claim_mapped(&l->claim, l->listener, l->shared, l->mech, str_from(l->principal_text));
+		claim_mapped(&l->claim, &l->way, l->mech, str_from(l->principal_text), STR_NULL);
 		l->claimed = true;
 	}
 	if (!l->claimed || l->claim.doom != NULL)
@@ -320,7 +339,7 @@ claim_plain(struct sasl_login *l)
 		return ERR_CORRUPT;
 	memcpy(l->login, name.p, name.n);
 	l->login_n = name.n;
-	claim_login(&l->claim, l->listener, l->shared, l->mech, name);
+	claim_login(&l->claim, &l->way, l->mech, name);
 	l->claimed = true;
 	return 0;
 }

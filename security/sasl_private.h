@@ -43,16 +43,21 @@ struct claim {
 	const char *doom;		/* why it will fail in the end; NULL: it may succeed */
 };
 
+/* By which way somebody came. */
+struct way {
+	const struct sasl_listener *listener;
+	const struct sasl_shared *shared;
+	struct str server_name;		/* of TLS; empty: none */
+};
+
 /* The steps that every claim takes, whatever is wrong with it: tenant, name,
  * lookup, each in the same time. */
-void claim_login(struct claim *c, const struct sasl_listener *listener,
-    const struct sasl_shared *shared, enum mech mech, struct str login);
+void claim_login(struct claim *c, const struct way *way, enum mech mech, struct str login);
 /* The same for a delegation token's id, which is its owner's claim where there is one. */
-void claim_token(struct claim *c, const struct sasl_listener *listener,
-    const struct sasl_shared *shared, enum mech mech, struct str login);
-/* A name that a rule made of a certificate, a ticket or a token. */
-void claim_mapped(struct claim *c, const struct sasl_listener *listener,
-    const struct sasl_shared *shared, enum mech mech, struct str name);
+void claim_token(struct claim *c, const struct way *way, enum mech mech, struct str login);
+/* A name that a rule made of a certificate, a ticket or a token. tenant: whose that proof is, by
+ * configuration; null where nothing binds it. */
+void claim_mapped(struct claim *c, const struct way *way, enum mech mech, struct str name, struct str tenant);
 /* The key to check against: the user's, or one that nobody has a password for. */
 void claim_key(const struct claim *c, const struct sasl_shared *shared, enum scram_hash hash,
     struct scram_key *ret);
@@ -61,7 +66,8 @@ enum scram_hash claim_hash(const struct claim *c);
 void claim_principal(const struct claim *c, const struct addr *peer, struct principal *ret);
 
 struct sasl_login {
-	const struct sasl_listener *listener;
+	struct way way;
+	const struct sasl_listener *listener;	/* the way's, for short */
 	const struct sasl_shared *shared;
 	struct addr peer;
 	struct event ev;

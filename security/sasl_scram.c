@@ -54,9 +54,9 @@ step_first(struct sasl_login *l, struct str in, struct str *ret_out)
 	memcpy(l->login, user.p, user.n);
 	l->login_n = user.n;
 	if (l->scram.tokenauth)
-		claim_token(&l->claim, l->listener, l->shared, l->mech, user);
+		claim_token(&l->claim, &l->way, l->mech, user);
 	else
-		claim_login(&l->claim, l->listener, l->shared, l->mech, user);
+		claim_login(&l->claim, &l->way, l->mech, user);
 	l->claimed = true;
 	claim_key(&l->claim, l->shared, l->scram.hash, &key);
 	rand_bytes(random, sizeof(random));

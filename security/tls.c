@@ -26,7 +26,7 @@
 #include "base/mem.h"
 #include "security/tls_context.h"
 #include "security/tls_name.h"
-#include "security/tls_tickets.h"
+#include "security/tls_hello.h"
 
 #define RECORD		16384u
 #define WRITE_MAX	(16 * RECORD)	/* of plain text in one call */
@@ -48,7 +48,7 @@ struct tls {
 	struct buf kept_in, kept_out;
 	unsigned for_nothing;		/* messages that brought no data, less those made good */
 	size_t good;			/* bytes towards the next that is */
-	uint8_t server_name[TLS_SERVER_NAME];	/* written where there are tickets */
+	struct tls_hello hello;
 	bool eof, broken;
 	char reason[160];
 	char cipher[96];
@@ -381,6 +381,7 @@ tls_destroy(struct transport **t)
 	(void)give_back(s);
 	ERR_clear_error();
 	SSL_free(s->ssl);
+	mem_free(s->hello.server_name);
 	buf_free_secret(&s->kept_in);
 	buf_free(&s->kept_out);
 	tls_context_unref(&s->context);
@@ -425,7 +426,7 @@ tls_create(struct tls_context *context, int fd, struct transport_scratch *scratc
 	BIO_set_init(bio, 1);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_accept_state(ssl);
-	SSL_set_app_data(ssl, s->server_name);
+	SSL_set_app_data(ssl, &s->hello);
 	SSL_set_msg_callback(ssl, count_messages);
 	SSL_set_msg_callback_arg(ssl, s);
 	return &s->t;
@@ -450,6 +451,12 @@ tls_peer_subject(const struct transport *t, char *out, size_t size)
 	int err = tls_name_format(X509_get_subject_name(cert), out, size);
 	X509_free(cert);
 	return err;
+}
+
+struct str
+tls_server_name(const struct transport *t)
+{
+	return str_from(tls_of(t)->hello.server_name);
 }
 
 const char *

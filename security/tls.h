@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "base/transport.h"
 
 /*
@@ -66,6 +67,8 @@ void tls_wipe_read(struct transport *t, bool on);
  * (RFC 2253; attributes that it does not name as OID=#DER). ERR_NOTFOUND without a
  * certificate, ERR_LIMIT. */
 int tls_peer_subject(const struct transport *t, char *out, size_t size);
+/* The host that the client asked for, in small letters; empty: none, or no name that a host can have. A view of the transport. */
+struct str tls_server_name(const struct transport *t);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256", for logs; valid as long as the transport. */
 const char *tls_cipher(const struct transport *t);
 

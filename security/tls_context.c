@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/ref.h"
+#include "security/tls_hello.h"
 #include "security/tls_tickets.h"
 
 #define VERIFY_DEPTH	6
@@ -202,6 +203,7 @@ configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_client_hello_cb(ctx, tls_note_hello, NULL);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	int err = load_keys(ctx, f, ret_expires, why);

@@ -12,7 +12,6 @@
 #include "security/tls_tickets.h"
 
 #include <openssl/core_names.h>
-#include <openssl/sha.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "security/tls_hello.h"
 
 #define NAME_BYTES	16		/* of a key: it begins each of its tickets */
 #define IV_BYTES	16
@@ -130,18 +130,11 @@ ticket_key(SSL *ssl, unsigned char name[NAME_BYTES], unsigned char *iv, EVP_CIPH
 
 /* ---- what a ticket is bound to ---- */
 
-/* Before a ticket is looked at the name is known only here. Two spellings of one name are two names. */
-static int
-note_server_name(SSL *ssl, int *alert, void *arg)
+static const uint8_t *
+server_name_of(const SSL *ssl)
 {
-	const unsigned char *p = NULL;
-	size_t n = 0;
-	(void)alert;
-	(void)arg;
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1)
-		n = 0;
-	SHA256(n > 0 ? p : (const unsigned char *)"", n, SSL_get_app_data(ssl));
-	return SSL_CLIENT_HELLO_SUCCESS;
+	const struct tls_hello *hello = SSL_get_app_data(ssl);
+	return hello->digest;
 }
 
 static int
@@ -152,7 +145,7 @@ stamp_ticket(SSL *ssl, void *arg)
 	if (SSL_session_reused(ssl))
 		return 1; /* the session has the first one's */
 	memset(&stamp, 0, sizeof(stamp));
-	memcpy(stamp.server_name, SSL_get_app_data(ssl), TLS_SERVER_NAME);
+	memcpy(stamp.server_name, server_name_of(ssl), TLS_SERVER_NAME);
 	stamp.began_s = clock_wall_ms() / 1000;
 	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &stamp, sizeof(stamp));
 }
@@ -173,7 +166,7 @@ check_stamp(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name, size_
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	memcpy(&stamp, p, sizeof(stamp));
 	int64_t age_s = clock_wall_ms() / 1000 - stamp.began_s;
-	if (memcmp(stamp.server_name, SSL_get_app_data(ssl), TLS_SERVER_NAME) != 0 || age_s < 0 || age_s > TLS_RESUMED_S)
+	if (memcmp(stamp.server_name, server_name_of(ssl), TLS_SERVER_NAME) != 0 || age_s < 0 || age_s > TLS_RESUMED_S)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	return SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION || status == SSL_TICKET_SUCCESS_RENEW
 	    ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
@@ -198,7 +191,6 @@ tls_tickets_create(SSL_CTX *ctx)
 	SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_timeout(ctx, TLS_TICKET_S);
-	SSL_CTX_set_client_hello_cb(ctx, note_server_name, NULL);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key);
 	SSL_CTX_set_session_ticket_cb(ctx, stamp_ticket, check_stamp, NULL);
 	return t;

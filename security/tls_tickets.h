@@ -21,10 +21,8 @@ struct tls_tickets;
 #define TLS_TICKET_S	3600		/* a ticket */
 #define TLS_TICKET_KEY_S (4 * 3600)	/* a key seals for so long, and opens for TLS_TICKET_S more */
 #define TLS_RESUMED_S	86400		/* from a full handshake, by however many tickets */
-#define TLS_SERVER_NAME	32		/* bytes of a digest of it */
 
-/* Makes ctx give and take tickets. The application data of each SSL of it must be TLS_SERVER_NAME
- * bytes that live as long as the SSL. NULL: OpenSSL cannot. To be destroyed after ctx. */
+/* Makes ctx give and take tickets. Each SSL of it must note its ClientHello (tls_hello.h). NULL: OpenSSL cannot. To be destroyed after ctx. */
 struct tls_tickets *tls_tickets_create(SSL_CTX *ctx);
 void tls_tickets_destroy(struct tls_tickets **tickets);
 

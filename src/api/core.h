@@ -29,11 +29,19 @@ struct core_endpoint {
 	uint16_t port;
 };
 
+/* What a tenant's clients are told instead. */
+struct core_told {
+	struct str tenant;
+	struct core_endpoint at;
+};
+
 /* A listener, as far as requests look at it. Immutable while connections of it live. */
 struct core_listener {
 	struct broker_core *core;
 	struct str name;
-	struct core_endpoint told;	/* what Metadata and FindCoordinator answer */
+	struct core_endpoint told;	/* what Metadata and FindCoordinator answer, see told.h */
+	const struct core_told *told_by_tenant;
+	size_t told_by_tenant_n;
 	bool tls, sasl;
 	bool anonymous;			/* who proves nothing comes in as User:ANONYMOUS */
 	int64_t reauth_ms;		/* connections.max.reauth.ms; 0: a login holds for good */

@@ -21,6 +21,7 @@ libapi_a_SOURCES = \
 	src/api/session.c src/api/session.h src/api/session_told.c \
 	src/api/topics.c src/api/topics.h \
 	src/api/bounds.c src/api/bounds.h src/api/usage.c src/api/usage.h src/api/own_usage.c \
+	src/api/told.c src/api/told.h \
 	src/api/changes.c src/api/changes.h src/api/create_partitions.c \
 	src/api/create_topics.c src/api/delete_records.c src/api/delete_topics.c \
 	src/api/init_producer_id.c src/api/offset_for_leader_epoch.c \

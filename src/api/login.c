@@ -15,6 +15,7 @@
 #include "api/dispatch.h"
 #include "api/request.h"
 #include "api/session.h"
+#include "api/told.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -43,6 +44,7 @@ begin(struct session *s)
 {
 	s->login = sasl_login_create(&s->listener->login, &s->core->sasl, conn_peer(s->conn),
 	    conn_event(s->conn), checked, s);
+	sasl_login_came_by(s->login, session_server_name(s));
 	if (s->phase == SESSION_READY)
 		sasl_login_renews(s->login, &s->principal);
 }

@@ -13,6 +13,7 @@
 #include "api/changes.h"
 #include "api/request.h"
 #include "api/session.h"
+#include "api/told.h"
 #include "api/topics.h"
 #include "base/mem.h"
 #include "meta/topics.h"
@@ -30,9 +31,10 @@ static void
 add_broker(struct request *rq, struct metadata_rsp *out)
 {
 	struct metadata_rsp_broker *b = WIRE_ADD(rq->arena, out->brokers, metadata_rsp_broker);
+	struct core_endpoint told = request_told(rq);
 	b->node_id = rq->core->settings.node_id;
-	b->host = rq->session->listener->told.host;
-	b->port = rq->session->listener->told.port;
+	b->host = told.host;
+	b->port = told.port;
 }
 
 /* None where the tenant may not be described; the list of brokers is everybody's. */
@@ -223,10 +225,11 @@ api_describe_cluster(struct request *rq, const void *vin, void *vout)
 		    : STR("endpoints are of type 1 (brokers) or 2 (controllers)");
 		return API_ANSWER;
 	}
+	struct core_endpoint told = request_told(rq);
 	struct describe_cluster_rsp_broker *b = WIRE_ADD(rq->arena, out->brokers, describe_cluster_rsp_broker);
 	b->broker_id = out->controller_id = rq->core->settings.node_id;
-	b->host = rq->session->listener->told.host;
-	b->port = rq->session->listener->told.port;
+	b->host = told.host;
+	b->port = told.port;
 	if (in->include_cluster_authorized_operations)
 		out->cluster_authorized_operations = cluster_operations(rq);
 	return API_ANSWER;

@@ -19,6 +19,7 @@
 #include "api/login.h"
 #include "api/memo.h"
 #include "api/roster.h"
+#include "api/told.h"
 #include "api/tokens.h"
 #include "base/be.h"
 #include "base/clock.h"
@@ -223,8 +224,8 @@ admit_by_certificate(struct session *s)
 	int err = !l->tls ? ERR_NOTFOUND
 	    : tls_peer_subject(conn_transport(s->conn), subject, sizeof(subject));
 	if (err == 0)
-		err = sasl_certificate(&l->login, &s->core->sasl, str_from(subject), conn_peer(s->conn),
-		    conn_event(s->conn), name, &p, &reason);
+		err = sasl_certificate(&l->login, &s->core->sasl, session_server_name(s), str_from(subject),
+		    conn_peer(s->conn), conn_event(s->conn), name, &p, &reason);
 	else if (err == ERR_NOTFOUND && l->anonymous)
 		err = 0;
 	if (err == 0 && !may_stay(s, &p, &reason))

@@ -41,6 +41,12 @@ struct conf_hostport {
 	uint16_t port;
 };
 
+/* What clients of a tenant are told. */
+struct conf_told {
+	const char *tenant;
+	struct conf_hostport at;
+};
+
 /* Where a value came from. */
 struct conf_origin {
 	const char *file;		/* NULL: the default */
@@ -59,6 +65,8 @@ struct conf_listener {
 	bool tls, sasl;			/* from the protocol */
 	struct cidr_list proxies;	/* proxy.protocol.from, parsed */
 	bool tenant_from_login;		/* tenant: from-login; tenant is then "main" */
+	bool tenant_from_name;		/* tenant: from-server-name; the same */
+	const struct conf_told *told_by_tenant;	/* tenant.advertised, parsed */
 	/* Unset values are filled from the options for the whole broker, so that
 	 * a reader never looks in two places. */
 #define LISTENER(type, field, name, def, min, max, unit, flags, help) CONF_FIELD_##type field;

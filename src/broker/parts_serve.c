@@ -278,14 +278,30 @@ open_login(struct broker *b, const struct conf_listener *l, struct core_listener
 	oauth.sources = b->token_keys;
 	struct sasl_setup setup = {
 		.mechanisms = m->v, .mechanisms_n = l->sasl ? m->n : 0,
-		.tenant_from = l->tenant_from_login ? TENANT_FROM_LOGIN : TENANT_FIXED,
+		.tenant_from = l->tenant_from_login ? TENANT_FROM_LOGIN :
+		    l->tenant_from_name ? TENANT_FROM_SERVER_NAME : TENANT_FIXED,
 		.tenant = tenant, .tls = l->tls, .double_nonce = l->allow_double_nonce,
 		.unknown_ok = l->unknown_users == CONF_UNKNOWN_ALLOW, .fqdn = l->told.host,
 		.ssl_rules = pick(l->principal_rules, c->ssl_principal_mapping_rules),
 		.krb_rules = pick(l->kerberos_rules, c->sasl_kerberos_rules),
 		.keytab = pick(l->keytab, c->sasl_kerberos_keytab), .rcache = b->rcache, .oauth = &oauth,
 	};
+	rules_binds(l, &setup.binds);
 	return sasl_listener_open(b->sasl_lib, &setup, &core->login, why);
+}
+
+/* In the memory of the configuration of the start, which stays. */
+static void
+fill_told(struct broker *b, const struct conf_listener *l, struct core_listener *core)
+{
+	size_t n = l->tenant_advertised.n;
+	struct core_told *told = arena_zalloc(b->boot->arena, (n + 1) * sizeof(*told));
+	for (size_t i = 0; i < n; i++) {
+		const struct conf_told *one = &l->told_by_tenant[i];
+		told[i] = (struct core_told){ str_from(one->tenant), { str_from(one->at.host), one->at.port } };
+	}
+	core->told_by_tenant = told;
+	core->told_by_tenant_n = n;
 }
 
 static int
@@ -295,6 +311,7 @@ open_door(struct broker *b, const struct conf_listener *l, struct door *d, struc
 	d->core.core = &b->core;
 	d->core.name = str_from(l->name);
 	d->core.told = (struct core_endpoint){ str_from(l->told.host), l->told.port };
+	fill_told(b, l, &d->core);
 	d->core.tls = l->tls;
 	d->core.sasl = l->sasl;
 	d->core.anonymous = l->allow_anonymous;

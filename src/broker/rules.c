@@ -147,6 +147,12 @@ rule_tenant(struct check *c)
 		if (!l->sasl)
 			return BLAME(c, "tenant", "from-login needs SASL: without it there is no login name");
 	}
+	if (strcmp(l->tenant, "from-server-name") == 0) {
+		l->tenant_from_name = true;
+		l->tenant = "main";
+		if (l->server_names.n == 0 || !l->tls)
+			return BLAME(c, "tenant", "from-server-name needs TLS and tenant.server.names");
+	}
 	if (!tenant_ok(l->tenant))
 		return BLAME(c, "tenant", "\"%s\" is no name of a tenant: a small letter, then at most 30 "
 		    "small letters, digits or -", l->tenant);
@@ -194,6 +200,65 @@ rule_sasl(struct check *c)
 		return BLAME(c, "mechanisms", "PLAIN shows passwords: it needs protocol SASL_SSL");
 	if (!l->tls && has_mechanism(l, "OAUTHBEARER"))
 		return BLAME(c, "mechanisms", "OAUTHBEARER shows tokens: it needs protocol SASL_SSL");
+	return 0;
+}
+
+void
+rules_binds(const struct conf_listener *l, struct binds_setup *ret)
+{
+	*ret = (struct binds_setup){
+		.server_names = l->server_names.v, .server_names_n = l->server_names.n,
+		.realms = l->realms.v, .realms_n = l->realms.n, .certificate_rules = l->certificate_rules,
+	};
+}
+
+/* Whether what is bound can ever be seen here, and can be read. */
+static int
+rule_binds(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	struct binds_setup setup;
+	struct binds *binds;
+	const char *option;
+	struct why reason;
+	if (l->server_names.n > 0 && !l->tls)
+		return BLAME(c, "tenant.server.names", "needs TLS, which tells the name");
+	if (l->server_names.n > 0 && l->allow_anonymous)
+		return BLAME(c, "tenant.server.names", "needs a login: a name proves nothing of who is nobody (allow.anonymous)");
+	if (l->realms.n > 0 && !has_mechanism(l, "GSSAPI"))
+		return BLAME(c, "tenant.realms", "needs the mechanism GSSAPI");
+	if (l->certificate_rules != NULL && (l->sasl || l->client_auth == CONF_CERT_NONE))
+		return BLAME(c, "tenant.certificate.rules", "needs protocol SSL with client certificates");
+	rules_binds(l, &setup);
+	if (binds_open(&setup, &binds, &option, &reason) != 0)
+		return BLAME(c, option, "%s", reason.text);
+	binds_close(&binds);
+	return 0;
+}
+
+static int
+rule_told(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	struct arena *arena = c->conf->arena;
+	struct conf_told *told = arena_zalloc(arena, (l->tenant_advertised.n + 1) * sizeof(*told));
+	struct str at, tenant;
+	struct why reason;
+	for (size_t i = 0; i < l->tenant_advertised.n; i++) {
+		at = str_from(l->tenant_advertised.v[i]);
+		str_cut(&at, '=', &tenant);
+		told[i].tenant = arena_str(arena, tenant).p;
+		if (at.p == NULL || !tenant_ok(told[i].tenant))
+			return BLAME(c, "tenant.advertised", "\"%s\" is not TENANT=HOST:PORT, with the name of a tenant", l->tenant_advertised.v[i]);
+		if (rules_hostport(at, arena, &told[i].at, &reason) != 0)
+			return BLAME(c, "tenant.advertised", "%s", reason.text);
+		if (strcmp(told[i].at.host, "*") == 0)
+			return BLAME(c, "tenant.advertised", "clients cannot connect to \"%.*s\"", STR_ARG(at));
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(told[k].tenant, told[i].tenant) == 0)
+				return BLAME(c, "tenant.advertised", "tenant %s stands twice", told[i].tenant);
+	}
+	l->told_by_tenant = told;
 	return 0;
 }
 
@@ -330,7 +395,7 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
 {
 	static int (*const rules[])(struct check *) = {
 		rule_addresses, rule_proxies, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
-		rule_mappings,
+		rule_mappings, rule_binds, rule_told,
 	};
 	struct check c = { conf, l, node, why };
 	fill(conf, l);

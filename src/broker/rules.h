@@ -3,6 +3,7 @@
 
 #include "broker/conf.h"
 #include "broker/yaml.h"
+#include "security/binds.h"
 #include "security/oauth.h"
 
 /* The rules across options: what no row of the table can say alone. */
@@ -16,6 +17,9 @@ int rules_check(struct conf *conf, struct why *why);
 
 /* What a listener, filled, asks of tokens; views of it and of conf. Its sources are NULL. */
 void rules_oauth(const struct conf *conf, const struct conf_listener *l, struct oauth_setup *ret);
+
+/* The same for what it binds to tenants. */
+void rules_binds(const struct conf_listener *l, struct binds_setup *ret);
 
 /* "HOST:PORT", "[ADDRESS]:PORT"; the port 1 to 65535. "*", 0.0.0.0 and ::
  * become "*". The host lives in the arena. */

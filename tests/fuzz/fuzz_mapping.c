@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * F10, its part here: mapping rules and patterns as a hand may mistype them, over
  * names as anybody may send them. The input is two texts with a NUL between; a
- * result keeps its bounds, and an error says why. */
+ * result keeps its bounds, and an error says why. So do words that bind to tenants, over server names. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "security/binds.h"
 #include "security/mapping.h"
+#include "security/names.h"
 #include "security/rx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -60,6 +63,27 @@ map(struct str rules, struct str name)
 	buf_free(&out);
 }
 
+/* Words that bind, and what a ClientHello may have for a server name. */
+static void
+bind_by(struct str words, struct str hello)
+{
+	char name[SERVER_NAME_MAX + 1] = "", word[256];
+	const char *v = word, *option = NULL;
+	struct binds *b = NULL;
+	struct why why = { "" };
+	struct str tenant = STR_NULL;
+	snprintf(word, sizeof(word), "%.*s", (int)(words.n < 255 ? words.n : 255), words.n == 0 ? "" : words.p);
+	if (server_name_parse((const uint8_t *)hello.p, hello.n, name) == 0)
+		MUST(name[0] != '\0' && name[0] != '.' && strchr(name, '*') == NULL);
+	if (binds_open(&(struct binds_setup){ .server_names = &v, .server_names_n = 1, .realms = &v, .realms_n = 1 }, &b, &option, &why) != 0)
+		MUST(why.text[0] != '\0' && option != NULL && b == NULL);
+	if (binds_server_name(b, str_from(name), &tenant))
+		MUST(tenant.n > 0 && tenant_name_valid(tenant));
+	if (binds_realm(b, hello, &tenant))
+		MUST(tenant.n > 0 && tenant_name_valid(tenant));
+	binds_close(&b);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -69,5 +93,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rest = STR("CN=anna,OU=x");
 	match(rules, rest);
 	map(rules, rest);
+	bind_by(rules, rest);
 	return 0;
 }

@@ -215,8 +215,10 @@ def test_addresses_that_many_share_wait_no_longer(site):
 def test_a_stop_does_not_wait_for_a_header():
     s = Site()
     try:
+        files = pathlib.Path(f"/proc/{s.b.process.pid}/fd")
+        before = len(list(files.iterdir()))
         waiting = [s.tcp() for _ in range(3)]
-        time.sleep(0.3)
+        eventually(lambda: len(list(files.iterdir())) == before + 3)
         s.b.stop(LIMIT_S)
         assert all(closed(w) for w in waiting)
     finally:

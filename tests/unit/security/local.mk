@@ -1,6 +1,6 @@
 # Unit tests of security.
 security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_keys \
-	tests/unit/security/test_names tests/unit/security/test_penalty \
+	tests/unit/security/test_names tests/unit/security/test_penalty tests/unit/security/test_binds \
 	tests/unit/security/test_checks tests/unit/security/test_rx \
 	tests/unit/security/test_mapping tests/unit/security/test_sasl \
 	tests/unit/security/test_interop tests/unit/security/test_gssapi \
@@ -18,6 +18,9 @@ tests_unit_security_test_scram_keys_SOURCES = tests/unit/security/test_scram_key
 tests_unit_security_test_scram_keys_LDADD = $(security_test_libs)
 tests_unit_security_test_names_SOURCES = tests/unit/security/test_names.c
 tests_unit_security_test_names_LDADD = $(security_test_libs)
+tests_unit_security_test_binds_SOURCES = tests/unit/security/test_binds.c tests/unit/security/sasl_fixture.h \
+	tests/unit/security/scram_client.h
+tests_unit_security_test_binds_LDADD = $(security_test_libs)
 tests_unit_security_test_penalty_SOURCES = tests/unit/security/test_penalty.c
 tests_unit_security_test_penalty_LDADD = $(security_test_libs)
 tests_unit_security_test_checks_SOURCES = tests/unit/security/test_checks.c

@@ -36,6 +36,8 @@ stop(void **state)
 	return 0;
 }
 
+static const char *came_by = "";
+
 static const char *
 who(const char *subject)
 {
@@ -43,7 +45,7 @@ who(const char *subject)
 	char name[USER_NAME_MAX];
 	const char *reason = NULL;
 	struct principal p;
-	int err = sasl_certificate(&f.listener, &f.shared, str_from(subject), &f.peer, &f.ev, name, &p, &reason);
+	int err = sasl_certificate(&f.listener, &f.shared, str_from(came_by), str_from(subject), &f.peer, &f.ev, name, &p, &reason);
 	if (err != 0) {
 		assert_int_equal(err, ERR_DENIED);
 		assert_non_null(reason);
