@@ -19,6 +19,7 @@ libsecurity_a_SOURCES = \
 	security/oauth.c security/oauth.h \
 	security/penalty.c security/penalty.h \
 	security/rx.h security/rx_compile.c security/rx_match.c security/rx_private.h \
+	security/sandbox.h security/sandbox_calls.c security/sandbox_calls.def security/sandbox_files.c \
 	security/sasl.h security/sasl_private.h security/login_states.def \
 	security/sasl_conn.c security/sasl_lib.c security/sasl_login.c security/sasl_oauth.c security/sasl_scram.c \
 	security/scram.c security/scram.h \

@@ -38,6 +38,7 @@ reload_level(struct broker *b, const struct conf *conf, struct why *why)
 const struct part parts[] = {
 	{ "log level", NULL, NULL, reload_level },
 	{ "user", start_user, NULL, NULL },
+	{ "sandbox", part_sandbox_start, part_sandbox_stop, NULL }, /* before there are threads, and before all that is done for others */
 	{ "rcu", part_rcu_start, part_rcu_stop, NULL },
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
@@ -116,7 +117,10 @@ reload(struct broker *b)
 		audit_reopen(b->audit);
 	if (conf_load(b->conf->file, &conf, &why) != 0)
 		ev_err(&b->ev, "reload: %s; everything stays as it was", why.text);
-	else {
+	else if (parts_sandbox_check(b, conf, &why) != 0) {
+		ev_err(&b->ev, "reload: %s; everything stays as it was", why.text);
+		conf_unref(&conf);
+	} else {
 		reload_parts(b, conf);
 		ev_notice(&b->ev, "configuration and certificates were read again");
 	}

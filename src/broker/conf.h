@@ -20,6 +20,7 @@
 /* Values of the ENUM options, in the order of their words in options.def. */
 enum conf_protocol { CONF_SASL_SSL, CONF_SSL, CONF_SASL_PLAINTEXT, CONF_PLAINTEXT };
 enum conf_client_auth { CONF_CERT_NONE, CONF_CERT_REQUESTED, CONF_CERT_REQUIRED };
+enum conf_sandbox { CONF_SANDBOX_AUTO, CONF_SANDBOX_ALWAYS, CONF_SANDBOX_NEVER };
 enum conf_session_tickets { CONF_TICKETS_AUTO, CONF_TICKETS_ALWAYS, CONF_TICKETS_NEVER };
 enum conf_unknown_users { CONF_UNKNOWN_DENY, CONF_UNKNOWN_ALLOW };
 enum conf_audit_failure { CONF_AUDIT_REFUSE, CONF_AUDIT_COUNT };

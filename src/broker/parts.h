@@ -23,6 +23,7 @@
 struct acl_denials;
 struct door;
 struct jwks_sources;
+struct sandbox;
 struct watch;
 
 struct broker {
@@ -31,6 +32,7 @@ struct broker {
 	struct log_sink sink;
 	struct event ev;
 
+	struct sandbox *sandbox;		/* NULL: files are not held; parts_sandbox.c */
 	struct rcu *rcu;
 	struct image *_Atomic image;
 	struct topic_overrides defaults;	/* views of conf's options as text */
@@ -78,6 +80,14 @@ struct part {
 
 /* In the order of starting; ends with a row of name NULL. */
 extern const struct part parts[];
+
+/* parts_sandbox.c */
+int part_sandbox_start(struct broker *b, struct why *why);
+void part_sandbox_stop(struct broker *b);
+/* Whether files that a reload would open lie where they can be. */
+int parts_sandbox_check(const struct broker *b, const struct conf *conf, struct why *why);
+/* Tells of system calls that were refused. */
+void parts_tick_sandbox(struct broker *b);
 
 /* parts_data.c */
 int part_rcu_start(struct broker *b, struct why *why);

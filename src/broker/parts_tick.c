@@ -41,6 +41,7 @@ void
 parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms)
 {
 	acl_denials_tick(b->denials, now_ns);
+	parts_tick_sandbox(b);
 	parts_tick_audit(b, now_ns);
 	parts_tick_doors(b, now_ns);
 	parts_tick_tokens(b, now_ns, wall_ms);

@@ -4,12 +4,12 @@ security_tests = tests/unit/security/test_scram tests/unit/security/test_scram_k
 	tests/unit/security/test_checks tests/unit/security/test_rx \
 	tests/unit/security/test_mapping tests/unit/security/test_sasl \
 	tests/unit/security/test_interop tests/unit/security/test_gssapi \
-	tests/unit/security/test_certificate tests/unit/security/test_drop \
+	tests/unit/security/test_certificate tests/unit/security/test_drop tests/unit/security/test_sandbox \
 	tests/unit/security/test_token tests/unit/security/test_sasl_token \
 	tests/unit/security/test_jwt tests/unit/security/test_oauth
 EXTRA_DIST += tests/unit/security/kdc.sh
 check_PROGRAMS += $(security_tests)
-security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) \
+security_test_libs = libsecurity.a libbase.a $(OPENSSL_LIBS) $(SASL_LIBS) $(KRB5_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(SECCOMP_LIBS) \
 	$(ISAL_LIBS) $(UNIT_LIBS)
 tests_unit_security_test_scram_SOURCES = tests/unit/security/test_scram.c \
 	tests/unit/security/scram_client.h
@@ -42,6 +42,8 @@ tests_unit_security_test_certificate_SOURCES = tests/unit/security/test_certific
 tests_unit_security_test_certificate_LDADD = $(security_test_libs)
 tests_unit_security_test_drop_SOURCES = tests/unit/security/test_drop.c
 tests_unit_security_test_drop_LDADD = $(security_test_libs)
+tests_unit_security_test_sandbox_SOURCES = tests/unit/security/test_sandbox.c
+tests_unit_security_test_sandbox_LDADD = $(security_test_libs)
 tests_unit_security_test_sasl_token_SOURCES = tests/unit/security/test_sasl_token.c \
 	tests/unit/security/sasl_fixture.h
 tests_unit_security_test_sasl_token_LDADD = $(security_test_libs)
