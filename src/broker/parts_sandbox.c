@@ -87,7 +87,7 @@ place_all(struct sandbox *s, const struct conf *c)
 static int
 not_held(struct broker *b, int err, const char *what, struct why *why)
 {
-	if (b->conf->sandbox != CONF_SANDBOX_ALWAYS && err == ERR_UNSUPPORTED) {
+	if (b->conf->sandbox != CONF_SANDBOX_ALWAYS) {
 		ev_warn(&b->ev, "sandbox: %s are not held back: %s", what, why->text);
 		return 0;
 	}

@@ -99,6 +99,28 @@ def test_unit_file_is_understood(site):
     assert [line for line in said.split("\n") if "schlossd.service" in line] == []
 
 
+def test_unit_leaves_little(site):
+    """By systemd's own reckoning, 0 to 10; and of what the broker gives up by itself nothing is in the way."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    said = site.run("systemd-analyze security --offline=true --threshold=12 /usr/local/lib/systemd/system/schlossd.service 2>&1",
+                    check=False)
+    overall = re.search(r"Overall exposure level for schlossd.service: ([\d.]+)", said.stdout)
+    assert said.returncode == 0 and float(overall.group(1)) <= 1.2, said.stdout
+    log = site.read("/run/schlossd.log")
+    assert "sandbox: files: written below log.dirs" in log and "sandbox: system calls: those of a broker" in log
+    assert "are not held back" not in log and " was refused, " not in log
+
+
+def test_the_unit_shuts_it_in(site):
+    """What the unit says is so, and the tests above and below are of such a broker."""
+    broker = site.read("/run/main.pid")
+    assert "ro," in site.run(f"grep ' /etc ' /proc/{broker}/mounts").stdout.split(" ")[3] + ","
+    assert site.run(f"nsenter --target {broker} --mount sh -c 'touch /var/lib/schloss/x && rm /var/lib/schloss/x; ls /root'").stdout == ""
+    assert site.run(f"nsenter --target {broker} --mount touch /usr/x", check=False).returncode != 0
+    assert "Seccomp_filters:\t2" in site.read(f"/proc/{broker}/status")
+
+
 def test_without_installing(site):
     """The block is pasted as a whole: the second line has hardly begun when the third runs. The
     port is the installed broker's, which is stopped for it."""

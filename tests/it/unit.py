@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """systemctl for a machine without systemd: does by the command lines of schlossd.service what
-systemd would, as far as they and User, UMask, LimitNOFILE, NoNewPrivileges, Type=notify and the time-outs say.
+systemd would, as far as they and User, UMask, LimitNOFILE, NoNewPrivileges, Type=notify and the time-outs say, and
+ProtectSystem=strict, ProtectHome, PrivateTmp, MemoryDenyWriteExecute, RestrictAddressFamilies and SystemCallFilter.
 
 usage: systemctl start|stop|restart|reload|enable [--now] schlossd
 What the service manager is told stands in /run/notified, a line each; the log in /run/schlossd.log.
 """
+import ctypes
+import errno
 import os
 import pathlib
 import re
@@ -26,6 +29,73 @@ def unit():
     text = next(p for p in found if p.exists()).read_text()
     lines = re.findall(r"(?m)^(\w+)=(.*)$", text)
     return {k: [v for name, v in lines if name == k] for k, _ in lines}
+
+
+# ---- what the unit takes away ----
+
+MOUNTS = """mount --make-rprivate /
+for d in $(awk '{ print $2 }' /proc/self/mounts); do
+	case $d in /proc*|/sys*|/dev*|/run*|/tmp|/home|/root) ;; *) mount -o remount,bind,ro "$d" 2>/dev/null ;; esac
+done
+mount --bind "$STATE" "$STATE" && mount -o remount,bind,rw "$STATE"
+for d in /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "$d"; done
+for d in /root /home; do mount -t tmpfs -o mode=0 tmpfs "$d"; done
+exec "$@"
+"""
+ALLOW, ERRNO, EQ, MASKED_EQ = 0x7FFF0000, 0x00050000, 4, 7
+FAMILIES = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
+
+
+def expand(name):
+    """The calls of a set, as this machine's systemd has it."""
+    if not name.startswith("@"):
+        return {name}
+    said = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True).stdout
+    lines = [line.strip() for line in said.split("\n")[1:]]
+    return set().union(*(expand(line) for line in lines if line and not line.startswith("#")))
+
+
+def allowed(u):
+    """By lines: the first one says that others are refused."""
+    calls = set()
+    for line in u["SystemCallFilter"]:
+        these = set().union(*(expand(name) for name in line.lstrip("~").split()))
+        calls = calls - these if line.startswith("~") else calls | these
+    return calls
+
+
+class Arg(ctypes.Structure):
+    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("a", ctypes.c_uint64), ("b", ctypes.c_uint64)]
+
+
+def filtered(u, argv):
+    """Becomes argv with the filter of the unit."""
+    lib = ctypes.CDLL("libseccomp.so.2")
+    lib.seccomp_init.restype = ctypes.c_void_p
+    lib.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
+    lib.seccomp_load.argtypes = [ctypes.c_void_p]
+    no = ERRNO | getattr(errno, u["SystemCallErrorNumber"][0])
+    ctx = lib.seccomp_init(no)
+
+    def rule(name, *arg):
+        nr = lib.seccomp_syscall_resolve_name(name.encode())
+        if nr != -1:
+            assert lib.seccomp_rule_add_array(ctx, ALLOW, nr, len(arg) // 4, ctypes.byref(Arg(*arg)) if arg else None) == 0, name
+    for name in sorted(allowed(u) - {"mmap", "mprotect", "socket"}):
+        rule(name)
+    for bits in (0, 2, 4):  # MemoryDenyWriteExecute: not both
+        rule("mmap", 2, MASKED_EQ, 6, bits)
+    rule("mprotect", 2, MASKED_EQ, 4, 0)
+    for family in u["RestrictAddressFamilies"][0].split():
+        rule("socket", 0, EQ, FAMILIES[family], 0)
+    assert u["MemoryDenyWriteExecute"] == ["yes"] and lib.seccomp_load(ctx) == 0
+    os.execv(argv[0], argv)
+
+
+def shut_in(u, argv):
+    """The command line of argv with less around it."""
+    assert u["ProtectSystem"] == ["strict"] and u["ProtectHome"] == u["PrivateTmp"] == ["yes"]
+    return ["env", f"STATE=/var/lib/{u['StateDirectory'][0]}", "unshare", "--mount", "sh", "-c", MOUNTS, "sh", *argv]
 
 
 def as_user(u, line, main=""):
@@ -67,7 +137,7 @@ def supervise(u):
     box.settimeout(0.1)
     os.umask(int(u["UMask"][0], 8))
     with open(LOG, "a", encoding="utf-8") as log:
-        p = subprocess.Popen(as_user(u, u["ExecStart"][0]), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+        p = subprocess.Popen(shut_in(u, as_user(u, f"/run/bin/systemctl filtered {u['ExecStart'][0]}")), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                              env={**os.environ, "NOTIFY_SOCKET": str(path)}, cwd="/")
     PID.write_text(str(p.pid))
     while True:
@@ -126,6 +196,8 @@ def main():
     u, verb = unit(), sys.argv[1]
     files = min(int(u["LimitNOFILE"][0]), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    if verb == "filtered":
+        filtered(u, sys.argv[2:])
     if sys.argv[-1] != "schlossd":
         sys.exit(__doc__)
     if verb == "start" or (verb == "enable" and "--now" in sys.argv):
