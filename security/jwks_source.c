@@ -310,6 +310,21 @@ jwks_source_open(struct jwks_sources *all, const char *url, const char *ca, int6
 }
 
 int
+jwks_sources_check(struct jwks_sources *all, struct why *why)
+{
+	LIST_FOREACH(hook, &all->list) {
+		const char *path = jwks_source_path(CONTAINER_OF(hook, struct jwks_source, hook)->url);
+		struct jwks *keys;
+		int err = path == NULL ? 0 : jwks_read(path, &keys, why);
+		if (err != 0)
+			return err;
+		if (path != NULL)
+			jwks_unref(&keys);
+	}
+	return 0;
+}
+
+int
 jwks_sources_reload(struct jwks_sources *all, struct why *why)
 {
 	int ret = 0;

@@ -41,6 +41,9 @@ int jwks_source_begin(const char *url, const char *ca, struct jwks **ret_keys, s
 int jwks_source_open(struct jwks_sources *sources, const char *url, const char *ca, int64_t refresh_ms,
     struct jwks_source **ret, struct why *why);
 
+/* Whether the files can be read again, with keys in them; changes nothing. */
+int jwks_sources_check(struct jwks_sources *sources, struct why *why);
+
 /* Reads the files again and has the addresses fetched. The last error of a file. */
 int jwks_sources_reload(struct jwks_sources *sources, struct why *why);
 

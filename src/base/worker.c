@@ -22,24 +22,41 @@ struct workers {
 	pthread_t threads[];
 };
 
+struct beginning {
+	void *(*run)(void *arg);
+	void *arg;
+	char name[16];		/* shortened */
+};
+
+/* It names itself: to name another one is to write a file of /proc, which the sandbox shuts. */
+static void *
+begin(void *arg)
+{
+	struct beginning b = *(struct beginning *)arg;
+	mem_free(arg);
+	pthread_setname_np(pthread_self(), b.name);
+	return b.run(b.arg);
+}
+
 pthread_t
 thread_start(const char *name, void *(*run)(void *arg), void *arg)
 {
 	pthread_t t;
 	sigset_t all, old;
-	char shortened[16];
+	struct beginning *b = MEM_NEW(struct beginning);
+
+	*b = (struct beginning){ .run = run, .arg = arg };
+	snprintf(b->name, sizeof(b->name), "%s", name);
 
 	sigfillset(&all);
 	sigdelset(&all, SIGSYS); /* of the thread itself, as a fault is: security/sandbox_calls.c */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int rc = pthread_create(&t, NULL, run, arg);
+	int rc = pthread_create(&t, NULL, begin, b);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0) {
 		fprintf(stderr, "<2>no thread for %s: %s\n", name, strerror(rc));
 		abort();
 	}
-	snprintf(shortened, sizeof(shortened), "%s", name);
-	pthread_setname_np(t, shortened);
 	return t;
 }
 

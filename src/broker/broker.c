@@ -36,23 +36,23 @@ reload_level(struct broker *b, const struct conf *conf, struct why *why)
 }
 
 const struct part parts[] = {
-	{ "log level", NULL, NULL, reload_level },
+	{ "log level", .reload = reload_level },
 	{ "user", start_user, NULL, NULL },
-	{ "sandbox", part_sandbox_start, part_sandbox_stop, NULL }, /* before there are threads, and before all that is done for others */
+	{ "sandbox", part_sandbox_start, part_sandbox_stop, .prepare = part_sandbox_prepare }, /* before there are threads, and before all that is done for others */
 	{ "rcu", part_rcu_start, part_rcu_stop, NULL },
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },
-	{ "audit log", part_audit_start, part_audit_stop, part_audit_reload }, /* no change goes by it */
+	{ "audit log", part_audit_start, part_audit_stop, part_audit_reload, .prepare = part_audit_prepare }, /* no change goes by it */
 	{ "groups' memory", NULL, part_groups_free, NULL }, /* the loops hold its timers */
 	{ "loops", part_loops_start, part_loops_stop, NULL }, /* the controller posts to them */
 	{ "controller", part_controller_start, part_controller_stop, NULL },
-	{ "logins", part_login_start, part_login_stop, part_login_reload },
+	{ "logins", part_login_start, part_login_stop, part_login_reload, .prepare = part_login_prepare },
 	{ "requests", part_core_start, part_core_stop, NULL },
 	{ "tokens", part_tokens_start, NULL, part_tokens_reload },
 	{ "groups", part_groups_start, part_groups_stop, NULL },
 	{ "audit topic", part_audit_topic_start, NULL, NULL },
-	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload },
+	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload, part_doors_prepare, part_doors_abandon },
 	{ .name = NULL },
 };
 
@@ -93,13 +93,29 @@ tell_frozen(const char *name, void *arg)
 	ev_warn(&b->ev, "%s has changed and waits for the next start", name);
 }
 
+static int
+prepare_parts(struct broker *b, struct conf *conf)
+{
+	struct why why;
+	for (size_t i = 0; parts[i].name != NULL; i++) {
+		if (parts[i].prepare == NULL || parts[i].prepare(b, conf, &why) == 0)
+			continue;
+		ev_err(&b->ev, "reload: %s: %s; everything stays as it was", parts[i].name, why.text);
+		for (size_t k = 0; k <= i; k++)
+			if (parts[k].abandon != NULL)
+				parts[k].abandon(b);
+		return ERR_INVAL;
+	}
+	return 0;
+}
+
 static void
 reload_parts(struct broker *b, struct conf *conf)
 {
 	struct why why;
 	for (size_t i = 0; parts[i].name != NULL; i++)
 		if (parts[i].reload != NULL && parts[i].reload(b, conf, &why) != 0)
-			ev_err(&b->ev, "reload: %s: %s; as it was before", parts[i].name, why.text);
+			ev_err(&b->ev, "reload: %s: %s", parts[i].name, why.text); /* a file that was good a moment ago */
 	conf_frozen_changes(b->boot, conf, tell_frozen, b);
 	b->next_cert_check = 0;
 	conf_unref(&b->conf);
@@ -117,10 +133,9 @@ reload(struct broker *b)
 		audit_reopen(b->audit);
 	if (conf_load(b->conf->file, &conf, &why) != 0)
 		ev_err(&b->ev, "reload: %s; everything stays as it was", why.text);
-	else if (parts_sandbox_check(b, conf, &why) != 0) {
-		ev_err(&b->ev, "reload: %s; everything stays as it was", why.text);
+	else if (prepare_parts(b, conf) != 0)
 		conf_unref(&conf);
-	} else {
+	else {
 		reload_parts(b, conf);
 		ev_notice(&b->ev, "configuration and certificates were read again");
 	}

@@ -102,6 +102,6 @@ void conf_print(const struct conf *conf, FILE *out);
 void conf_warnings(const struct conf *conf, void (*say)(const char *text, void *arg), void *arg);
 
 /* Calls say(name, arg) for each option that differs and that a reload does not
- * take ("listeners.main.address" for one of a listener). Returns how many. */
+ * take; of a listener it takes all. Returns how many. */
 size_t conf_frozen_changes(const struct conf *old, const struct conf *new,
     void (*say)(const char *name, void *arg), void *arg);

@@ -117,57 +117,15 @@ conf_warnings(const struct conf *conf, void (*say)(const char *text, void *arg),
 	}
 }
 
-static const struct conf_listener *
-find_listener(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->listener_count; i++)
-		if (strcmp(conf->listeners[i].name, name) == 0)
-			return &conf->listeners[i];
-	return NULL;
-}
-
-static size_t
-listener_changes(const struct conf_listener *a, const struct conf_listener *b,
-    void (*say)(const char *name, void *arg), void *arg)
-{
-	char name[128];
-	size_t count = 0;
-	for (size_t i = 0; b != NULL && i < listener_option_count; i++) {
-		const struct conf_option *opt = &listener_options[i];
-		if ((opt->flags & OPTION_LIVE) || option_same(opt, a, b))
-			continue;
-		snprintf(name, sizeof(name), "listeners.%s.%s", a->name, opt->name);
-		say(name, arg);
-		count++;
-	}
-	if (b == NULL) {
-		snprintf(name, sizeof(name), "listeners.%s", a->name);
-		say(name, arg);
-		count++;
-	}
-	return count;
-}
-
 size_t
 conf_frozen_changes(const struct conf *old, const struct conf *new,
     void (*say)(const char *name, void *arg), void *arg)
 {
 	size_t count = 0;
-	char name[128];
 	for (size_t i = 0; i < conf_option_count; i++) {
 		if ((conf_options[i].flags & OPTION_LIVE) || option_same(&conf_options[i], old, new))
 			continue;
 		say(conf_options[i].name, arg);
-		count++;
-	}
-	for (size_t i = 0; i < old->listener_count; i++)
-		count += listener_changes(&old->listeners[i],
-		    find_listener(new, old->listeners[i].name), say, arg);
-	for (size_t i = 0; i < new->listener_count; i++) {
-		if (find_listener(old, new->listeners[i].name) != NULL)
-			continue;
-		snprintf(name, sizeof(name), "listeners.%s", new->listeners[i].name);
-		say(name, arg);
 		count++;
 	}
 	return count;

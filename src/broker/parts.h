@@ -22,9 +22,11 @@
  */
 struct acl_denials;
 struct door;
+struct doors_next;
 struct jwks_sources;
 struct sandbox;
 struct watch;
+struct way;
 
 struct broker {
 	struct conf *boot;			/* of the start: its strings are used until the end */
@@ -64,18 +66,23 @@ struct broker {
 	struct payers *payers;			/* of memory for what connections hold */
 	struct groups *groups;
 	struct listeners *listeners;
-	struct door *doors;
+	struct door *doors;			/* room for CONF_LISTENERS_MAX; parts_doors.c */
 	size_t doors_n;
+	struct way *ways;			/* of the past */
+	struct doors_next *doors_next;		/* of the reload that is under way */
 };
 
 /* One part: start() or a reason; stop() of what start() made, also where a later
- * part failed. reload(): takes the new configuration (b->conf is still the old
- * one); NULL where there is nothing to take. */
+ * part failed. A reload asks prepare() of all parts first: whether the new configuration can be taken, and makes what is
+ * needed for it. Then either abandon() of all, for one could not, or reload() of all: takes it (b->conf is still the old
+ * one). NULL where there is nothing to do. */
 struct part {
 	const char *name;
 	int (*start)(struct broker *b, struct why *why);
 	void (*stop)(struct broker *b);
 	int (*reload)(struct broker *b, const struct conf *conf, struct why *why);
+	int (*prepare)(struct broker *b, struct conf *conf, struct why *why);
+	void (*abandon)(struct broker *b);
 };
 
 /* In the order of starting; ends with a row of name NULL. */
@@ -85,7 +92,7 @@ extern const struct part parts[];
 int part_sandbox_start(struct broker *b, struct why *why);
 void part_sandbox_stop(struct broker *b);
 /* Whether files that a reload would open lie where they can be. */
-int parts_sandbox_check(const struct broker *b, const struct conf *conf, struct why *why);
+int part_sandbox_prepare(struct broker *b, struct conf *conf, struct why *why);
 /* Tells of system calls that were refused. */
 void parts_tick_sandbox(struct broker *b);
 
@@ -108,6 +115,7 @@ int parts_metadata_file(const struct conf *conf, char ret[PATH_MAX], struct why 
 int part_audit_start(struct broker *b, struct why *why);
 void part_audit_stop(struct broker *b);
 int part_audit_reload(struct broker *b, const struct conf *conf, struct why *why);
+int part_audit_prepare(struct broker *b, struct conf *conf, struct why *why);
 int part_audit_topic_start(struct broker *b, struct why *why);
 /* begins() and ends() of the controller. */
 int parts_audit_begins(void *arg, const struct change *change, const struct image *next, const struct change_node *nodes, int n);
@@ -118,6 +126,7 @@ void parts_tick_audit(struct broker *b, uint64_t now_ns);
 int part_login_start(struct broker *b, struct why *why);
 void part_login_stop(struct broker *b);
 int part_login_reload(struct broker *b, const struct conf *conf, struct why *why);
+int part_login_prepare(struct broker *b, struct conf *conf, struct why *why);
 
 /* parts_tokens.c */
 int part_tokens_start(struct broker *b, struct why *why);
@@ -133,9 +142,16 @@ void part_core_stop(struct broker *b);
 int part_groups_start(struct broker *b, struct why *why);
 void part_groups_stop(struct broker *b);
 void part_groups_free(struct broker *b);
+/* A quarter of all memory is for requests that are being received; the largest one of them. */
+int64_t parts_frames_max(const struct conf *c);
+size_t parts_largest_frame(const struct conf *c);
+
+/* parts_doors.c */
 int part_doors_start(struct broker *b, struct why *why);
 void part_doors_stop(struct broker *b);
 int part_doors_reload(struct broker *b, const struct conf *conf, struct why *why);
+int part_doors_prepare(struct broker *b, struct conf *conf, struct why *why);
+void part_doors_abandon(struct broker *b);
 /* Reads the files of a listener with TLS. */
 int parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_context **ret, struct why *why);
 /* New keys for TLS tickets, where they are due; main's thread. */

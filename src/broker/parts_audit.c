@@ -4,6 +4,7 @@
  * goes by it; the head of its chain is a node of the metadata, beside what the controller writes. The
  * topic comes later, when the controller can make it. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "acl/denials.h"
 #include "audit/audit.h"
@@ -267,25 +268,57 @@ tell_option(struct broker *b, const char *listener, const struct conf_option *op
 		out_text(&r, "listener", listener);
 	if (opt != NULL) {
 		out_text(&r, "option", opt->name);
-		out_option(&r, "before", opt, old, arena);
-		out_option(&r, "after", opt, new, arena);
+		if (old != NULL)
+			out_option(&r, "before", opt, old, arena);
+		if (new != NULL)
+			out_option(&r, "after", opt, new, arena);
 	}
 	audit_refused(b->audit, out_end(&r));
 	out_free(&r);
 	arena_destroy(&arena);
 }
 
-static void
-tell_listener(struct broker *b, const struct conf_listener *old, const struct conf *conf)
+static const struct conf_listener *
+named(const struct conf *conf, const char *name)
 {
-	for (size_t k = 0; k < conf->listener_count; k++) {
-		const struct conf_listener *new = &conf->listeners[k];
-		if (!str_is(str_from(old->name), new->name))
-			continue;
-		for (size_t i = 0; i < listener_option_count; i++)
-			if ((listener_options[i].flags & OPTION_LIVE) && !option_same(&listener_options[i], old, new))
-				tell_option(b, old->name, &listener_options[i], old, new);
+	for (size_t k = 0; k < conf->listener_count; k++)
+		if (strcmp(name, conf->listeners[k].name) == 0)
+			return &conf->listeners[k];
+	return NULL;
+}
+
+/* One that came or went is told of by its address. */
+static void
+tell_listener(struct broker *b, const char *name, const struct conf_listener *old, const struct conf_listener *new)
+{
+	for (size_t i = 0; i < listener_option_count; i++) {
+		const struct conf_option *opt = &listener_options[i];
+		bool one = old == NULL || new == NULL;
+		if (one ? strcmp(opt->name, "address") == 0 : (opt->flags & OPTION_LIVE) && !option_same(opt, old, new))
+			tell_option(b, name, opt, old, new);
 	}
+}
+
+static void
+tell_listeners(struct broker *b, const struct conf *old, const struct conf *new)
+{
+	for (size_t i = 0; i < old->listener_count; i++)
+		tell_listener(b, old->listeners[i].name, &old->listeners[i], named(new, old->listeners[i].name));
+	for (size_t i = 0; i < new->listener_count; i++)
+		if (named(old, new->listeners[i].name) == NULL)
+			tell_listener(b, new->listeners[i].name, NULL, &new->listeners[i]);
+}
+
+int
+part_audit_prepare(struct broker *b, struct conf *conf, struct why *why)
+{
+	struct audit_paths *paths;
+	if (b->audit == NULL)
+		return 0;
+	int err = audit_paths_parse(conf->audit_allows.v, conf->audit_allows.n, &paths, why);
+	if (err == 0)
+		audit_paths_free(paths);
+	return err;
 }
 
 int
@@ -297,8 +330,7 @@ part_audit_reload(struct broker *b, const struct conf *conf, struct why *why)
 	for (size_t i = 0; i < conf_option_count; i++)
 		if ((conf_options[i].flags & OPTION_LIVE) && !option_same(&conf_options[i], b->conf, conf))
 			tell_option(b, NULL, &conf_options[i], b->conf, conf);
-	for (size_t i = 0; i < b->conf->listener_count; i++)
-		tell_listener(b, &b->conf->listeners[i], conf);
+	tell_listeners(b, b->conf, conf);
 	audit_set_refuse(b->audit, conf->audit_failure == CONF_AUDIT_REFUSE);
 	return take_paths(b, conf, why);
 }

@@ -90,6 +90,13 @@ part_login_start(struct broker *b, struct why *why)
 	return 0;
 }
 
+int
+part_login_prepare(struct broker *b, struct conf *conf, struct why *why)
+{
+	(void)conf;
+	return jwks_sources_check(b->token_keys, why);
+}
+
 /* The keys of tokens are read again, from where they were read before. */
 int
 part_login_reload(struct broker *b, const struct conf *conf, struct why *why)

@@ -138,25 +138,35 @@ parts_tick_sandbox(struct broker *b)
 }
 
 static int
+outside(const char *option, const char *path, struct why *why)
+{
+	return why_set(why, ERR_DENIED, "%s: %s lies outside of what the sandbox left open at the start: restart, or name "
+	    "its directory in sandbox.read and restart once", option, path);
+}
+
+static int
 check_path(const struct broker *b, const struct conf_option *opt, const void *base, struct why *why)
 {
 	const char *path = path_of(opt, base);
 	if (path == NULL || !(opt->flags & OPTION_LIVE) || sandbox_reaches(b->sandbox, path))
 		return 0;
-	return why_set(why, ERR_DENIED, "%s: %s lies outside of what the sandbox left open at the start: restart, or name "
-	    "its directory in sandbox.read and restart once", opt->name, path);
+	return outside(opt->name, path, why);
 }
 
 int
-parts_sandbox_check(const struct broker *b, const struct conf *conf, struct why *why)
+part_sandbox_prepare(struct broker *b, struct conf *conf, struct why *why)
 {
 	int err = 0;
 	if (b->sandbox == NULL)
 		return 0;
 	for (size_t i = 0; i < conf_option_count && err == 0; i++)
 		err = check_path(b, &conf_options[i], conf, why);
-	for (size_t k = 0; k < conf->listener_count && err == 0; k++)
+	for (size_t k = 0; k < conf->listener_count && err == 0; k++) {
+		const char *keys = path_of_url(conf->listeners[k].oauth_jwks_url);
+		if (keys != NULL && !sandbox_reaches(b->sandbox, keys))
+			err = outside("sasl.oauthbearer.jwks.endpoint.url", keys, why);
 		for (size_t i = 0; i < listener_option_count && err == 0; i++)
 			err = check_path(b, &listener_options[i], &conf->listeners[k], why);
+	}
 	return err;
 }

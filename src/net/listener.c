@@ -20,6 +20,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,8 @@ struct listener {
 	struct loop_source source;
 	struct listeners *all;
 	struct listener_config config;
+	void *_Atomic arg;		/* of config, or its successor */
+	const struct cidr_list *_Atomic proxies;	/* in the same way */
 	struct event ev;
 	struct timer rest;
 	struct post opening, closing;	/* two: one may wait behind the other */
@@ -351,8 +354,9 @@ arrived(struct post *post)
 	struct listeners *all = l->all;
 	struct loop *loop = a->crowd->loop;
 	struct transport *t = NULL;
+	void *arg = atomic_load(&l->arg);
 	if (make_room(a, (all->config.login_max + all->config.loops_n - 1) / all->config.loops_n))
-		t = l->config.transport(l->config.arg, a->fd, loop);
+		t = l->config.transport(arg, a->fd, loop);
 	if (t == NULL) {
 		close(a->fd);
 		discount(all, &a->addr, a->crowd, true);
@@ -367,7 +371,7 @@ arrived(struct post *post)
 	a->crowd->login_n++;
 	a->crowd->kept_n += g->kept;
 	g->conn = conn_create(&(struct conn_config){ .loop = loop, .fd = a->fd, .transport = t,
-	    .peer = a->addr, .peer_port = a->port, .ops = l->config.ops, .listener = l->config.arg,
+	    .peer = a->addr, .peer_port = a->port, .ops = l->config.ops, .listener = arg,
 	    .limits = all->config.limits, .ev = &l->ev, .gone = guest_gone, .gone_arg = g });
 	mem_free(a);
 }
@@ -406,7 +410,8 @@ static void
 accepted(struct listener *l, int fd, const struct sockaddr_storage *ss)
 {
 	struct addr from = addr_from_sockaddr((const struct sockaddr *)(const void *)ss);
-	if (cidr_list_has(&l->config.proxies, &from))
+	const struct cidr_list *proxies = atomic_load(&l->proxies);
+	if (proxies != NULL && cidr_list_has(proxies, &from))
 		callers_wait(l->all->callers, &(struct caller_config){ .fd = fd, .proxy = from,
 		    .proxy_port = port_of(ss), .ev = &l->ev, .known = welcome, .arg = l });
 	else
@@ -499,6 +504,8 @@ listener_create(struct listeners *all, const struct listener_config *config,
 	l->source = (struct loop_source){ fd, acceptable };
 	l->all = all;
 	l->config = *config;
+	atomic_init(&l->arg, config->arg);
+	atomic_init(&l->proxies, config->proxies);
 	l->rest.fire = rested;
 	lock_cond_init(&l->done);
 	list_add(&all->listeners, &l->hook);
@@ -553,6 +560,13 @@ listener_destroy(struct listener **listener)
 	l->source.fd = -1;
 	pthread_cond_destroy(&l->done);
 	*listener = NULL;
+}
+
+void
+listener_turn(struct listener *l, void *arg, const struct cidr_list *proxies)
+{
+	atomic_store(&l->arg, arg);
+	atomic_store(&l->proxies, proxies);
 }
 
 uint16_t

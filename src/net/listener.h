@@ -43,7 +43,7 @@ void listeners_set_max(struct listeners *all, unsigned max, unsigned max_per_ip,
 struct listener_config {
 	const char *name, *host;		/* "*": every address */
 	uint16_t port;				/* 0: any free one */
-	struct cidr_list proxies;		/* from there each connection begins with a PROXY header, which says whose it is; borrowed */
+	const struct cidr_list *proxies;	/* from there each connection begins with a PROXY header, which says whose it is; borrowed; NULL: nowhere */
 	const struct conn_ops *ops;
 	void *arg;				/* for conn_ops.opened() */
 	/* Makes the transport of an accepted socket; NULL where it cannot. On the
@@ -59,6 +59,9 @@ void listener_open(struct listener *l);
 /* Stops accepting; connections stay, and so does what they log through, until
  * listeners_destroy(). Waits for the accepting loop: not from a loop. */
 void listener_destroy(struct listener **l);
+/* From now on connections that are accepted have another arg, and come by other proxies; those that are open keep
+ * theirs. Any thread; what both point at stays until listeners_destroy(). */
+void listener_turn(struct listener *l, void *arg, const struct cidr_list *proxies);
 uint16_t listener_port(const struct listener *l);
 
 /* A connection has logged in: it does not count as waiting any more. */

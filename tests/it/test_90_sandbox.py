@@ -100,7 +100,7 @@ def test_a_reload_that_names_a_file_elsewhere(made, tmp_path):
     b.configure(f"ssl.keystore.location: {elsewhere}\nlog.level: debug")
     b.process.send_signal(signal.SIGHUP)
     eventually(lambda: re.search(
-        rf"reload: ssl.keystore.location: {elsewhere} lies outside of what the sandbox left open at the start: restart, or "
+        rf"reload: sandbox: ssl.keystore.location: {elsewhere} lies outside of what the sandbox left open at the start: restart, or "
         r"name its directory in sandbox.read and restart once; everything stays as it was", b.log))
     assert " debug " not in b.log
     b.configure(f"sandbox.read: [{tmp_path}]\nssl.keystore.location: {b.dir}/tls/server.pem\nlog.level: info")
