@@ -34,6 +34,7 @@ struct tls_config {
 	const char *keystore;		/* PEM file: private key, certificate, chain */
 	const char *key_password;	/* NULL or "": the key is not encrypted */
 	const char *truststore;		/* PEM file of client CAs; NULL or "" where none */
+	const char *crl;		/* PEM file of their revocation lists, one of each CA at least; NULL or "": none are looked at */
 	enum tls_client_cert client_cert;
 	enum tls_resume resume;		/* whatever it says, not where client_cert asks */
 	bool tls12, tls13;
@@ -47,6 +48,8 @@ struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context **context);
 /* When the server certificate ends: seconds since 1970. */
 int64_t tls_context_expires(const struct tls_context *context);
+/* When the first of its revocation lists ends, 0 where there is none. From then on certificates of that authority are refused. */
+int64_t tls_context_crl_expires(const struct tls_context *context);
 
 /* New keys for tickets where they are due; to be called every few seconds. These two: one thread,
  * while those that make and serve its connections are readers of rcu. */

@@ -33,7 +33,7 @@ struct tls_context {
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	struct tls_tickets *tickets;	/* NULL: no resumption */
-	int64_t expires;
+	int64_t expires, crl_expires;
 };
 
 SSL_CTX *
@@ -72,6 +72,12 @@ int64_t
 tls_context_expires(const struct tls_context *c)
 {
 	return c->expires;
+}
+
+int64_t
+tls_context_crl_expires(const struct tls_context *c)
+{
+	return c->crl_expires;
 }
 
 void
@@ -134,8 +140,35 @@ load_keys(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 	return 0;
 }
 
+/* Every certificate of a chain must then be of an authority that has a list here, which is not over: where one is
+ * missing nobody can say that the certificate was not revoked. */
 static int
-load_clients(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
+load_crls(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	BIO *in = BIO_new_file(f->crl, "r");
+	X509_CRL *crl;
+	struct tm tm;
+	int n = 0;
+	while (in != NULL && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL)) != NULL) {
+		const ASN1_TIME *end = X509_CRL_get0_nextUpdate(crl);
+		int64_t ends = end != NULL && ASN1_TIME_to_tm(end, &tm) == 1 ? timegm(&tm) : INT64_MAX;
+		if (n == 0 || ends < *ret_expires)
+			*ret_expires = ends;
+		n += X509_STORE_add_crl(store, crl);
+		X509_CRL_free(crl);
+	}
+	BIO_free(in);
+	bool whole = n > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE; /* its end */
+	if (!whole)
+		return refuse(why, "no certificate revocation lists in PEM", f->crl);
+	ERR_clear_error();
+	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	return 0;
+}
+
+static int
+load_clients(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_crl_expires, struct why *why)
 {
 	int mode = SSL_VERIFY_PEER;
 	if (f->client_cert == TLS_CERT_NONE)
@@ -152,7 +185,7 @@ load_clients(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(ctx, mode, NULL);
 	SSL_CTX_set_verify_depth(ctx, VERIFY_DEPTH);
-	return 0;
+	return f->crl == NULL || f->crl[0] == '\0' ? 0 : load_crls(ctx, f, ret_crl_expires, why);
 }
 
 /* Adds a name to its version's list. ERR_LIMIT. */
@@ -192,7 +225,7 @@ set_ciphers(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
 }
 
 static int
-configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
+configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, int64_t *ret_crl_expires, struct why *why)
 {
 	if (!f->tls12 && !f->tls13)
 		return why_set(why, ERR_INVAL, "no version of TLS is enabled");
@@ -208,7 +241,7 @@ configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	int err = load_keys(ctx, f, ret_expires, why);
 	if (err == 0)
-		err = load_clients(ctx, f, why);
+		err = load_clients(ctx, f, ret_crl_expires, why);
 	if (err == 0)
 		err = set_ciphers(ctx, f, why);
 	return err;
@@ -239,12 +272,12 @@ int
 tls_context_create(const struct tls_config *config, struct tls_context **ret, struct why *why)
 {
 	struct tls_tickets *tickets = NULL;
-	int64_t expires = 0;
+	int64_t expires = 0, crl_expires = 0;
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL)
 		return refuse(why, "OpenSSL", NULL);
-	int err = configure(ctx, config, &expires, why);
+	int err = configure(ctx, config, &expires, &crl_expires, why);
 	if (err == 0)
 		err = make_tickets(ctx, config, &tickets, why);
 	if (err != 0) {
@@ -256,6 +289,7 @@ tls_context_create(const struct tls_config *config, struct tls_context **ret, st
 	c->ctx = ctx;
 	c->tickets = tickets;
 	c->expires = expires;
+	c->crl_expires = crl_expires;
 	c->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 126, "schloss");
 	tls_bio_method(c->bio);
 	*ret = c;

@@ -71,6 +71,7 @@ parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_c
 		.keystore = pick(l->keystore, c->ssl_keystore_location),
 		.key_password = c->ssl_key_password,
 		.truststore = pick(l->truststore, c->ssl_truststore_location),
+		.crl = pick(l->crl, c->ssl_crl_location),
 		.client_cert = (enum tls_client_cert)l->client_auth,
 		.resume = (enum tls_resume)c->ssl_session_tickets,
 		.ciphers = c->ssl_cipher_suites,
@@ -477,13 +478,14 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 }
 
 size_t
-parts_certificates(const struct broker *b, int64_t *ret_ends, const char **ret_names, size_t max)
+parts_certificates(const struct broker *b, struct parts_certificate *ret, size_t max)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < b->doors_n && n < max; i++) {
 		const struct tls_context *tls = atomic_load(&b->doors[i].way->core.tls_context);
-		ret_names[n] = b->doors[i].way->core.name.p;
-		ret_ends[n++] = tls == NULL ? 0 : tls_context_expires(tls);
+		ret[n++] = (struct parts_certificate){ .listener = b->doors[i].way->core.name.p,
+			.ends = tls == NULL ? 0 : tls_context_expires(tls),
+			.crl_ends = tls == NULL ? 0 : tls_context_crl_expires(tls) };
 	}
 	return n;
 }

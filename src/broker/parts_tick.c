@@ -9,22 +9,31 @@
 #define REAP_NS (60 * NS_PER_SEC)
 #define RECOUNT_NS (NS_PER_SEC - NS_PER_SEC / 10)	/* not every other second for want of a millisecond */
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
+#define CRL_WARN_S (INT64_C(2) * 86400) /* such lists live for days */
+
+static void
+check_one(struct broker *b, const struct parts_certificate *c, int64_t now_s)
+{
+	if (c->ends != 0 && c->ends <= now_s)
+		ev_err(&b->ev, "listener %s: its certificate has expired: schlossd cert, then reload", c->listener);
+	else if (c->ends != 0 && c->ends - now_s <= PARTS_CERT_WARN_S)
+		ev_warn(&b->ev, "listener %s: its certificate ends in %lld days: schlossd cert, then reload", c->listener,
+		    (long long)((c->ends - now_s) / 86400));
+	if (c->crl_ends != 0 && c->crl_ends <= now_s)
+		ev_err(&b->ev, "listener %s: a list of ssl.crl.location is over, and client certificates of its authority are refused: "
+		    "fetch a new one, then reload", c->listener);
+	else if (c->crl_ends != 0 && c->crl_ends - now_s <= CRL_WARN_S)
+		ev_warn(&b->ev, "listener %s: a list of ssl.crl.location ends in %lld hours, and client certificates of its authority are "
+		    "refused then: fetch a new one, then reload", c->listener, (long long)((c->crl_ends - now_s) / 3600));
+}
 
 static void
 check_certificates(struct broker *b, int64_t now_s)
 {
-	int64_t ends[CONF_LISTENERS_MAX];
-	const char *names[CONF_LISTENERS_MAX];
-	size_t n = parts_certificates(b, ends, names, CONF_LISTENERS_MAX);
-	for (size_t i = 0; i < n; i++) {
-		if (ends[i] == 0 || ends[i] - now_s > PARTS_CERT_WARN_S)
-			continue;
-		if (ends[i] <= now_s)
-			ev_err(&b->ev, "listener %s: its certificate has expired: schlossd cert, then reload", names[i]);
-		else
-			ev_warn(&b->ev, "listener %s: its certificate ends in %lld days: schlossd cert, then reload",
-			    names[i], (long long)((ends[i] - now_s) / 86400));
-	}
+	struct parts_certificate certificates[CONF_LISTENERS_MAX];
+	size_t n = parts_certificates(b, certificates, CONF_LISTENERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		check_one(b, &certificates[i], now_s);
 }
 
 void
