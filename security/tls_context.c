@@ -12,12 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/ref.h"
+#include "base/str.h"
 #include "security/tls_hello.h"
 #include "security/tls_tickets.h"
 
 #define VERIFY_DEPTH	6
+#define KEYSTORE_MAX	(1 << 20)
 
 /* Forward secrecy and authenticated encryption only; the shorter key first: it
  * is a fifth cheaper and breaks no sooner. */
@@ -121,19 +124,92 @@ password(char *out, int size, int writing, void *arg)
 	return (int)strlen(given);
 }
 
+/* The certificate, which is the first one, and those behind it. */
+static bool
+use_chain(SSL_CTX *ctx, struct str pem)
+{
+	BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *cert = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL);
+	bool good = cert != NULL && SSL_CTX_use_certificate(ctx, cert) == 1;
+	X509_free(cert);
+	while (good && (cert = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
+		if (SSL_CTX_add0_chain_cert(ctx, cert) != 1) {
+			X509_free(cert);
+			good = false;
+		}
+	BIO_free(in);
+	good = good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE; /* the end */
+	if (good)
+		ERR_clear_error();
+	return good;
+}
+
+/* By the functions of OpenSSL that overwrite what they have used, but for the last line of text. */
+static EVP_PKEY *
+read_key(BIO *in, const struct tls_config *f)
+{
+	void *secret = (void *)(uintptr_t)f->key_password;
+	unsigned char *der = NULL;
+	char *name = NULL;
+	long n = 0;
+	EVP_PKEY *key = NULL;
+	if (PEM_bytes_read_bio_secmem(&der, &n, &name, PEM_STRING_EVP_PKEY, in, password, secret) != 1)
+		return NULL;
+	const unsigned char *p = der;
+	if (strcmp(name, PEM_STRING_PKCS8) == 0) {
+		BIO *sealed = BIO_new_mem_buf(der, (int)n);
+		key = d2i_PKCS8PrivateKey_bio(sealed, NULL, password, secret);
+		BIO_free(sealed);
+	} else {
+		key = d2i_AutoPrivateKey(NULL, &p, n);
+	}
+	OPENSSL_secure_clear_free(der, (size_t)n);
+	OPENSSL_secure_free(name);
+	return key;
+}
+
+/* The key, which is overwritten in pem: what reads on in there must not copy it. */
+static bool
+use_key(SSL_CTX *ctx, const struct tls_config *f, char *pem, size_t n)
+{
+	static const char end[] = "PRIVATE KEY-----";
+	char *mark = memmem(pem, n, end, sizeof(end) - 1), *begin = mark, *stop = NULL;
+	while (begin != NULL && begin > pem && begin[-1] != '\n')
+		begin--;
+	if (mark != NULL)
+		stop = memmem(mark + 1, n - (size_t)(mark + 1 - pem), end, sizeof(end) - 1);
+	if (stop == NULL)
+		return false;
+	size_t length = (size_t)(stop - begin) + sizeof(end) - 1;
+	BIO *in = BIO_new_mem_buf(begin, (int)length);
+	EVP_PKEY *key = read_key(in, f);
+	bool good = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	mem_cleanse(begin, length);
+	memset(begin, '\n', length);
+	return good;
+}
+
+/* The file is read once, and nothing of its text stays in memory. */
 static int
 load_keys(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
 {
 	struct tm tm;
-	SSL_CTX_set_default_passwd_cb(ctx, password);
-	SSL_CTX_set_default_passwd_cb_userdata(ctx, (void *)(uintptr_t)f->key_password);
-	if (SSL_CTX_use_certificate_chain_file(ctx, f->keystore) != 1)
+	char *pem;
+	size_t n;
+	if (fs_slurp(f->keystore, KEYSTORE_MAX, &pem, &n) != 0)
 		return refuse(why, "no certificate in PEM", f->keystore);
-	if (SSL_CTX_use_PrivateKey_file(ctx, f->keystore, SSL_FILETYPE_PEM) != 1)
+	bool key = use_key(ctx, f, pem, n);
+	bool chain = use_chain(ctx, (struct str){ pem, n });
+	mem_cleanse(pem, n);
+	mem_free(pem);
+	if (!chain)
+		return refuse(why, "no certificate in PEM", f->keystore);
+	if (!key)
 		return refuse(why, "no private key in PEM (or its password is wrong)", f->keystore);
 	if (SSL_CTX_check_private_key(ctx) != 1)
 		return refuse(why, "the private key is not the certificate's", f->keystore);
-	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(ctx)), &tm) != 1)
 		return refuse(why, "the certificate has no end", f->keystore);
 	*ret_expires = timegm(&tm);

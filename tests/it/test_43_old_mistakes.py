@@ -2,10 +2,12 @@
 """Mistakes that other brokers made and had to tell the world about. README.md beside this has all of them; here are
 those that no other file asks for: secrets that are read back, settings that are code, denials that get lost,
 records that end in another topic."""
+import signal
 import struct
 
 import hostile
 import pytest
+from harness import Broker, run
 from matrix import Connection, Site
 from test_61_faults import batch, error_of, fetch, produce_request
 
@@ -216,6 +218,41 @@ def memory_has(pid, needles):
                 continue
             found |= {n for n in needles if n in data}
     return found
+
+
+@pytest.mark.parametrize("kind", ["EC", "RSA", "RSA, traditional", "RSA, encrypted"])
+def test_no_key_stays_as_text_in_memory(kind):
+    """What the file of the certificate says of the key is not there once it is read, at the start or by a reload; nor is
+    the password that the administrator logs in by, which SCRAM never tells. The last line may be: OpenSSL's decoder of base64
+    frees it as it is."""
+    b = Broker()
+    try:
+        pem, key = b.dir / "tls/server.pem", b.tmp / "key.pem"
+        if kind != "EC":
+            request, certificate = b.tmp / "request", b.tmp / "certificate"
+            run("openssl", "genrsa", *(["-traditional"] if "trad" in kind else []), "-out", key, "2048")
+            run("openssl", "req", "-new", "-key", key, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-out", request)
+            run("openssl", "x509", "-req", "-in", request, "-CA", b.dir / "tls/ca.pem", "-CAkey", b.dir / "tls/ca.key",
+                "-copy_extensions", "copy", "-CAcreateserial", "-out", certificate)
+            if "encrypted" in kind:
+                run("openssl", "pkcs8", "-topk8", "-in", key, "-out", b.tmp / "sealed", "-passout", "pass:open it")
+                key = b.tmp / "sealed"
+                b.configure("ssl.key.password: open it")
+            pem.write_text(certificate.read_text() + key.read_text())
+        body = pem.read_text().split("PRIVATE KEY-----")[1].split("-----")[0].split()
+        secrets = [line.encode() for line in body[:-1] if len(line) > 15] + [b.conf()["sasl.password"].encode()]
+        b.start()
+        for _ in range(2):
+            b.ctl("topic", "list")
+            hostile.eventually(lambda: not memory_has(b.process.pid, secrets), 5)
+            b.process.send_signal(signal.SIGHUP)
+            hostile.eventually(lambda: "were read again" in b.log)
+        assert memory_has(b.process.pid, [b"topic"])
+    except PermissionError as e:
+        pytest.skip(f"the memory of a process that is not dumpable is root's: {e}")
+    finally:
+        b.remove()
 
 
 def test_no_password_stays_in_memory():
