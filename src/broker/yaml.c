@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "base/fs.h"
+#include "base/map.h"
 #include "base/mem.h"
 
 struct reader {
@@ -18,7 +19,7 @@ struct reader {
 	const char *file;
 	struct arena *arena;
 	struct why *why;
-	unsigned nodes;
+	unsigned nodes, nodes_max;
 };
 
 static int
@@ -150,8 +151,8 @@ read_list(struct reader *rd, unsigned depth, struct yaml_node *list)
 
 /* The event is a key: notes it in a new child of the map. */
 static int
-read_key(struct reader *rd, const yaml_event_t *ev, struct yaml_node *map,
-    struct yaml_node ***tail, struct yaml_node **ret)
+read_key(struct reader *rd, const yaml_event_t *ev, struct map *seen, struct yaml_node ***tail,
+    struct yaml_node **ret)
 {
 	int err = check_plainness(rd, ev);
 	if (err != 0)
@@ -159,20 +160,20 @@ read_key(struct reader *rd, const yaml_event_t *ev, struct yaml_node *map,
 	if (ev->type != YAML_SCALAR_EVENT)
 		return blame(rd, &ev->start_mark, "a key must be one word");
 	struct str key = { (const char *)ev->data.scalar.value, ev->data.scalar.length };
-	for (const struct yaml_node *n = map->child; n != NULL; n = n->next)
-		if (str_eq(n->key, key))
-			return blame(rd, &ev->start_mark, "%.*s stands twice: also in line %u",
-			    STR_ARG(key), n->line);
+	const struct yaml_node *same = map_get(seen, NAME(0, key));
+	if (same != NULL)
+		return blame(rd, &ev->start_mark, "%.*s stands twice: also in line %u", STR_ARG(key), same->line);
 	struct yaml_node *node = add_child(rd, tail);
 	node->line = (unsigned)ev->start_mark.line + 1;
 	node->column = (unsigned)ev->start_mark.column + 1;
 	node->key = arena_str(rd->arena, key);
+	(void)map_put(seen, NAME(0, node->key), node);
 	*ret = node;
 	return 0;
 }
 
 static int
-read_map(struct reader *rd, unsigned depth, struct yaml_node *map)
+read_pairs(struct reader *rd, unsigned depth, struct yaml_node *map, struct map *seen)
 {
 	struct yaml_node **tail = &map->child;
 	for (;;) {
@@ -183,7 +184,7 @@ read_map(struct reader *rd, unsigned depth, struct yaml_node *map)
 			return err;
 		bool end = ev.type == YAML_MAPPING_END_EVENT;
 		if (!end)
-			err = read_key(rd, &ev, map, &tail, &node);
+			err = read_key(rd, &ev, seen, &tail, &node);
 		yaml_event_delete(&ev);
 		if (err != 0 || end)
 			return err;
@@ -198,6 +199,15 @@ read_map(struct reader *rd, unsigned depth, struct yaml_node *map)
 }
 
 static int
+read_map(struct reader *rd, unsigned depth, struct yaml_node *map)
+{
+	struct map *seen = map_create();
+	int err = read_pairs(rd, depth, map, seen);
+	map_destroy(&seen);
+	return err;
+}
+
+static int
 read_node(struct reader *rd, yaml_event_t *ev, unsigned depth, struct yaml_node *node)
 {
 	int err = check_plainness(rd, ev);
@@ -205,8 +215,8 @@ read_node(struct reader *rd, yaml_event_t *ev, unsigned depth, struct yaml_node 
 		return err;
 	if (depth > YAML_MAX_DEPTH)
 		return blame(rd, &ev->start_mark, "nested deeper than %d", YAML_MAX_DEPTH);
-	if (++rd->nodes > YAML_MAX_NODES)
-		return blame(rd, &ev->start_mark, "more than %d values", YAML_MAX_NODES);
+	if (++rd->nodes > rd->nodes_max)
+		return blame(rd, &ev->start_mark, "more than %u values", rd->nodes_max);
 	node->value_line = (unsigned)ev->start_mark.line + 1;
 	node->value_column = (unsigned)ev->start_mark.column + 1;
 	switch (ev->type) {
@@ -282,11 +292,11 @@ check_tabs(const char *file, struct str text, struct why *why)
 }
 
 static int
-slurp(const char *file, char **ret, size_t *ret_n, struct why *why)
+slurp(const char *file, size_t max, char **ret, size_t *ret_n, struct why *why)
 {
-	int err = fs_slurp(file, YAML_MAX_BYTES, ret, ret_n);
+	int err = fs_slurp(file, max, ret, ret_n);
 	if (err == ERR_LIMIT)
-		return why_set(why, err, "%s: larger than %d bytes", file, YAML_MAX_BYTES);
+		return why_set(why, err, "%s: larger than %zu bytes", file, max);
 	if (err != 0)
 		return why_set(why, err, "%s: %s", file, err_text(err));
 	return 0;
@@ -295,11 +305,20 @@ slurp(const char *file, char **ret, size_t *ret_n, struct why *why)
 int
 yaml_load(const char *file, struct arena *arena, struct yaml_node **ret, struct why *why)
 {
-	struct reader rd = { .file = arena_str(arena, str_from(file)).p, .arena = arena, .why = why };
+	static const struct yaml_limits limits = { YAML_MAX_BYTES, YAML_MAX_NODES };
+	return yaml_load_within(file, &limits, arena, ret, why);
+}
+
+int
+yaml_load_within(const char *file, const struct yaml_limits *limits, struct arena *arena,
+    struct yaml_node **ret, struct why *why)
+{
+	struct reader rd = { .file = arena_str(arena, str_from(file)).p, .arena = arena, .why = why,
+		.nodes_max = limits->nodes };
 	struct yaml_node *top = arena_zalloc(arena, sizeof(*top));
 	char *text;
 	size_t n;
-	int err = slurp(file, &text, &n, why);
+	int err = slurp(file, limits->bytes, &text, &n, why);
 	if (err != 0)
 		return err;
 	*top = (struct yaml_node){ .kind = YAML_MAP, .file = rd.file, .line = 1, .column = 1,

@@ -33,9 +33,18 @@ struct yaml_node {
 #define YAML_MAX_DEPTH 8
 #define YAML_MAX_NODES 20000
 
+struct yaml_limits {
+	size_t bytes;
+	unsigned nodes;
+};
+
 /* Reads a file whose top is a map (an empty file is an empty map) into the
  * arena. On failure the reason begins with FILE:LINE:COLUMN. May block. */
 int yaml_load(const char *file, struct arena *arena, struct yaml_node **ret, struct why *why);
+
+/* The same with other bounds than those above. */
+int yaml_load_within(const char *file, const struct yaml_limits *limits, struct arena *arena,
+    struct yaml_node **ret, struct why *why);
 
 /* Sets the reason "FILE:LINE:COLUMN: ..." for the node's key (or its value, for
  * yaml_blame_value) and returns ERR_INVAL. */
