@@ -14,7 +14,7 @@
 #include "meta/tree.h"
 #include "meta/users.h"
 
-#define ALTERATIONS_MAX 4	/* of one user in one change: lock, expiry, mechanisms, keys */
+#define ALTERATIONS_MAX 5	/* of one user in one change: primary team, lock, expiry, mechanisms, keys */
 enum { ACTION_CREATE, ACTION_ALTER, ACTION_DELETE };	/* of UserAlter */
 
 /* Which result each user_change belongs to. */
@@ -75,8 +75,12 @@ plan_alter(struct request *rq, struct user_work *w, int32_t row,
     const struct user_alter_req_change *in, struct user_change c)
 {
 	int32_t before = w->list.n;
-	if (in->primary_team.p != NULL || in->teams.n >= 0 || in->operator >= 0 || in->expires_ms < -1)
+	if (in->teams.n >= 0 || in->operator >= 0 || in->expires_ms < -1)
 		return KERR_INVALID_REQUEST;
+	if (in->primary_team.p != NULL) {
+		c.kind = USER_SET_TEAM;
+		add_user_change(rq, w, row, &c);
+	}
 	if (in->locked >= 0) {
 		c.kind = in->locked ? USER_LOCK : USER_UNLOCK;
 		add_user_change(rq, w, row, &c);

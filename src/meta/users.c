@@ -221,6 +221,21 @@ lock_user(struct plan *p, struct user_change *x, struct draft *d, bool exists)
 	return CHANGE_OK;
 }
 
+/* Of the teams that he is in, the one that what he makes belongs to. */
+static enum change_result
+set_team(struct plan *p, struct user_change *x, struct draft *d, bool exists)
+{
+	if (!exists)
+		return no_user(x);
+	if (!in_team(d, x->team)) {
+		why_set(&x->why, 0, "'%.*s' is not in the team '%.*s'", STR_ARG(x->user.s), STR_ARG(x->team));
+		return CHANGE_RESOURCE_NOT_FOUND;
+	}
+	d->u.team = x->team;
+	put_user(p, x->user, d);
+	return CHANGE_OK;
+}
+
 /* Nodes of a tenant that have an owner, or a team, get another, or none. */
 struct handover {
 	uint32_t tenant;
@@ -371,6 +386,7 @@ plan_user(struct plan *p, struct user_change *x)
 	case USER_DELETE:	r = delete_user(p, x, exists); break;
 	case USER_SET_KEYS:	r = set_keys(p, x, &d, exists); break;
 	case USER_DELETE_KEY:	r = delete_key(p, x, &d, exists); break;
+	case USER_SET_TEAM:	r = set_team(p, x, &d, exists); break;
 	case USER_LOCK:
 	case USER_UNLOCK:
 	case USER_EXPIRE:

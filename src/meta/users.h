@@ -8,7 +8,7 @@
 
 enum user_change_kind {
 	USER_CREATE, USER_DELETE, USER_SET_KEYS, USER_DELETE_KEY, USER_LOCK, USER_UNLOCK,
-	USER_SET_MECHANISMS, USER_EXPIRE,
+	USER_SET_MECHANISMS, USER_EXPIRE, USER_SET_TEAM,
 };
 
 struct user_change {
@@ -18,7 +18,7 @@ struct user_change {
 	uint32_t mechanisms;		/* CREATE, SET_MECHANISMS: MECH_BITs */
 	int64_t expires_ms;		/* EXPIRE: wall; 0: never */
 	bool is_operator;		/* CREATE */
-	struct str team;		/* CREATE: the primary one; may be empty */
+	struct str team;		/* CREATE, SET_TEAM: the primary one; may be empty */
 	bool has_key[SCRAM_HASHES];	/* CREATE, SET_KEYS: which are given; DELETE_KEY: which go */
 	struct scram_key keys[SCRAM_HASHES];
 	bool make;			/* SET_KEYS: a user who is not there is made (KIP-554) */
