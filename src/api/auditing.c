@@ -125,6 +125,22 @@ auditing_kill(struct broker_core *core, const struct audit_by *by, struct str te
 	return told;
 }
 
+bool
+auditing_keys(struct request *rq, uint32_t tenant, int users)
+{
+	struct record_out r;
+	if (rq->core->audit == NULL)
+		return true;
+	struct audit_by by = by_request(rq);
+	out_begin(&r, AUDIT_KEYS);
+	out_by(&r, &by);
+	out_str(&r, "of", tenant_name(rq->image, tenant));
+	out_int(&r, "users", users);
+	bool told = audit_done(rq->core->audit, out_end(&r)) == 0;
+	out_free(&r);
+	return told;
+}
+
 /* ---- logins ---- */
 
 bool

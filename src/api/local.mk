@@ -14,7 +14,7 @@ libapi_a_SOURCES = \
 	src/api/memo.c src/api/memo.h src/api/metadata.c \
 	src/api/own.c src/api/own.h src/api/own_tenants.c src/api/own_tree.c src/api/own_users.c src/api/own_why.c \
 	src/api/own_connections.c src/api/own_connections.h src/api/own_kill.c src/api/own_rates.c \
-	src/api/own_why.h src/api/own_who_can.c src/api/own_what_can.c \
+	src/api/own_why.h src/api/own_user_keys.c src/api/own_who_can.c src/api/own_what_can.c \
 	src/api/produce.c \
 	src/api/request.c src/api/request.h \
 	src/api/roster.c src/api/roster.h \

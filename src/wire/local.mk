@@ -44,6 +44,7 @@ wire_schema = \
 	src/wire/schema/fetch.api \
 	src/wire/schema/find_coordinator.api \
 	src/wire/schema/topic_recover.api \
+	src/wire/schema/user_keys.api \
 	src/wire/schema/what_can.api \
 	src/wire/schema/who_can.api \
 	src/wire/schema/enter.api \

@@ -572,6 +572,11 @@ def _(o, v):
     return {"changes": [{"action": 2, "user": "nobody"}]}
 
 
+@ask("user_keys", "other", "error_code")
+def _(o, v):
+    return {"users": ["nobody"], "after": None}
+
+
 @ask("user_list", "cluster", "error_code")
 def _(o, v):
     return {"users": None}

@@ -234,6 +234,7 @@ OWN = {
     "team_list": {"teams": None},
     "user_alter": {"changes": [{"action": 2, "user": "anna", "purge": True}]},
     "user_list": {"users": None},
+    "user_keys": {"users": None, "after": None},
     "tenant_alter": {"action": 1, "purge": True},
     "group_create": {"group": "new"},
     "id": {"user": "anna"},
