@@ -62,6 +62,7 @@ acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner)
 struct describing {
 	struct request *rq;
 	struct describe_acls_rsp *out;
+	bool ends;			/* says which rules end with their node */
 };
 
 static bool
@@ -96,7 +97,12 @@ describe(const struct acl_binding *from, void *arg)
 static int
 describe_rule(const struct acl_rule *rule, void *arg)
 {
-	return describe(&rule->b, arg);
+	struct describing *d = arg;
+	int err = describe(&rule->b, arg);
+	const struct describe_acls_rsp_resource *r = &d->out->resources.v[d->out->resources.n - 1];
+	if (d->ends)
+		r->acls.v[r->acls.n - 1].of_owner = rule->by_owner;
+	return err;
 }
 
 /* Who owns what the filter names needs no right on the tenant; for others it is its
@@ -118,7 +124,7 @@ enum api_turn
 api_describe_acls(struct request *rq, const void *vin, void *vout)
 {
 	const struct describe_acls_req *in = vin;
-	struct describing d = { rq, vout };
+	struct describing d = { rq, vout, in->rules_only };
 	struct acl_binding f = ACLS_BINDING(in->resource_type_filter, in->pattern_type_filter,
 	    in->resource_name_filter.s, in->principal_filter, in->host_filter, in->operation,
 	    in->permission_type);
@@ -177,6 +183,13 @@ rules_made(struct change *change)
 	request_wake(rq);
 }
 
+/* Of one name, which has a node of its own: what an owner can set. */
+static bool
+ends_with_node(const struct acl_binding *b)
+{
+	return b->pattern == ACL_LITERAL && b->type != ACL_TENANT && !str_is(b->name, "*");
+}
+
 static enum api_turn
 created(struct request *rq)
 {
@@ -219,6 +232,7 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 			acl_rule_unref(&rule);
 			r->result = acls_may(rq, &r->binding, &r->by_owner);
 			const struct acl_node *n = acl_tenant_node(t, (enum acl_type)r->binding.type, r->binding.name);
+			r->by_owner = r->by_owner || (from->of_owner && n != NULL && ends_with_node(&r->binding));
 			r->owner = n == NULL ? STR_NULL : arena_str(rq->arena, n->owner);
 		}
 		a->error_code = (int16_t)change_code(r->result);
