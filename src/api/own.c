@@ -142,6 +142,17 @@ count_groups(const struct acl_tenant *t)
 	return n;
 }
 
+/* The broker's own lie in main, and only operators see them. */
+static int32_t
+count_topics(const struct image *image, const struct image_tenant *it, bool internal)
+{
+	int32_t n = (int32_t)it->topics;
+	const struct image_topic *t = internal || it->number != 0 ? NULL : image_next_topic(image, 0, STR_NULL);
+	for (; t != NULL; t = image_next_topic(image, 0, t->name.s))
+		n -= t->internal;
+	return n;
+}
+
 /* Numbers tell how many tenants there were, and counts what one may not see. */
 static void
 list_tenant(struct request *rq, const struct acl_who *w, const struct image_tenant *it, struct tenant_list_rsp *out)
@@ -156,7 +167,7 @@ list_tenant(struct request *rq, const struct acl_who *w, const struct image_tena
 	row->number = w->is_operator ? (int32_t)it->number : -1;
 	row->state = str_from(tenant_state_name(it->state));
 	row->cluster_id = str_from(it->cluster_id);
-	row->topics = counts ? (int32_t)it->topics : -1;
+	row->topics = counts ? count_topics(rq->image, it, w->is_operator) : -1;
 	row->users = counts ? count_users(t) : -1;
 	row->groups = counts ? count_groups(t) : -1;
 }
