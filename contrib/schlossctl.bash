@@ -7,7 +7,7 @@ _schloss_files() {
 _schlossctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=() i help= me=${COMP_WORDS[0]}
 	case $prev in
-	-F|--conf|--password-file|--set-file) _schloss_files -f "$cur"; return ;;
+	-F|--conf|--password-file|--set-file|--file) _schloss_files -f "$cur"; return ;;
 	-o|--output) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$cur"); return ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -24,6 +24,7 @@ _schlossctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$help -F -o --tenant --help" -- "$cur")
 		return
 	fi
+	[[ ${words[0]} != @(apply|diff) ]] || { _schloss_files -f "$cur"; return; }
 	case ${#words[@]} in
 	0)	help=$("$me" help 2>/dev/null | awk '/^  [a-z]+ +[a-z]+ / && $1 != "schlossctl" || /^         [a-z]/ {print $1}' | sort -u)
 		mapfile -t COMPREPLY < <(compgen -W "$help help" -- "$cur") ;;

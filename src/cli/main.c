@@ -15,7 +15,7 @@
 
 static const struct verb *const tables[] = {
 	topic_verbs, group_verbs, lag_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, token_verbs, tree_verbs, facl_verbs,
-	who_verbs, tail_verbs, connection_verbs, top_verbs, audit_verbs,
+	who_verbs, tail_verbs, connection_verbs, top_verbs, audit_verbs, site_verbs,
 };
 
 static const char intro[] =
@@ -210,6 +210,7 @@ main(int argc, char **argv)
 	conn_close(&cli.conn);
 	if (output_lost())
 		status = cli_complain(CLI_REFUSED, "the output could not be written");
+	arena_wipe(cli.arena); /* passwords and keys went through it */
 	arena_destroy(&cli.arena);
 	return status;
 }

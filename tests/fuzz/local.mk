@@ -24,6 +24,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_sasl \
+	tests/fuzz/fuzz_site \
 	tests/fuzz/fuzz_mapping \
 	tests/fuzz/fuzz_recovery
 
@@ -54,6 +55,9 @@ tests_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_mapping_SOURCES = tests/fuzz/fuzz_mapping.c $(fuzz_main)
 tests_fuzz_fuzz_mapping_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_site_SOURCES = tests/fuzz/fuzz_site.c $(fuzz_main)
+tests_fuzz_fuzz_site_LDADD = libcli.a libbroker.a libaudit.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)
+tests_fuzz_fuzz_site_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_acl_SOURCES = tests/fuzz/fuzz_acl.c $(fuzz_main)
 tests_fuzz_fuzz_acl_LDADD = libtenant.a libacl.a libbase.a $(ISAL_LIBS)
 tests_fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

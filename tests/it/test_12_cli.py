@@ -479,8 +479,10 @@ def test_every_quota_is_named_where_one_is_set():
 
 
 @pytest.mark.parametrize("words, offered", [
-    (["schlossctl", ""], "audit chgrp chmod chown connections getfacl group help id kill ls quota setfacl tail team tenant token top topic user what-can who-can why"),
+    (["schlossctl", ""], "apply audit chgrp chmod chown connections diff export getfacl group help id kill ls quota setfacl tail team tenant token top topic user what-can who-can why"),
     (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
+    (["schlossctl", "apply", "{dir}/sch"], "{dir}/schlossd.yaml"),
+    (["schlossctl", "export", "--w"], "--with-keys"),
     (["schlossctl", "topic", ""], "alter create delete describe list recover"),
     (["schlossctl", "help", "quota", ""], "set show"),
     (["schlossctl", "topic", "list", "-"], "--help --internal --tenant -F -o"),
