@@ -471,8 +471,8 @@ advice_for(int error)
 	    error == EACCES ? ": ports below 1024 need CAP_NET_BIND_SERVICE" : "";
 }
 
-static int
-bind_to(const char *host, uint16_t port, int *ret_fd, struct why *why)
+int
+listener_bind(const char *host, uint16_t port, int *ret_fd, struct why *why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
 	bool any = strcmp(host, "*") == 0;
@@ -497,7 +497,7 @@ int
 listener_create(struct listeners *all, const struct listener_config *config,
     struct listener **ret, struct why *why)
 {
-	int fd = -1, err = bind_to(config->host, config->port, &fd, why);
+	int fd = -1, err = listener_bind(config->host, config->port, &fd, why);
 	if (err != 0)
 		return err;
 	struct listener *l = MEM_NEW(struct listener);

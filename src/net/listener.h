@@ -40,6 +40,9 @@ void listeners_destroy(struct listeners **all);
 void listeners_set_max(struct listeners *all, unsigned max, unsigned max_per_ip,
     unsigned login_max, unsigned login_max_per_ip);
 
+/* A listening socket, non-blocking. ERR_* and the reason. */
+int listener_bind(const char *host, uint16_t port, int *ret_fd, struct why *why);
+
 struct listener_config {
 	const char *name, *host;		/* "*": every address */
 	uint16_t port;				/* 0: any free one */

@@ -54,6 +54,12 @@ payers_destroy(struct payers **payers)
 	*payers = NULL;
 }
 
+int64_t
+payers_hold(const struct payers *payers, enum payer_for what)
+{
+	return atomic_load_explicit(&payers->rations[what].used.all, memory_order_relaxed);
+}
+
 static struct tenant *
 tenant_get(struct payers *a, uint32_t number)
 {

@@ -28,6 +28,8 @@ void payer_put(struct payer **payer);
 
 /* What a user or, by a null string, a tenant holds now, and what it may hold, as things stand. */
 void payers_usage(struct payers *payers, struct name user, enum payer_for what, int64_t *ret_used, int64_t *ret_most);
+/* Bytes that all of them hold. */
+int64_t payers_hold(const struct payers *payers, enum payer_for what);
 
 /* The two are for ration_*(). */
 struct ration *payer_ration(const struct payer *payer, enum payer_for what);
