@@ -8,6 +8,7 @@
 
 #include "api/api_versions.h"
 #include "api/session.h"
+#include "api/tally.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -126,6 +127,7 @@ answer_send(struct request *rq)
 		session_close(s);
 		return;
 	}
+	tally_answered(rq);
 	if (rq->throttle_ns > 0)
 		conn_mute(s->conn, request_now(rq) + rq->throttle_ns);
 	conn_reply_holds(rq->reply, arena_used(rq->arena) + rq->beside);
@@ -140,6 +142,7 @@ answer_none(struct request *rq)
 {
 	struct session *s = rq->session;
 	charge(rq);
+	tally_answered(rq);
 	if (rq->throttle_ns > 0)
 		conn_mute(s->conn, request_now(rq) + rq->throttle_ns);
 	conn_reply_none(rq->reply);

@@ -143,10 +143,19 @@ auditing_keys(struct request *rq, uint32_t tenant, int users)
 
 /* ---- logins ---- */
 
+void
+auditing_count(struct core_logins *logins, const char *mechanism, bool taken)
+{
+	enum mech m;
+	if (logins != NULL && mechanism != NULL && mech_parse(str_from(mechanism), &m) == 0)
+		atomic_fetch_add_explicit(taken ? &logins->taken[m] : &logins->refused[m], 1, memory_order_relaxed);
+}
+
 bool
 auditing_login(struct session *s, const struct principal *p, bool renews)
 {
 	struct record_out r;
+	auditing_count(s->listener->logins, p->mechanism, true);
 	if (s->core->audit == NULL)
 		return true;
 	struct audit_by by = by_session(s);
@@ -166,6 +175,7 @@ void
 auditing_login_failed(struct session *s, struct str who, const char *mechanism, const char *reason)
 {
 	struct record_out r;
+	auditing_count(s->listener->logins, mechanism, false);
 	if (s->core->audit == NULL)
 		return;
 	struct audit_by by = by_session(s);

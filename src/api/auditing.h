@@ -24,6 +24,9 @@ bool auditing_kill(struct broker_core *core, const struct audit_by *by, struct s
 /* Keys of users of that tenant are about to be given out. False: it cannot be told of, and so must not be. */
 bool auditing_keys(struct request *rq, uint32_t tenant, int users);
 
+/* For the metrics; a word that is no mechanism is not counted. */
+void auditing_count(struct core_logins *logins, const char *mechanism, bool taken);
+
 /* A login that is about to be accepted. False: it cannot be told of, and so must not be. */
 bool auditing_login(struct session *s, const struct principal *p, bool renews);
 /* who: as the client named himself. */

@@ -11,6 +11,7 @@
 #include "api/auditing.h"
 #include "api/memo.h"
 #include "api/session.h"
+#include "api/tally.h"
 #include "base/clock.h"
 #include "coord/coord.h"
 #include "meta/image_tokens.h"
@@ -34,6 +35,8 @@ static void
 tell(struct request *rq, const struct acl_who *w, const struct acl_answer *a)
 {
 	char line[512];
+	if (rq->session->tally != NULL)
+		tally_add(&rq->session->tally->v[TALLY_DENIED], 1);
 	if (!acl_denials_count(rq->core->denials, w, a, request_now(rq))) {
 		acl_explain(image_acl(rq->image), w, a, line, sizeof(line));
 		acl_denials_add(rq->core->denials, w, a, str_from(line), request_now(rq));

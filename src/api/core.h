@@ -21,6 +21,7 @@ struct audit_paths;
 struct groups;
 struct payers;
 struct rosters;
+struct tallies;
 struct tls_context;
 
 /* One address that clients are told to come to. */
@@ -33,6 +34,11 @@ struct core_endpoint {
 struct core_told {
 	struct str tenant;
 	struct core_endpoint at;
+};
+
+/* Logins by mechanism, since the start; each costs more than an atomic does. */
+struct core_logins {
+	_Atomic uint64_t taken[MECH_COUNT], refused[MECH_COUNT];
 };
 
 /* A listener, as far as requests look at it. Immutable while connections of it live. */
@@ -48,6 +54,7 @@ struct core_listener {
 	uint64_t login_ns;		/* that a login may take, and its renewal */
 	struct tls_context *_Atomic tls_context;	/* replaced by a reload */
 	struct sasl_listener login;
+	struct core_logins *logins;	/* NULL: they are not counted */
 };
 
 /* Settings that handlers look at, of the start: a reload takes none of them. */
@@ -96,6 +103,7 @@ struct broker_core {
 	struct audit *audit;			/* NULL: there is no audit log; then neither are the next ones */
 	struct acl_denials *audit_denied, *audit_allowed;	/* what is folded for it */
 	struct audit_paths *_Atomic audit_paths;	/* rcu_read(); NULL: no path of audit.allows */
+	struct tallies *tallies;		/* counters for the metrics (tally.h); NULL: nothing is counted */
 	_Atomic uint64_t connections;		/* counted, for the lines of one to be found */
 	struct rosters *rosters;		/* who is connected; NULL: nobody looks */
 	struct workers *workers;

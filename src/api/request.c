@@ -115,6 +115,7 @@ request_make(struct session *s, const uint8_t *frame, size_t n)
 	rq->frame = frame;
 	rq->frame_n = rq->bytes_in = n;
 	rq->answer_version = -1;
+	rq->came = loop_now(rq->loop);
 	list_init(&rq->hook);
 	list_add(&s->requests, &rq->hook);
 	return rq;

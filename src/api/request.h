@@ -41,6 +41,7 @@ struct request {
 	size_t decoded;			/* bytes of the arena when the handler began */
 	size_t beside;			/* that it holds besides, or will when they have been read */
 	struct quota_held *held;	/* of the fetch quota: promised to what is being read for it */
+	uint64_t came;			/* monotonic ns of the loop */
 	uint64_t cpu_ns;		/* processor time used so far, for the request quota */
 	uint64_t throttle_ns;		/* the longest delay that a quota asked for */
 	bool parked, overtake, by_deadline, ended;

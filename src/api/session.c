@@ -19,6 +19,7 @@
 #include "api/login.h"
 #include "api/memo.h"
 #include "api/roster.h"
+#include "api/tally.h"
 #include "api/told.h"
 #include "api/tokens.h"
 #include "base/be.h"
@@ -160,6 +161,10 @@ session_ready(struct session *s, const struct principal *p, int64_t lifetime_ms)
 		ev_debug(conn_event(s->conn), "login renewed");
 		return;
 	}
+	if (s->counts != NULL) {
+		s->tally = tally_tenant(s->counts, s->tenant);
+		tally_add(&s->tally->v[TALLY_LOGINS], 1);
+	}
 	conn_set_payer(s->conn, s->principal.user);
 	conn_set_ready(s->conn);
 	listener_logged_in(s->conn);
@@ -251,6 +256,7 @@ session_opened(struct conn *conn, void *arg)
 	s->listener = l;
 	s->core = l->core;
 	s->number = atomic_fetch_add_explicit(&l->core->connections, 1, memory_order_relaxed) + 1;
+	s->counts = tallies_loop(l->core->tallies, conn_loop(conn));
 	s->tenant = l->login.tenant;
 	s->principal.user = NAME(l->login.tenant, STR(""));
 	list_init(&s->requests);

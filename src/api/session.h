@@ -39,6 +39,8 @@ struct session {
 	uint64_t tenant_generation;	/* of the user's, when he logged in (meta/image.h) */
 	uint64_t tenant_seen;		/* 1 more than the generation of the image that it was found in */
 	struct quota_link *quota;	/* from READY on: made by who lets him in (bounds.h) */
+	struct tally_loop *counts;	/* of the loop; NULL: nothing is counted */
+	struct tally *tally;		/* of its tenant on the loop, from READY on */
 	struct memo *memo;		/* what the gate has allowed lately; NULL: nothing */
 	uint64_t around_ns;		/* of the loop's time, for no request yet billed */
 	struct request *login_rq;	/* the SaslAuthenticate that waits for a check */
