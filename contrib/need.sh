@@ -2,7 +2,7 @@
 # Sourced by quickstart, runtests and bench: installs Debian packages that are missing.
 BUILD_PACKAGES="gcc make autoconf automake pkg-config python3 git libssl-dev libsasl2-dev
 	libsasl2-modules libsasl2-modules-gssapi-mit libkrb5-dev libjansson-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev
-	zlib1g-dev libzstd-dev liblz4-dev libisal-dev libseccomp-dev"
+	zlib1g-dev libzstd-dev liblz4-dev libisal-dev libseccomp-dev libhttp-parser-dev"
 SHOW_PACKAGES="kcat"
 TEST_PACKAGES="libcmocka-dev mandoc python3-pytest python3-cryptography python3-confluent-kafka python3-kafka
 	krb5-kdc krb5-admin-server krb5-user openssl xz-utils sqlite3 systemd iproute2 procps util-linux haproxy"

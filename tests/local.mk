@@ -13,6 +13,7 @@ include tests/unit/log/local.mk
 include tests/unit/meta/local.mk
 include tests/unit/coord/local.mk
 include tests/unit/api/local.mk
+include tests/unit/http/local.mk
 include tests/unit/broker/local.mk
 include tests/unit/cli/local.mk
 endif

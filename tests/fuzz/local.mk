@@ -9,7 +9,7 @@ fuzz_main = tests/fuzz/replay_main.c
 endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/wire_corpus.py \
 	tests/fuzz/batch_corpus.py tests/fuzz/coord_corpus.py tests/fuzz/broker_corpus.py \
-	tests/fuzz/jwt_corpus.py tests/fuzz/proxy_corpus.py
+	tests/fuzz/http_corpus.py tests/fuzz/jwt_corpus.py tests/fuzz/proxy_corpus.py
 
 fuzz_targets = \
 	tests/fuzz/fuzz_acl \
@@ -18,6 +18,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_broker \
 	tests/fuzz/fuzz_coord \
 	tests/fuzz/fuzz_decompress \
+	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_jwt \
 	tests/fuzz/fuzz_proxy \
 	tests/fuzz/fuzz_records \
@@ -52,6 +53,9 @@ tests_fuzz_fuzz_jwt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c $(fuzz_main)
 tests_fuzz_fuzz_proxy_LDADD = libnet.a libbase.a $(ISAL_LIBS)
 tests_fuzz_fuzz_proxy_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(fuzz_main)
+tests_fuzz_fuzz_http_LDADD = libhttp.a $(fuzz_security_libs) $(HTTP_PARSER_LIBS)
+tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_mapping_SOURCES = tests/fuzz/fuzz_mapping.c $(fuzz_main)
 tests_fuzz_fuzz_mapping_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -26,8 +26,10 @@ LAYERS = {
     "replica": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
     "coord": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta"],
     "api": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "audit", "replica", "coord"],
+    "http": ["base", "net", "security"],
+    "web": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "audit", "replica", "coord", "api", "http"],
     "broker": ["base", "wire", "net", "acl", "security", "tenant", "log", "meta", "audit", "replica",
-               "coord", "api"],
+               "coord", "api", "http", "web"],
     "cli": ["base", "wire", "net", "acl", "security", "audit", "broker"],
 }
 BANNED = ("strcpy strcat sprintf vsprintf gets strtok atoi atol atoll alloca tmpnam mktemp "
