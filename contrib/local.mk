@@ -1,6 +1,11 @@
 # Unit file, sysusers, tmpfiles, completion.
 EXTRA_DIST += contrib/README.md contrib/need.sh contrib/schlossd.service.in contrib/schloss.sysusers \
-	contrib/schloss.tmpfiles contrib/schlossctl.bash
+	contrib/schloss.tmpfiles contrib/schlossctl.bash \
+	contrib/grafana/README.md contrib/prometheus/README.md
+grafanadir = $(pkgdatadir)/grafana
+dist_grafana_DATA = contrib/grafana/schloss.json
+prometheusdir = $(pkgdatadir)/prometheus
+dist_prometheus_DATA = contrib/prometheus/schloss.rules.yml
 systemdsystemunit_DATA = contrib/schlossd.service
 CLEANFILES += contrib/schlossd.service
 contrib/schlossd.service: contrib/schlossd.service.in Makefile

@@ -40,6 +40,7 @@ const struct part parts[] = {
 	{ "user", start_user, NULL, NULL },
 	{ "sandbox", part_sandbox_start, part_sandbox_stop, .prepare = part_sandbox_prepare }, /* before there are threads, and before all that is done for others */
 	{ "rcu", part_rcu_start, part_rcu_stop, NULL },
+	{ "health", part_front_start, part_front_stop, part_front_reload, part_front_prepare, part_front_abandon }, /* it says that the others are starting */
 	{ "log", part_store_start, part_store_stop, NULL },
 	{ "metadata", part_meta_start, part_meta_stop, NULL },
 	{ "limits", part_limits_start, part_limits_stop, NULL },
@@ -53,6 +54,7 @@ const struct part parts[] = {
 	{ "groups", part_groups_start, part_groups_stop, NULL },
 	{ "audit topic", part_audit_topic_start, NULL, NULL },
 	{ "listeners", part_doors_start, part_doors_stop, part_doors_reload, part_doors_prepare, part_doors_abandon },
+	{ "metrics", part_web_start, part_web_stop, part_web_reload },
 	{ .name = NULL },
 };
 

@@ -18,7 +18,7 @@
  */
 
 /* Values of the ENUM options, in the order of their words in options.def. */
-enum conf_protocol { CONF_SASL_SSL, CONF_SSL, CONF_SASL_PLAINTEXT, CONF_PLAINTEXT };
+enum conf_protocol { CONF_SASL_SSL, CONF_SSL, CONF_SASL_PLAINTEXT, CONF_PLAINTEXT, CONF_HTTPS, CONF_HTTP };
 enum conf_client_auth { CONF_CERT_NONE, CONF_CERT_REQUESTED, CONF_CERT_REQUIRED };
 enum conf_sandbox { CONF_SANDBOX_AUTO, CONF_SANDBOX_ALWAYS, CONF_SANDBOX_NEVER };
 enum conf_session_tickets { CONF_TICKETS_AUTO, CONF_TICKETS_ALWAYS, CONF_TICKETS_NEVER };
@@ -65,6 +65,7 @@ struct conf_listener {
 	struct conf_hostport told;	/* advertised, or the address */
 	bool tls, sasl;			/* from the protocol */
 	struct cidr_list proxies;	/* proxy.protocol.from, parsed */
+	bool http;			/* health and metrics, not Kafka's protocol */
 	bool tenant_from_login;		/* tenant: from-login; tenant is then "main" */
 	bool tenant_from_name;		/* tenant: from-server-name; the same */
 	const struct conf_told *told_by_tenant;	/* tenant.advertised, parsed */

@@ -15,6 +15,7 @@
 #include "meta/meta.h"
 #include "meta/tokens.h"
 #include "tenant/quota.h"
+#include "web/web.h"
 
 /*
  * The parts of the running daemon, in the order in which they are made; each is
@@ -23,7 +24,9 @@
 struct acl_denials;
 struct door;
 struct doors_next;
+struct front;
 struct jwks_sources;
+struct parts_certificate;
 struct sandbox;
 struct watch;
 struct way;
@@ -70,6 +73,7 @@ struct broker {
 	size_t doors_n;
 	struct way *ways;			/* of the past */
 	struct doors_next *doors_next;		/* of the reload that is under way */
+	struct front *front;			/* NULL: no listener has HTTP; parts_web.c */
 };
 
 /* One part: start() or a reason; stop() of what start() made, also where a later
@@ -159,6 +163,29 @@ void parts_tick_doors(struct broker *b, uint64_t now_ns);
 /* Closes the connections of users who may not stay, in the current image, within
  * a quarter of a second. Any thread, while the loops run. */
 void parts_sweep_users(struct broker *b);
+
+/* What listeners of both kinds have. */
+int parts_open_login(struct broker *b, const struct conf *conf, const struct conf_listener *l, struct core_listener *core,
+    struct why *why);
+struct transport *parts_transport(void *core_listener, int fd, struct loop *loop);
+void parts_replace_tls(struct broker *b, struct core_listener *core, struct tls_context *fresh);
+const struct conf_listener *parts_listener_named(const struct conf *conf, struct str name);
+/* The counters of the Kafka listeners' logins. Main's thread; what is counted in stays until the end. */
+size_t parts_logins(const struct broker *b, struct web_logins *ret, size_t max);
+
+/* parts_web.c: health from the beginning to the end; what else is served over HTTP while all the rest is there. */
+int part_front_start(struct broker *b, struct why *why);
+void part_front_stop(struct broker *b);
+int part_front_prepare(struct broker *b, struct conf *conf, struct why *why);
+void part_front_abandon(struct broker *b);
+int part_front_reload(struct broker *b, const struct conf *conf, struct why *why);
+int part_web_start(struct broker *b, struct why *why);
+void part_web_stop(struct broker *b);
+/* After the listeners': tells the metrics of them. */
+int part_web_reload(struct broker *b, const struct conf *conf, struct why *why);
+/* As parts_tick_doors() and parts_certificates(). */
+void parts_tick_front(struct broker *b, uint64_t now_ns);
+size_t parts_front_certificates(const struct broker *b, struct parts_certificate *ret, size_t max);
 
 /* parts_options.c: the i-th option, for requests (api/core.h). Any loop. */
 bool parts_option(const struct broker_core *core, size_t i, struct arena *arena, struct core_option *ret);

@@ -45,6 +45,7 @@ struct door {
 
 /* What a reload has made for one listener of the new configuration. */
 struct door_next {
+	const struct conf_listener *set;
 	struct door *had;		/* of that name, or NULL */
 	struct listener *listener;	/* bound: there was none at this address, or NULL */
 	struct way *way;		/* where anything that it is made of has changed, or NULL */
@@ -83,8 +84,8 @@ parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_c
 	return tls_context_create(&f, ret, why);
 }
 
-static struct transport *
-make_transport(void *arg, int fd, struct loop *loop)
+struct transport *
+parts_transport(void *arg, int fd, struct loop *loop)
 {
 	struct core_listener *l = arg;
 	if (!l->tls)
@@ -105,8 +106,8 @@ find_tenant(struct broker *b, const struct conf_listener *l, uint32_t *ret_numbe
 	return t != NULL || l->tenant_from_login ? 0 : why_set(why, ERR_NOTFOUND, "there is no tenant '%s'", l->tenant);
 }
 
-static int
-open_login(struct broker *b, const struct conf *c, const struct conf_listener *l, struct core_listener *core, struct why *why)
+int
+parts_open_login(struct broker *b, const struct conf *c, const struct conf_listener *l, struct core_listener *core, struct why *why)
 {
 	uint32_t tenant;
 	int err = find_tenant(b, l, &tenant, why);
@@ -158,14 +159,17 @@ free_way(struct way **way)
 	mem_free(w);
 }
 
+/* logins: of the listener, whatever its settings are. */
 static int
-make_way(struct broker *b, struct conf *c, const struct conf_listener *l, struct way **ret, struct why *why)
+make_way(struct broker *b, struct conf *c, const struct conf_listener *l, struct core_logins *logins, struct way **ret,
+    struct why *why)
 {
 	struct tls_context *tls = NULL;
 	struct way *w = MEM_NEW(struct way);
 	w->conf = conf_ref(c);
 	w->set = l;
 	w->core.core = &b->core;
+	w->core.logins = logins;
 	w->core.name = str_from(l->name);
 	w->core.told = (struct core_endpoint){ str_from(l->told.host), l->told.port };
 	fill_told(c, l, &w->core);
@@ -176,7 +180,7 @@ make_way(struct broker *b, struct conf *c, const struct conf_listener *l, struct
 	w->core.login_ns = b->conn_limits.login_ns;
 	int err = l->tls ? parts_make_tls(c, l, &tls, why) : 0;
 	if (err == 0)
-		err = open_login(b, c, l, &w->core, why);
+		err = parts_open_login(b, c, l, &w->core, why);
 	atomic_store(&w->core.tls_context, tls);
 	if (err != 0)
 		free_way(&w);
@@ -190,7 +194,7 @@ bind_door(struct broker *b, const struct conf_listener *l, struct way *w, struct
 {
 	return listener_create(b->listeners, &(struct listener_config){ .name = w->set->name,
 	    .host = l->bind.host, .port = l->bind.port, .proxies = &w->set->proxies, .ops = &session_ops, .arg = &w->core,
-	    .transport = make_transport, .ev = &b->ev }, ret, why);
+	    .transport = parts_transport, .ev = &b->ev }, ret, why);
 }
 
 static void
@@ -244,10 +248,17 @@ may_connect(void *arg, const struct addr *from, uint64_t now_ns)
 	return quota_connect(arg, from, now_ns);
 }
 
+/* They stay until the end: who came by a listener that is gone may log in anew. */
+static struct core_logins *
+make_logins(struct broker *b)
+{
+	return arena_zalloc(b->boot->arena, sizeof(struct core_logins));
+}
+
 static int
 make_door(struct broker *b, const struct conf_listener *l, struct door *ret, struct why *why)
 {
-	int err = make_way(b, b->conf, l, &ret->way, why);
+	int err = make_way(b, b->conf, l, make_logins(b), &ret->way, why);
 	if (err == 0)
 		err = bind_door(b, l, ret->way, &ret->listener, why);
 	if (err != 0)
@@ -273,8 +284,8 @@ part_doors_start(struct broker *b, struct why *why)
 	    .proxy_max = (unsigned)c->proxy_max_connections });
 	b->doors = mem_zalloc(CONF_LISTENERS_MAX * sizeof(*b->doors));
 	for (size_t i = 0; i < c->listener_count && err == 0; i++) {
-		b->doors_n = i + 1;
-		err = make_door(b, &c->listeners[i], &b->doors[i], why);
+		if (!c->listeners[i].http)
+			err = make_door(b, &c->listeners[i], &b->doors[b->doors_n++], why);
 	}
 	if (err != 0) {
 		close_doors(b);
@@ -283,7 +294,7 @@ part_doors_start(struct broker *b, struct why *why)
 	parts_recount(b);
 	atomic_store(&b->doors_open, true);
 	for (size_t i = 0; i < b->doors_n; i++)
-		open_door(b, &c->listeners[i], b->doors[i].listener);
+		open_door(b, b->doors[i].way->set, b->doors[i].listener);
 	return 0;
 }
 
@@ -337,7 +348,7 @@ prepare_one(struct broker *b, struct conf *c, const struct conf_listener *l, str
 			next->had = &b->doors[i];
 	if (next->had != NULL && way_stays(next->had->way, c, l))
 		return l->tls ? parts_make_tls(c, l, &next->tls, why) : 0;
-	int err = make_way(b, c, l, &next->way, why);
+	int err = make_way(b, c, l, next->had != NULL ? next->had->way->core.logins : make_logins(b), &next->way, why);
 	if (err != 0 || (next->had != NULL && same_address(next->had->way->set, l)))
 		return err;
 	err = check_address(b, l, why);
@@ -350,8 +361,11 @@ part_doors_prepare(struct broker *b, struct conf *conf, struct why *why)
 	int err = 0;
 	b->doors_next = MEM_NEW(struct doors_next);
 	for (size_t i = 0; i < conf->listener_count && err == 0; i++) {
-		b->doors_next->n = i + 1;
-		err = prepare_one(b, conf, &conf->listeners[i], &b->doors_next->v[i], why);
+		if (conf->listeners[i].http)
+			continue;
+		struct door_next *next = &b->doors_next->v[b->doors_next->n++];
+		next->set = &conf->listeners[i];
+		err = prepare_one(b, conf, next->set, next, why);
 		if (err != 0)
 			why_prefix(why, "%s", conf->listeners[i].name);
 	}
@@ -384,10 +398,10 @@ release_tls(void *object)
 }
 
 /* Connections keep the old one; nobody resumes what began with it. */
-static void
-replace_tls(struct broker *b, struct way *w, struct tls_context *fresh)
+void
+parts_replace_tls(struct broker *b, struct core_listener *core, struct tls_context *fresh)
 {
-	struct tls_context *old = rcu_publish(w->core.tls_context, fresh);
+	struct tls_context *old = rcu_publish(core->tls_context, fresh);
 	tls_context_retire(old, b->rcu, clock_mono_ns());
 	rcu_retire(b->rcu, release_tls, old);
 }
@@ -419,21 +433,21 @@ close_door(struct broker *b, struct door *d)
 
 /* Takes what was made; the door as it is from now on. */
 static struct door
-exchange(struct broker *b, const struct conf_listener *l, struct door_next *next)
+exchange(struct broker *b, struct door_next *next)
 {
 	struct door d = next->had == NULL ? (struct door){ NULL, NULL } : *next->had;
 	if (next->tls != NULL)
-		replace_tls(b, d.way, next->tls);
+		parts_replace_tls(b, &d.way->core, next->tls);
 	if (next->way == NULL)
 		return d;
 	if (next->listener != NULL) {
-		open_door(b, l, next->listener);
+		open_door(b, next->set, next->listener);
 		if (d.listener != NULL)
 			close_door(b, &d);
 		d.listener = next->listener;
 	} else {
 		listener_turn(d.listener, &next->way->core, &next->way->set->proxies);
-		ev_notice(&b->ev, "listener %s: its settings have changed, for connections from now on", l->name);
+		ev_notice(&b->ev, "listener %s: its settings have changed, for connections from now on", next->set->name);
 	}
 	if (d.way != NULL)
 		retire_way(b, d.way);
@@ -465,7 +479,7 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 		retire_way(b, d->way);
 	}
 	for (size_t i = 0; i < next->n; i++)
-		doors[i] = exchange(b, &conf->listeners[i], &next->v[i]);
+		doors[i] = exchange(b, &next->v[i]);
 	mem_free(b->doors);
 	b->doors = doors;
 	b->doors_n = next->n;
@@ -475,6 +489,24 @@ part_doors_reload(struct broker *b, const struct conf *conf, struct why *why)
 	    (unsigned)conf->max_connections_per_ip, (unsigned)conf->login_max_connections,
 	    (unsigned)conf->login_max_connections_per_ip);
 	return 0;
+}
+
+const struct conf_listener *
+parts_listener_named(const struct conf *conf, struct str name)
+{
+	for (size_t k = 0; k < conf->listener_count; k++)
+		if (str_is(name, conf->listeners[k].name))
+			return &conf->listeners[k];
+	return NULL;
+}
+
+size_t
+parts_logins(const struct broker *b, struct web_logins *ret, size_t max)
+{
+	size_t n = 0;
+	for (; n < b->doors_n && n < max; n++)
+		ret[n] = (struct web_logins){ b->doors[n].way->core.name, b->doors[n].way->core.logins };
+	return n;
 }
 
 size_t

@@ -9,6 +9,7 @@
 #include "api/groups.h"
 #include "api/roster.h"
 #include "api/session.h"
+#include "api/tally.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broker/parts.h"
@@ -158,6 +159,7 @@ part_core_start(struct broker *b, struct why *why)
 	b->core.option = parts_option;
 	parts_show_options(b, b->conf);
 	b->core.rosters = rosters_create(b->loops, b->loops_n);
+	b->core.tallies = tallies_create(b->loops, b->loops_n);
 	b->core.workers = workers_create("work", (unsigned)c->num_io_threads, 100000);
 	return 0;
 }
@@ -167,6 +169,7 @@ part_core_stop(struct broker *b)
 {
 	workers_destroy(&b->core.workers);
 	rosters_destroy(&b->core.rosters);
+	tallies_destroy(&b->core.tallies);
 	parts_show_options(b, NULL);
 }
 

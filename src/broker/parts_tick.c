@@ -32,6 +32,7 @@ check_certificates(struct broker *b, int64_t now_s)
 {
 	struct parts_certificate certificates[CONF_LISTENERS_MAX];
 	size_t n = parts_certificates(b, certificates, CONF_LISTENERS_MAX);
+	n += parts_front_certificates(b, certificates + n, CONF_LISTENERS_MAX - n);
 	for (size_t i = 0; i < n; i++)
 		check_one(b, &certificates[i], now_s);
 }
@@ -53,6 +54,7 @@ parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms)
 	parts_tick_sandbox(b);
 	parts_tick_audit(b, now_ns);
 	parts_tick_doors(b, now_ns);
+	parts_tick_front(b, now_ns);
 	parts_tick_tokens(b, now_ns, wall_ms);
 	rcu_poll(b->rcu);
 	if (now_ns >= b->next_recount) {

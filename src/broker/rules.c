@@ -74,6 +74,20 @@ rules_hostport(struct str s, struct arena *arena, struct conf_hostport *ret, str
 	return 0;
 }
 
+/* What only Kafka's protocol has. */
+static int
+rule_http(struct check *c)
+{
+	static const char *const keys[] = {
+		"advertised", "proxy.protocol.from", "tenant.server.names", "tenant.realms", "tenant.certificate.rules",
+		"tenant.advertised",
+	};
+	for (size_t i = 0; c->l->http && i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (yaml_get(c->node, keys[i]) != NULL)
+			return BLAME(c, keys[i], "has no effect with protocol %s: remove it", c->l->tls ? "HTTPS" : "HTTP");
+	return 0;
+}
+
 static int
 rule_addresses(struct check *c)
 {
@@ -84,6 +98,8 @@ rule_addresses(struct check *c)
 	if (rules_hostport(str_from(l->address), c->conf->arena, &l->bind, &reason) != 0)
 		return BLAME(c, "address", "%s", reason.text);
 	l->told = l->bind;
+	if (l->http)
+		l->told.host = "localhost";
 	if (l->advertised != NULL &&
 	    rules_hostport(str_from(l->advertised), c->conf->arena, &l->told, &reason) != 0)
 		return BLAME(c, "advertised", "%s", reason.text);
@@ -182,10 +198,29 @@ inherit(const struct conf *conf, struct conf_listener *l, const char *key, const
 	    conf->origins[row_of(conf_options, conf_option_count, option)];
 }
 
+/* What Authorization can show. */
+static int
+http_logins(struct check *c)
+{
+	struct conf_listener *l = c->l;
+	if (!l->tls && l->mechanisms.n > 0)
+		return BLAME(c, "mechanisms", "needs protocol HTTPS: a login shows a password or a token");
+	for (size_t i = 0; i < l->mechanisms.n; i++)
+		if (strcmp(l->mechanisms.v[i], "PLAIN") != 0 && strcmp(l->mechanisms.v[i], "OAUTHBEARER") != 0)
+			return BLAME(c, "mechanisms", "protocol HTTPS has PLAIN (Basic) and OAUTHBEARER (Bearer)");
+	if (!l->tls || l->mechanisms.n > 0)
+		return 0;
+	l->mechanisms = (struct option_list){ arena_zalloc(c->conf->arena, sizeof(*l->mechanisms.v)), 1 };
+	l->mechanisms.v[0] = "PLAIN";
+	return 0;
+}
+
 static int
 rule_sasl(struct check *c)
 {
 	struct conf_listener *l = c->l;
+	if (l->http)
+		return http_logins(c);
 	if (!l->sasl && l->mechanisms.n > 0)
 		return BLAME(c, "mechanisms", "needs protocol SASL_SSL or SASL_PLAINTEXT");
 	if (!l->sasl && yaml_get(c->node, "connections.max.reauth.ms") != NULL)
@@ -307,6 +342,8 @@ rule_anonymous(struct check *c)
 {
 	struct conf_listener *l = c->l;
 	bool proves = l->sasl || l->client_auth == CONF_CERT_REQUIRED;
+	if (l->http && !l->tls)
+		return 0; /* health is for everybody, and nobody can log in */
 	if (!proves && !l->allow_anonymous)
 		return BLAME(c, "protocol", "nobody has to prove who he is; use SASL_SSL, or SSL with "
 		    "client.auth: required, or add allow.anonymous: true");
@@ -375,8 +412,9 @@ rules_oauth(const struct conf *conf, const struct conf_listener *l, struct oauth
 static void
 fill(struct conf *conf, struct conf_listener *l)
 {
-	l->tls = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SSL;
-	l->sasl = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SASL_PLAINTEXT;
+	l->tls = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SSL || l->protocol == CONF_HTTPS;
+	l->sasl = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SASL_PLAINTEXT || l->protocol == CONF_HTTPS;
+	l->http = l->protocol == CONF_HTTPS || l->protocol == CONF_HTTP;
 	inherit_text(conf, l, &l->keystore, conf->ssl_keystore_location, "ssl.keystore.location");
 	inherit_text(conf, l, &l->truststore, conf->ssl_truststore_location, "ssl.truststore.location");
 	inherit_text(conf, l, &l->principal_rules, conf->ssl_principal_mapping_rules, "ssl.principal.mapping.rules");
@@ -394,7 +432,7 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
     struct why *why)
 {
 	static int (*const rules[])(struct check *) = {
-		rule_addresses, rule_proxies, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
+		rule_http, rule_addresses, rule_proxies, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
 		rule_mappings, rule_binds, rule_told,
 	};
 	struct check c = { conf, l, node, why };

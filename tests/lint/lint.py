@@ -210,11 +210,14 @@ def rule_readmes():
 
 
 def rule_manual():
-    """Every option, every API and every verb of schlossctl is in its page."""
+    """Every option, every metric, every API and every verb of schlossctl is in its page."""
     check = subprocess.run([sys.executable, str(ROOT / "man/options.py"), "--check"],
                            capture_output=True, text=True)
     if check.returncode != 0:
         say(ROOT / "man/schlossd.yaml.5", 1, check.stdout.strip() or check.stderr.strip())
+    check = subprocess.run([sys.executable, str(ROOT / "man/metrics.py"), "--check"], capture_output=True, text=True)
+    if check.returncode != 0:
+        say(ROOT / "src/web/metrics.def", 1, check.stdout.strip() or check.stderr.strip())
     check = subprocess.run([sys.executable, str(ROOT / "doc/apis.py"), "--check"],
                            capture_output=True, text=True)
     if check.returncode != 0:

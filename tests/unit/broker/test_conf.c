@@ -327,6 +327,39 @@ listeners_differ(void **state)
 }
 
 static void
+listeners_with_http(void **state)
+{
+	struct conf *conf = load("log.dirs: /d\nssl.keystore.location: /k\nlisteners:\n"
+	    "  watch: {address: \"*:9308\", protocol: HTTPS, tenant: from-login}\n"
+	    "  tokens: {address: \"*:9309\", protocol: HTTPS, mechanisms: [PLAIN]}\n"
+	    "  health: {address: \"[::1]:9310\", protocol: HTTP, allow.plaintext: true}\n");
+	static const struct {
+		const char *listener, *why;
+	} bad[] = {
+		{ "protocol: HTTP", "protocol: everybody on the way" },
+		{ "protocol: HTTP, allow.plaintext: true, mechanisms: [PLAIN]", "mechanisms: needs protocol HTTPS" },
+		{ "protocol: HTTPS, mechanisms: [SCRAM-SHA-256]", "mechanisms: protocol HTTPS has PLAIN" },
+		{ "protocol: HTTPS, mechanisms: [OAUTHBEARER]", "sasl.oauthbearer." },
+		{ "protocol: HTTPS, advertised: \"h:1\"", "advertised: has no effect with protocol HTTPS" },
+		{ "protocol: HTTPS, allow.anonymous: true", "allow.anonymous: has no effect" },
+		{ "protocol: HTTPS, client.auth: requested", "client.auth: needs ssl.truststore.location" },
+	};
+	char text[512];
+	(void)state;
+	const struct conf_listener *l = conf->listeners;
+	assert_true(l[0].http && l[0].tls && l[0].sasl && l[0].tenant_from_login);
+	assert_int_equal(l[0].mechanisms.n, 1);
+	assert_string_equal(l[0].mechanisms.v[0], "PLAIN");
+	assert_true(l[2].http && !l[2].tls && !l[2].sasl && l[2].mechanisms.n == 0);
+	conf_unref(&conf);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "log.dirs: /d\nssl.keystore.location: /k\nlisteners: {w: {address: \"*:1\", %s}}\n", bad[i].listener);
+		if (strstr(reason(text), bad[i].why) == NULL)
+			fail_msg("%s: %s", bad[i].listener, reason(text));
+	}
+}
+
+static void
 units_and_commas(void **state)
 {
 	struct conf *conf = load(BASE "log.retention.hours: 2\nlog.cleanup.policy: compact, delete\n");
@@ -579,6 +612,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(errors_name_the_place), T(not_utf8_and_too_large), T(defaults), T(listeners_differ), T(listeners_are_bounded),
+		T(listeners_with_http),
 		T(units_and_commas), T(includes), T(round_trip), T(table_is_sane),
 		T(reload_and_warnings), T(what_is_printed_has_its_origin), T(secrets_are_not_printed),
 	};
