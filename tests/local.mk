@@ -14,6 +14,7 @@ include tests/unit/meta/local.mk
 include tests/unit/coord/local.mk
 include tests/unit/api/local.mk
 include tests/unit/http/local.mk
+include tests/unit/web/local.mk
 include tests/unit/broker/local.mk
 include tests/unit/cli/local.mk
 endif

@@ -30,7 +30,7 @@ add_times(struct scrape *s, struct str request, const struct tally_sum *sum)
 	for (int i = 0; i < TALLY_TIMES; i++) {
 		char le[32] = "+Inf";
 		if (i < TALLY_TIMES - 1)
-			snprintf(le, sizeof(le), "%g", (double)TALLY_TIME_NS(i) / 1e9);
+			snprintf(le, sizeof(le), "%.10g", (double)TALLY_TIME_NS(i) / 1e9);
 		below += sum->times[i];
 		text_sample(s->out, m->type, m->family, "_bucket");
 		text_label(s->out, true, "request", request);

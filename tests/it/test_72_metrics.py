@@ -12,6 +12,7 @@ import struct
 import time
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from harness import BUILD, ROOT, SCHLOSSD, Broker, Failed, free_port, run
 from hostile import eventually, preloaded
 from issuer import Issuer
@@ -215,6 +216,7 @@ def test_both_formats(b):
         assert status == 200
         if form == "openmetrics":
             assert headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8", header
+            assert len(list(openmetrics(body))) > 60             # by the word of another reader, who is strict
             assert body.endswith("# EOF\n") and "# TYPE schloss_requests counter\n" in body
         else:
             assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8", header
