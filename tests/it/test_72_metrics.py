@@ -545,3 +545,26 @@ def test_the_examples_of_the_manual(b, tmp_path):
     (tmp_path / "prometheus.yml").write_text(written + f"\nrule_files: [{ROOT}/contrib/prometheus/schloss.rules.yml]\n")
     said = run("promtool", "check", "config", tmp_path / "prometheus.yml").stdout
     assert "SUCCESS: 11 rules found" in said
+
+
+def test_a_stop_amid_scrapes_and_logins(b):
+    """Whatever is under way ends, and nothing of it is looked at again: a sanitizer watches."""
+    b.start()
+    b.ctl("topic", "create", "wide", "-p", "400")
+    c = b.conf()
+    logins = [base64.b64encode(pair.encode()).decode() for pair in (f"{c['sasl.username']}:{c['sasl.password']}", "nobody:guess")]
+    conns = [b.raw() for _ in range(12)]
+    for i, s in enumerate(conns):
+        s.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {logins[i % 3 > 0]}\r\n\r\n".encode())
+    b.stop()
+    for s in conns:
+        s.close()
+
+
+def test_a_broken_certificate_leaves_the_old_one(b):
+    b.start()
+    before = ssl.get_server_certificate(("127.0.0.1", b.web))
+    (b.dir / "tls/server.pem").write_text("nonsense\n")
+    b.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "reload: health: " in b.log)
+    assert ssl.get_server_certificate(("127.0.0.1", b.web)) == before and b.get("/livez")[0] == 200
