@@ -153,13 +153,18 @@ failed(struct request *rq)
 	return API_ANSWER;
 }
 
-static enum api_turn
-come_too_late(struct request *rq)
+static void
+audit_too_late(struct session *s, const char *reason)
 {
-	struct session *s = rq->session;
 	const struct principal *p = sasl_login_principal(s->login);
+	auditing_login_failed(s, p->user.s, p->mechanism, reason);
+}
+
+static enum api_turn
+come_too_late(struct request *rq, const char *reason)
+{
 	struct sasl_authenticate_rsp *out = rq->out;
-	auditing_login_failed(s, p->user.s, p->mechanism, too_late(s));
+	audit_too_late(rq->session, reason);
 	out->auth_bytes = (struct bytes){ (const uint8_t *)"", 0 };
 	return failed(rq);
 }
@@ -207,8 +212,9 @@ act(struct request *rq, const struct sasl_turn *turn)
 	out->auth_bytes = (struct bytes){ (const uint8_t *)(bytes.p == NULL ? "" : bytes.p), bytes.n };
 	if (turn->step == SASL_STEP_CONTINUE)
 		return API_ANSWER;
-	if (too_late(s) != NULL)
-		return come_too_late(rq);
+	const char *late = too_late(s);
+	if (late != NULL)
+		return come_too_late(rq, late);
 	if (!find_place(s, rq->arena, &message))
 		return not_now(rq, KERR_THROTTLING_QUOTA_EXCEEDED, message);
 	if (!accept_login(s, &out->session_lifetime_ms))
@@ -283,7 +289,10 @@ raw_act(struct request *rq, const struct sasl_turn *turn)
 	}
 	struct str message, token = arena_str(rq->arena, turn->out); /* it goes with the login */
 	int64_t lifetime;
-	if (turn->step == SASL_STEP_DONE && (too_late(s) != NULL || !find_place(s, rq->arena, &message) ||
+	const char *late = turn->step == SASL_STEP_DONE ? too_late(s) : NULL;
+	if (late != NULL)
+		audit_too_late(s, late);
+	if (turn->step == SASL_STEP_DONE && (late != NULL || !find_place(s, rq->arena, &message) ||
 	    !accept_login(s, &lifetime)))
 		return API_CLOSE;
 	raw_send(rq, token);
