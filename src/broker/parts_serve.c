@@ -147,6 +147,7 @@ part_core_start(struct broker *b, struct why *why)
 	s->limits.v[LIMIT_SEGMENT_INDEX] = (double)c->limits_topic_segment_index_bytes_min;
 	s->limits.v[LIMIT_DIRTY_RATIO] = c->limits_topic_dirty_ratio_min;
 	s->limits.v[LIMIT_MESSAGE_BYTES] = (double)c->limits_topic_max_message_bytes_max;
+	s->limits.v[LIMIT_FILE_DELETE] = (double)c->limits_topic_file_delete_delay_ms_max;
 	s->limits.v[LIMIT_PARTITIONS_REQUEST] = (double)c->limits_topic_partitions_request_max;
 	s->limits.v[LIMIT_PARTITIONS] = (double)c->limits_topic_partitions_max;
 	b->core.rcu = b->rcu;

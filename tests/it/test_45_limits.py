@@ -12,12 +12,14 @@ limits.topic.segment.ms.min: 120000
 limits.topic.segment.index.bytes.min: 200000
 limits.topic.min.cleanable.dirty.ratio.min: 0.25
 limits.topic.max.message.bytes.max: 500000
+limits.topic.file.delete.delay.ms.max: 90000
 limits.topic.partitions.request.max: 6
 limits.topic.partitions.max: 80"""
 # A setting, what is just allowed, what is just not.
 BOUNDS = {"segment.bytes": ("2000000", "1999999"), "segment.ms": ("120000", "119999"),
           "segment.index.bytes": ("200000", "199999"),
-          "min.cleanable.dirty.ratio": ("0.25", "0.24"), "max.message.bytes": ("500000", "500001")}
+          "min.cleanable.dirty.ratio": ("0.25", "0.24"), "max.message.bytes": ("500000", "500001"),
+          "file.delete.delay.ms": ("90000", "90001")}
 
 
 @pytest.fixture(scope="module")
