@@ -102,8 +102,8 @@ bootstrap_look(const char *file, const struct conf *conf, struct why *why)
 	bool shown = image_next_tenant(s.image, NULL) != NULL;
 	for (size_t i = 0; i < conf->listener_count && err == 0 && shown; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
-		if (!l->tenant_from_login && tenant_named(s.image, str_from(l->tenant)) == NULL)
-			err = why_set(why, ERR_NOTFOUND, "listener %s: there is no tenant '%s'", l->name, l->tenant);
+		if (!l->tenant_from_login && tenant_named(s.image, str_from(l->home)) == NULL)
+			err = why_set(why, ERR_NOTFOUND, "listener %s: there is no tenant '%s'", l->name, l->home);
 	}
 	image_unref(&s.image);
 	return err;

@@ -66,8 +66,9 @@ struct conf_listener {
 	bool tls, sasl;			/* from the protocol */
 	struct cidr_list proxies;	/* proxy.protocol.from, parsed */
 	bool http;			/* health and metrics, not Kafka's protocol */
-	bool tenant_from_login;		/* tenant: from-login; tenant is then "main" */
-	bool tenant_from_name;		/* tenant: from-server-name; the same */
+	bool tenant_from_login;		/* tenant: from-login */
+	bool tenant_from_name;		/* tenant: from-server-name */
+	const char *home;		/* the tenant that tenant names; main where it is one of these words */
 	const struct conf_told *told_by_tenant;	/* tenant.advertised, parsed */
 	/* Unset values are filled from the options for the whole broker, so that
 	 * a reader never looks in two places. */

@@ -58,14 +58,9 @@ print_option(FILE *out, const struct conf_option *opt, const void *base, const c
 static void
 print_listener(FILE *out, const struct conf_listener *l)
 {
-	struct conf_listener shown = *l;
-	if (l->tenant_from_login)
-		shown.tenant = "from-login";
-	if (l->tenant_from_name)
-		shown.tenant = "from-server-name";
 	fprintf(out, "  %s:  # %s:%u\n", l->name, l->where.file, l->where.line);
 	for (size_t i = 0; i < listener_option_count; i++)
-		print_option(out, &listener_options[i], &shown, "    ", &l->origins[i]);
+		print_option(out, &listener_options[i], l, "    ", &l->origins[i]);
 }
 
 void

@@ -99,11 +99,11 @@ find_tenant(struct broker *b, const struct conf_listener *l, uint32_t *ret_numbe
 {
 	struct rcu_reader *reader = rcu_join(b->rcu);
 	rcu_enter(b->rcu, reader);
-	const struct acl_tenant *t = acl_image_tenant_named(image_acl(rcu_read(b->image)), str_from(l->tenant));
+	const struct acl_tenant *t = acl_image_tenant_named(image_acl(rcu_read(b->image)), str_from(l->home));
 	*ret_number = t == NULL ? 0 : acl_tenant_number(t);
 	rcu_leave(b->rcu, reader);
 	rcu_part(b->rcu, &reader);
-	return t != NULL || l->tenant_from_login ? 0 : why_set(why, ERR_NOTFOUND, "there is no tenant '%s'", l->tenant);
+	return t != NULL || l->tenant_from_login ? 0 : why_set(why, ERR_NOTFOUND, "there is no tenant '%s'", l->home);
 }
 
 int
@@ -327,6 +327,16 @@ same_address(const struct conf_listener *a, const struct conf_listener *b)
 	return a->bind.port == b->bind.port && strcmp(a->bind.host, b->bind.host) == 0;
 }
 
+/* Whether the tenant of that name is still the one that it was: not so where it was made anew, or the name is another's
+ * now. Where there is none of that name the way stays with what was renamed. */
+static bool
+same_tenant(struct broker *b, const struct way *w, const struct conf_listener *l)
+{
+	uint32_t number;
+	struct why why;
+	return find_tenant(b, l, &number, &why) != 0 || number == w->core.login.tenant;
+}
+
 /* A socket of another name's cannot be bound again, nor handed over. */
 static int
 check_address(const struct broker *b, const struct conf_listener *l, struct why *why)
@@ -346,7 +356,7 @@ prepare_one(struct broker *b, struct conf *c, const struct conf_listener *l, str
 	for (size_t i = 0; i < b->doors_n; i++)
 		if (strcmp(b->doors[i].way->set->name, l->name) == 0)
 			next->had = &b->doors[i];
-	if (next->had != NULL && way_stays(next->had->way, c, l))
+	if (next->had != NULL && way_stays(next->had->way, c, l) && same_tenant(b, next->had->way, l))
 		return l->tls ? parts_make_tls(c, l, &next->tls, why) : 0;
 	int err = make_way(b, c, l, next->had != NULL ? next->had->way->core.logins : make_logins(b), &next->way, why);
 	if (err != 0 || (next->had != NULL && same_address(next->had->way->set, l)))
@@ -379,10 +389,7 @@ part_doors_abandon(struct broker *b)
 		struct door_next *next = &b->doors_next->v[i];
 		listener_destroy(&next->listener);
 		tls_context_unref(&next->tls);
-		if (next->way == NULL)
-			continue;
-		next->way->older = b->ways; /* a socket that was bound logs by its name */
-		b->ways = next->way;
+		free_way(&next->way);
 	}
 	mem_free(b->doors_next);
 	b->doors_next = NULL;

@@ -157,19 +157,20 @@ static int
 rule_tenant(struct check *c)
 {
 	struct conf_listener *l = c->l;
+	l->home = l->tenant;
 	if (strcmp(l->tenant, "from-login") == 0) {
 		l->tenant_from_login = true;
-		l->tenant = "main";
+		l->home = "main";
 		if (!l->sasl)
 			return BLAME(c, "tenant", "from-login needs SASL: without it there is no login name");
 	}
 	if (strcmp(l->tenant, "from-server-name") == 0) {
 		l->tenant_from_name = true;
-		l->tenant = "main";
+		l->home = "main";
 		if (l->server_names.n == 0 || !l->tls)
 			return BLAME(c, "tenant", "from-server-name needs TLS and tenant.server.names");
 	}
-	if (!tenant_ok(l->tenant))
+	if (!tenant_ok(l->home))
 		return BLAME(c, "tenant", "\"%s\" is no name of a tenant: a small letter, then at most 30 "
 		    "small letters, digits or -", l->tenant);
 	return 0;

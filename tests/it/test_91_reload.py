@@ -145,6 +145,39 @@ def test_settings_of_a_listener(b):
             assert (works(old), works(new)) == (b.second, 7)
 
 
+def test_whose_a_listener_is(b):
+    """From everybody's to main's alone, and back; and one whose tenant was made anew."""
+    def may(user, port):
+        conf = b.conf(user)
+        with twin.Client("127.0.0.1", port, schema=SCHEMA, server_hostname="localhost", timeout=20,
+                         ssl_context=ssl.create_default_context(cafile=b.dir / "tls/ca.pem")) as c:
+            return c.sasl_scram(conf["sasl.username"], conf["sasl.password"])["error_code"] == 0
+
+    def acme():
+        b.ctl("tenant", "create", "acme", "--admin", "tina", "--conf", b.dir / "tina.conf")
+
+    def tenant(name):
+        take_away(b, "second")
+        add(b, "second", b.second, f"protocol: SASL_SSL\ntenant: {name}")
+        reload(b)
+    acme()
+    tenant("from-login")
+    assert may("tina", b.second) and may("admin", b.second)
+    tenant("main")
+    assert not may("tina", b.second) and may("admin", b.second)
+    tenant("from-login")
+    assert may("tina", b.second)
+    tenant("acme")
+    b.delete_tenant("acme")
+    (b.dir / "tina.conf").unlink()
+    acme()
+    conf = (b.dir / "tina.conf").read_text()
+    (b.dir / "tina.conf").write_text(conf.replace("tina@acme", "tina"))
+    assert not may("tina", b.second)
+    reload(b)
+    assert may("tina", b.second)
+
+
 def test_rules_from_certificates(b):
     """The same certificate is another user after a reload of the mapping."""
     key, csr, cert = (b.tmp / f"c.{x}" for x in ("key", "csr", "crt"))

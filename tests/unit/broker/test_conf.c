@@ -319,7 +319,8 @@ listeners_differ(void **state)
 	assert_string_equal(l[1].told.host, "kafka.example.org");
 	assert_int_equal(l[1].told.port, 443);
 	assert_true(l[1].tenant_from_login);
-	assert_string_equal(l[1].tenant, "main");
+	assert_string_equal(l[1].tenant, "from-login");
+	assert_string_equal(l[1].home, "main");
 	assert_int_equal(l[1].mechanisms.n, 2);
 	assert_false(l[2].tls || l[2].sasl);
 	assert_int_equal(l[2].client_auth, CONF_CERT_NONE);
