@@ -155,9 +155,10 @@ bool
 auditing_login(struct session *s, const struct principal *p, bool renews)
 {
 	struct record_out r;
-	auditing_count(s->listener->logins, p->mechanism, true);
-	if (s->core->audit == NULL)
+	if (s->core->audit == NULL) {
+		auditing_count(s->listener->logins, p->mechanism, true);
 		return true;
+	}
 	struct audit_by by = by_session(s);
 	by.tenant = tenant_name(rcu_read(*s->core->image), p->user.tenant);
 	by.user = p->user.s;
@@ -167,6 +168,8 @@ auditing_login(struct session *s, const struct principal *p, bool renews)
 	if (renews)
 		out_bool(&r, "renewed", true);
 	bool told = audit_done(s->core->audit, out_end(&r)) == 0;
+	if (told)
+		auditing_count(s->listener->logins, p->mechanism, true);
 	out_free(&r);
 	return told;
 }

@@ -201,7 +201,7 @@ api_metadata(struct request *rq, const void *in, void *out)
 		return API_ANSWER;
 	topics_create_init(&c->create);
 	c->create.limits = &rq->core->settings.limits;
-	c->create.limited = true;
+	c->create.limited = caller_limited(rq);
 	c->create.change.arena = rq->arena;
 	c->create.change.done = make_done;
 	c->create.change.arg = rq;

@@ -137,11 +137,26 @@ partitions_of(const struct image *im, struct name owner)
 	return n;
 }
 
+static uint64_t
+owned_by(struct plan *p, struct name owner, struct topics_owned *o)
+{
+	if (!o->known || !str_eq(o->owner, owner.s))
+		*o = (struct topics_owned){ true, arena_str(plan_arena(p), owner.s), partitions_of(plan_image(p), owner) };
+	return o->partitions;
+}
+
+static void
+owned_more(struct topics_owned *o, struct str owner, uint64_t more)
+{
+	if (o->known && str_eq(o->owner, owner))
+		o->partitions += more;
+}
+
 /* The quotas of partitions: the tenant's, and the owner's. */
 static enum change_result
-check_quotas(const struct image *im, struct name owner, uint64_t in_all, uint64_t more, struct why *why)
+check_quotas(struct plan *p, struct name owner, struct topics_owned *owned, uint64_t in_all, uint64_t more, struct why *why)
 {
-	const struct quota_image *q = image_quotas(im);
+	const struct quota_image *q = image_quotas(plan_image(p));
 	double most = quota_image_limit(q, NAME(owner.tenant, STR_NULL), QUOTA_PARTITIONS);
 	if (most > 0 && (double)in_all > most) {
 		why_set(why, 0, "the tenant may have %.15g partitions, with these it would have %" PRIu64 " (quota partitions)",
@@ -149,9 +164,9 @@ check_quotas(const struct image *im, struct name owner, uint64_t in_all, uint64_
 		return CHANGE_AMOUNT;
 	}
 	most = owner.s.n > 0 ? quota_image_limit(q, owner, QUOTA_PARTITIONS) : 0;
-	if (most > 0 && (double)(partitions_of(im, owner) + more) > most) {
+	if (most > 0 && (double)(owned_by(p, owner, owned) + more) > most) {
 		why_set(why, 0, "user %.*s may have topics of %.15g partitions, with these there would be %" PRIu64
-		    " (quota partitions)", STR_ARG(owner.s), most, partitions_of(im, owner) + more);
+		    " (quota partitions)", STR_ARG(owner.s), most, owned->partitions + more);
 		return CHANGE_AMOUNT;
 	}
 	return CHANGE_OK;
@@ -160,8 +175,8 @@ check_quotas(const struct image *im, struct name owner, uint64_t in_all, uint64_
 /* May the owner, and his tenant, have `more`? `made` are of the same request: an image that is only tried
  * does not have them. limits: NULL for none, nor quotas. */
 static enum change_result
-check_room(const struct plan *p, struct name owner, const struct limits *limits, bool tried, uint64_t made,
-    uint64_t more, struct why *why)
+check_room(struct plan *p, struct name owner, const struct limits *limits, struct topics_owned *owned, bool tried,
+    uint64_t made, uint64_t more, struct why *why)
 {
 	const struct image_tenant *t = image_tenant(plan_image(p), owner.tenant);
 	uint64_t before = tried ? made : 0, have = (t == NULL ? 0 : t->partitions) + before;
@@ -169,11 +184,11 @@ check_room(const struct plan *p, struct name owner, const struct limits *limits,
 		return CHANGE_OK;
 	if (limits_check_partitions(limits, made + more, have + more, why) != 0)
 		return CHANGE_AMOUNT;
-	return check_quotas(plan_image(p), owner, have + more, before + more, why);
+	return check_quotas(p, owner, owned, have + more, before + more, why);
 }
 
 static enum change_result
-check_numbers(const struct plan *p, const struct topics_create *c, struct topic_new *t)
+check_numbers(struct plan *p, struct topics_create *c, struct topic_new *t)
 {
 	if (t->partitions == -1)
 		t->partitions = plan_config(p)->num_partitions;
@@ -185,8 +200,8 @@ check_numbers(const struct plan *p, const struct topics_create *c, struct topic_
 		why_set(&t->why, 0, "there is one broker: the replication factor is 1, not %d", t->replication);
 		return CHANGE_BAD_REPLICATION;
 	}
-	return check_room(p, NAME(t->name.tenant, t->owner), c->limited ? c->limits : NULL, c->validate_only, c->made,
-	    (uint64_t)t->partitions, &t->why);
+	return check_room(p, NAME(t->name.tenant, t->owner), c->limited ? c->limits : NULL, &c->owned, c->validate_only,
+	    c->made, (uint64_t)t->partitions, &t->why);
 }
 
 /* Kafka refuses names that differ only in '.' and '_': their metrics collide. */
@@ -211,7 +226,7 @@ colliding(const struct image *im, struct name name)
 }
 
 static enum change_result
-plan_new(struct plan *p, const struct topics_create *c, struct topic_new *t)
+plan_new(struct plan *p, struct topics_create *c, struct topic_new *t)
 {
 	struct topic_era born = { 0, image_era(plan_image(p)) };
 	struct image_topic made = { .name = t->name, .internal = t->internal, .eras = &born, .eras_n = 1 };
@@ -243,6 +258,7 @@ plan_new(struct plan *p, const struct topics_create *c, struct topic_new *t)
 	made.partitions = t->partitions;
 	struct acl_node node = { .owner = t->owner, .team = t->team, .mode = t->mode };
 	topic_put(p, &made, &node);
+	owned_more(&c->owned, t->owner, (uint64_t)t->partitions);
 	return CHANGE_OK;
 }
 
@@ -251,6 +267,7 @@ create_plan(struct change *change, struct plan *p)
 {
 	struct topics_create *c = CONTAINER_OF(change, struct topics_create, change);
 	c->made = 0;
+	c->owned.known = false;
 	for (int32_t i = 0; i < c->n; i++) {
 		struct topic_new *t = &c->topics[i];
 		if (t->result == CHANGE_OK)
@@ -409,13 +426,14 @@ plan_grow(struct plan *p, struct topics_grow *c, struct topic_grow *g)
 	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(plan_image(p)),
 	    g->name.tenant), ACL_TOPIC, g->name.s);
 	enum change_result r = check_room(p, NAME(g->name.tenant, node == NULL ? STR("") : node->owner),
-	    c->limited ? c->limits : NULL, c->validate_only, c->made, (uint64_t)more, &g->why);
+	    c->limited ? c->limits : NULL, &c->owned, c->validate_only, c->made, (uint64_t)more, &g->why);
 	if (r != CHANGE_OK)
 		return r;
 	c->made += (uint64_t)more;
 	if (c->validate_only)
 		return CHANGE_OK;
 	struct image_topic next = grown(p, t, g->count);
+	owned_more(&c->owned, node == NULL ? STR("") : node->owner, (uint64_t)more);
 	topic_put(p, &next, node);
 	return CHANGE_OK;
 }
@@ -425,6 +443,7 @@ grow_plan(struct change *change, struct plan *p)
 {
 	struct topics_grow *c = CONTAINER_OF(change, struct topics_grow, change);
 	c->made = 0;
+	c->owned.known = false;
 	for (int32_t i = 0; i < c->n; i++)
 		if (c->topics[i].result == CHANGE_OK)
 			c->topics[i].result = plan_grow(p, c, &c->topics[i]);

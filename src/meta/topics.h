@@ -34,6 +34,13 @@ struct topic_new {
 	struct why why;
 };
 
+/* How many partitions the topics of one owner have, counted once for a request that asks it of each of its topics. */
+struct topics_owned {
+	bool known;
+	struct str owner;
+	uint64_t partitions;
+};
+
 struct topics_create {
 	struct change change;
 	struct topic_new *topics;
@@ -41,6 +48,7 @@ struct topics_create {
 	bool validate_only, limited;	/* limited: limits.topic.* hold (no operator asks) */
 	const struct limits *limits;
 	uint64_t made;			/* private: partitions so far */
+	struct topics_owned owned;	/* private */
 };
 void topics_create_init(struct topics_create *c);
 
@@ -74,6 +82,7 @@ struct topics_grow {
 	bool validate_only, limited;
 	const struct limits *limits;
 	uint64_t made;			/* private: partitions so far */
+	struct topics_owned owned;	/* private */
 };
 void topics_grow_init(struct topics_grow *c);
 

@@ -122,7 +122,11 @@ def test_partitions(b):
         assert create(bob, "two", 2) == (error, message)
         grown = bob.call("create_partitions", 1, topics=[{"name": "one", "count": 5, "assignments": None}], timeout_ms=5000, validate_only=False)
         assert grown["results"][0]["error_code"] == OVER
-        assert create(bob, "two", 1)[0] == 0
+        several = [{"name": f"t{i}", "num_partitions": 1, "replication_factor": 1} for i in range(3)]
+        for validate in (True, False):  # each counts with those before it
+            told = bob.call("create_topics", 5, topics=several, timeout_ms=5000, validate_only=validate)["topics"]
+            assert [t["error_code"] for t in told] == [0, OVER, OVER]
+        assert "with these there would be 5" in told[1]["error_message"]
         used, limit, binds = shown(b, "/acme/users/bob")["partitions"]
         assert (used, limit, binds) == (4, 4, "user")
         error, message = create(ada, "three", 3)
