@@ -384,9 +384,28 @@ has_place(struct request *rq, struct str *ret_message)
 	return bounds_allow(rq, QUOTA_STORED, (double)rq->bytes_in, ret_message);
 }
 
+/* Behind the gate: who may write nothing is not told what the tenant has. The error is final: a program is told at
+ * once, and retention has its own time. */
+static void
+look_for_place(struct request *rq, struct produce *s)
+{
+	struct str message = STR_NULL;
+	bool any = false;
+	ARRAY_FOREACH(const struct item, it, s->items)
+		any = any || it->stage != STAGE_DONE;
+	if (!any || has_place(rq, &message))
+		return;
+	ARRAY_FOREACH(struct item, it, s->items) {
+		if (it->stage == STAGE_DONE)
+			continue;
+		fail(s, it, KERR_POLICY_VIOLATION);
+		it->answer->error_message = message;
+	}
+}
+
 /* An error of the whole request, which the response has no field for. */
 static enum api_turn
-refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out, enum kerr err, struct str message)
+refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out, enum kerr err)
 {
 	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data) {
 		struct produce_rsp_topic *rt = WIRE_ADD(rq->arena, out->responses, produce_rsp_topic);
@@ -397,7 +416,6 @@ refuse(struct request *rq, const struct produce_req *in, struct produce_rsp *out
 			a->index = p->index;
 			a->base_offset = -1;
 			a->error_code = err;
-			a->error_message = message;
 		}
 	}
 	return in->acks == 0 ? API_CLOSE : API_ANSWER;
@@ -409,7 +427,6 @@ api_produce(struct request *rq, const void *vin, void *vout)
 	const struct produce_req *in = vin;
 	struct produce_rsp *out = vout;
 	struct produce *s = rq->state = arena_zalloc(rq->arena, sizeof(*s));
-	struct str message = STR_NULL;
 	enum kerr err = KERR_NONE;
 
 	s->rq = rq;
@@ -423,12 +440,11 @@ api_produce(struct request *rq, const void *vin, void *vout)
 		err = KERR_INVALID_REQUIRED_ACKS;
 	else if (in->transactional_id.s.p != NULL)
 		err = may_txn(rq, in->transactional_id);
-	if (err == KERR_NONE && !has_place(rq, &message))
-		err = KERR_POLICY_VIOLATION; /* final: a program is told at once, and retention has its own time */
 	if (err != KERR_NONE)
-		return refuse(rq, in, out, err, message);
+		return refuse(rq, in, out, err);
 	ARRAY_FOREACH(const struct produce_req_topic, t, in->topic_data)
 		add_topic(rq, s, t, out);
+	look_for_place(rq, s);
 	ARRAY_FOREACH(const struct item, it, s->items)
 		if (it->stage == STAGE_CHECK)
 			return check_rest(rq, s);
