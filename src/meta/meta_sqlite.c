@@ -36,6 +36,7 @@ struct sqlite {
 	pthread_t thread;
 };
 
+#define ERASE_MS 100	/* all other changes wait for it */
 #define BUSY_MS 10000	/* an administrator's own sqlite3 may hold a lock for a moment */
 
 static int
@@ -101,8 +102,11 @@ ends_tenant(const struct meta_multi *m)
 static void
 forget(struct sqlite *s, const struct meta_multi *m)
 {
-	if (ends_tenant(m))
-		(void)sql(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	if (!ends_tenant(m))
+		return;
+	sqlite3_busy_timeout(s->db, ERASE_MS);
+	(void)sql(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	sqlite3_busy_timeout(s->db, BUSY_MS);
 }
 
 static int
