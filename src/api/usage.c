@@ -63,13 +63,19 @@ count_used(const struct group *group, const struct group_owner *owner, void *arg
 }
 
 static void
-count_groups(const struct broker_core *core, struct counting *c)
+count_nodes(struct counting *c)
 {
 	struct str name = STR("");
 	const struct acl_node *node;
 	while ((node = acl_tenant_next_node(c->tenant, ACL_GROUP, name, &name)) != NULL)
 		if (is_owner(node, c->owner))
 			count_for(c, node->owner);
+}
+
+static void
+count_groups(const struct broker_core *core, struct counting *c)
+{
+	count_nodes(c);
 	if (core->coord != NULL)
 		(void)coord_list(core->coord, acl_tenant_number(c->tenant), count_used, c);
 }
@@ -106,20 +112,56 @@ report_stored(const struct broker_core *core, const struct image *image, uint32_
 	quota_report(core->quota, NAME(tenant, STR_NULL), QUOTA_STORED, (double)u.stored_bytes);
 }
 
-static void
-report_groups(const struct broker_core *core, const struct acl_tenant *t)
+static struct name
+key_of(uint32_t tenant)
 {
-	struct counting c = { .tenant = t, .owner = STR_NULL, .by_owner = map_create() };
+	return NAME(tenant, STR(""));
+}
+
+/* The groups of these tenants, in one walk over those of all: arg is a map of struct counting. */
+static void
+count_meant(const struct group *group, const struct group_owner *owner, void *arg)
+{
+	struct counting *c = map_get(arg, key_of(group->name.tenant));
+	if (c != NULL)
+		count_used(group, owner, c);
+}
+
+static void
+add_tenant(struct map *tenants, const struct acl_tenant *t)
+{
+	struct counting *c = MEM_NEW(struct counting);
+	*c = (struct counting){ .tenant = t, .owner = STR_NULL, .by_owner = map_create() };
+	count_nodes(c);
+	map_put(tenants, key_of(acl_tenant_number(t)), c);
+}
+
+static void
+report_groups(const struct broker_core *core, struct counting *c)
+{
 	size_t pos = 0;
 	struct name owner;
-	count_groups(core, &c);
-	quota_report(core->quota, NAME(acl_tenant_number(t), STR_NULL), QUOTA_GROUPS, (double)c.n);
-	for (uint64_t *n; (n = map_next(c.by_owner, &pos, &owner)) != NULL;) {
+	quota_report(core->quota, NAME(acl_tenant_number(c->tenant), STR_NULL), QUOTA_GROUPS, (double)c->n);
+	for (uint64_t *n; (n = map_next(c->by_owner, &pos, &owner)) != NULL;) {
 		quota_report(core->quota, owner, QUOTA_GROUPS, (double)*n);
-		map_del(c.by_owner, owner);
+		map_del(c->by_owner, owner);
 		mem_free(n);
 	}
-	map_destroy(&c.by_owner);
+	map_destroy(&c->by_owner);
+}
+
+static void
+report_all_groups(const struct broker_core *core, struct map *tenants)
+{
+	size_t pos = 0;
+	struct name key;
+	if (core->coord != NULL && map_count(tenants) > 0)
+		(void)coord_list(core->coord, COORD_ALL_TENANTS, count_meant, tenants);
+	for (struct counting *c; (c = map_next(tenants, &pos, &key)) != NULL;) {
+		report_groups(core, c);
+		map_del(tenants, key);
+		mem_free(c);
+	}
 }
 
 /* A tenant's entries lie together in the image of quotas. */
@@ -129,15 +171,16 @@ usage_recount(const struct broker_core *core, const struct image *image)
 	struct quota_entity e;
 	struct quota_values v;
 	struct str pos = STR("");
-	uint32_t stored = UINT32_MAX, groups = UINT32_MAX;	/* the tenants that were counted last */
+	uint32_t stored = UINT32_MAX;	/* the tenant that was counted last */
+	struct map *tenants = map_create();
 	quota_recount(core->quota);
 	while (quota_image_next(image_quotas(image), &pos, &e, &v)) {
 		const struct acl_tenant *t = acl_image_tenant(image_acl(image), e.tenant);
 		if (v.v[QUOTA_STORED] > 0 && e.tenant != stored)
 			report_stored(core, image, stored = e.tenant);
-		if (v.v[QUOTA_GROUPS] > 0 && e.tenant != groups && t != NULL) {
-			groups = e.tenant;
-			report_groups(core, t);
-		}
+		if (v.v[QUOTA_GROUPS] > 0 && t != NULL && map_get(tenants, key_of(e.tenant)) == NULL)
+			add_tenant(tenants, t);
 	}
+	report_all_groups(core, tenants);
+	map_destroy(&tenants);
 }

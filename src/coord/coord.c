@@ -395,7 +395,8 @@ coord_list(struct coord *c, uint32_t tenant,
 			worst = shard_ready(s);
 		for (struct entry *e; (e = map_next(s->groups, &pos, NULL)) != NULL;) {
 			struct group_owner o = { str_from(e->owner), str_from(e->team), e->mode };
-			if (e->group->name.tenant == tenant && s->state == SHARD_ACTIVE)
+			bool meant = tenant == COORD_ALL_TENANTS || e->group->name.tenant == tenant;
+			if (meant && s->state == SHARD_ACTIVE)
 				each(e->group, &o, arg);
 		}
 		lock_drop(&s->lock);

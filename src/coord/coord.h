@@ -131,7 +131,8 @@ enum kerr coord_look(struct coord *coord, struct name group,
 /* NOT_COORDINATOR or LOAD_IN_PROGRESS where the group's shard is not there: whether the
  * group exists, and whose it is, is not known then. */
 enum kerr coord_known(struct coord *coord, struct name group);
-/* Every group of a tenant; NOT_COORDINATOR or LOAD_IN_PROGRESS if a shard is not
+#define COORD_ALL_TENANTS UINT32_MAX
+/* Every group of a tenant, or of all, by a walk over all there are; NOT_COORDINATOR or LOAD_IN_PROGRESS if a shard is not
  * there (the others are listed all the same). */
 enum kerr coord_list(struct coord *coord, uint32_t tenant,
     void (*each)(const struct group *group, const struct group_owner *owner, void *arg), void *arg);
