@@ -154,7 +154,7 @@ tenant_delete_carry_out(struct change *change, struct plan *p)
 	struct tenant_delete *c = CONTAINER_OF(change, struct tenant_delete, change);
 	const struct controller_config *config = plan_config(p);
 	ARRAY_FOREACH(const struct topic_gone, g, c->topics)
-		topic_end(p, g);
+		topic_files_end(p, g); /* its groups go as a whole */
 	if (config->tenant_gone != NULL)
 		config->tenant_gone(config->arg, c->ret_number);
 	(void)store_checkpoint(config->store); /* the one that is there names its topics; another comes anyway */

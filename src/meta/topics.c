@@ -361,11 +361,17 @@ delete_plan(struct change *change, struct plan *p)
 }
 
 void
+topic_files_end(struct plan *p, const struct topic_gone *g)
+{
+	for (int32_t k = 0; k < g->partitions; k++)
+		(void)store_delete_partition(plan_config(p)->store, &g->id, k);
+}
+
+void
 topic_end(struct plan *p, const struct topic_gone *g)
 {
 	const struct controller_config *f = plan_config(p);
-	for (int32_t k = 0; k < g->partitions; k++)
-		(void)store_delete_partition(f->store, &g->id, k);
+	topic_files_end(p, g);
 	if (f->topic_gone != NULL)
 		f->topic_gone(f->arg, g->name);
 }
