@@ -15,6 +15,8 @@
 #include "wire/reader.h"
 
 #define FETCH_BYTES	(1 << 20)	/* of a partition */
+#define ANSWER_BYTES	(32 << 20)
+#define EMPTY_ANSWERS	2		/* in a row, until nothing is there any more */
 #define UNPACKED_MAX	(UINT64_C(256) << 20)
 #define WAIT_MS		500
 #define MAGIC_AT	16		/* in a batch, bytes */
@@ -43,6 +45,7 @@ struct tail {
 	ARRAY(struct place) places;
 	ARRAY(struct shown) kept;	/* what is to be put in order */
 	bool keeping;
+	int empty;			/* answers in a row that told of all asked, and had no bytes */
 };
 
 static _Thread_local volatile sig_atomic_t interrupted;
@@ -175,9 +178,6 @@ take_records(struct tail *t, struct place *at, const struct pieces *records)
 			break; /* cut off: it comes again */
 		status = take_batch(t, at, p, n);
 	}
-	/* Nothing came where there should be something: what was there has been compacted away. */
-	if (status == 0 && all.n == 0 && at->end >= 0)
-		at->next = at->end;
 	buf_free(&all);
 	return status;
 }
@@ -199,6 +199,39 @@ place_of(struct tail *t, int32_t partition)
 	return NULL;
 }
 
+/* A partition without bytes may only have found the answer's budget used up by others, or the quota's. But in an answer
+ * that looked at all of them the first batch that there is always comes: where none did, again, what was there
+ * has been compacted away. */
+static void
+take_emptiness(struct tail *t, int told, int asked, size_t bytes)
+{
+	t->empty = told == asked && bytes == 0 ? t->empty + 1 : 0;
+	if (t->empty < EMPTY_ANSWERS)
+		return;
+	ARRAY_FOREACH(struct place, at, t->places)
+		at->next = at->end >= 0 ? at->end : at->next;
+	t->empty = 0;
+}
+
+static size_t
+size_of(const struct pieces *records)
+{
+	size_t n = 0;
+	for (int32_t i = 0; i < records->n; i++)
+		n += records->v[i].n;
+	return n;
+}
+
+/* What came of one partition. */
+static int
+take_answer(struct tail *t, const struct fetch_rsp_partition *p)
+{
+	struct place *at = place_of(t, p->partition_index);
+	int status = cli_answer(t->cli, arena_printf(t->cli->arena, "%s, partition %d", cli_escape(t->cli, t->topic.s),
+	    p->partition_index).p, p->error_code, STR_NULL);
+	return status == 0 && at != NULL ? take_records(t, at, &p->records) : status;
+}
+
 /* One request; *ret_asked: how many partitions are still to be read. */
 static int
 fetch(struct tail *t, int *ret_asked)
@@ -206,9 +239,12 @@ fetch(struct tail *t, int *ret_asked)
 	struct fetch_req in;
 	struct fetch_rsp out;
 	struct cli *cli = t->cli;
+	size_t bytes = 0;
+	int told = 0;
 	wire_defaults(&fetch_req_msg, &in);
 	in.max_wait_ms = WAIT_MS;
 	in.min_bytes = 1;
+	in.max_bytes = ANSWER_BYTES;
 	struct fetch_req_topic *topic = WIRE_ADD(cli->arena, in.topics, fetch_req_topic);
 	topic->topic = t->topic;
 	ARRAY_FOREACH(const struct place, at, t->places) {
@@ -227,14 +263,14 @@ fetch(struct tail *t, int *ret_asked)
 		status = cli_answer(cli, cli_escape(cli, t->topic.s), out.error_code, STR_NULL);
 	for (int32_t i = 0; status == 0 && i < out.responses.n; i++) {
 		ARRAY_FOREACH(const struct fetch_rsp_partition, p, out.responses.v[i].partitions) {
-			struct place *at = place_of(t, p->partition_index);
+			bytes += size_of(&p->records);
+			told++;
 			if (status == 0)
-				status = cli_answer(cli, arena_printf(cli->arena, "%s, partition %d", cli_escape(cli, t->topic.s),
-				    p->partition_index).p, p->error_code, STR_NULL);
-			if (status == 0 && at != NULL)
-				status = take_records(t, at, &p->records);
+				status = take_answer(t, p);
 		}
 	}
+	if (status == 0)
+		take_emptiness(t, told, *ret_asked, bytes);
 	return status;
 }
 

@@ -559,6 +559,22 @@ def test_tail_follows_until_it_is_interrupted(site, told):
         p.kill()
 
 
+def test_tail_shows_all_whatever_an_answer_holds(site):
+    """By a quota an answer has less than a partition: the others come in it without bytes, and later with them."""
+    site.ctl("topic", "create", "wide", "-p", "3", "--owner", "anna")
+    p = ck.Producer({**site.conf("anna"), "batch.size": 65536, "compression.codec": "none"})
+    for i in range(3 * 22):
+        p.produce("wide", b"%06d" % i + b"x" * 50_000, partition=i % 3)
+        p.poll(0)
+    assert p.flush(60) == 0
+    site.ctl("quota", "set", "users/anna", "consumer_byte_rate=1000000")
+    try:
+        lines = site.ctl("tail", "wide", "--offset", "begin", conf="anna").stdout.splitlines()
+    finally:
+        site.ctl("quota", "set", "users/anna", "consumer_byte_rate=")
+    assert sorted(line.split()[0] for line in lines) == sorted(f"{i}:{k}" for i in range(3) for k in range(22))
+
+
 # ---- terminals ----
 
 def in_a_terminal(site, *words, **how):
