@@ -33,6 +33,9 @@ void site_take_mechanisms(const struct site_plan *p, const struct site_fact *use
 void site_take_keys(const struct site_plan *p, const struct site_fact *user, bool changed_only,
     struct user_alter_req_change *to);
 
+/* Whether he is made with a lock or an expiry. */
+bool site_is_barred(const struct site_plan *p, const struct site_fact *user);
+
 /* Each: CLI_OK, or what was refused was said. */
 int site_do_teams(struct site_work *w);
 int site_do_users(struct site_work *w);

@@ -67,7 +67,8 @@ make_tenant(struct site_plan *p, struct str tenant)
 	struct site_fact user = { .tenant = tenant, .kind = SITE_USER, .name = site_first_user(p, tenant) };
 	wire_defaults(&tenant_alter_req_msg, &in);
 	site_take_mechanisms(p, &user, false, &admin);
-	site_take_keys(p, &user, false, &admin);
+	if (!site_is_barred(p, &user)) /* else they come with what bars him: nobody logs in before */
+		site_take_keys(p, &user, false, &admin);
 	in.tenant = tenant;
 	in.admin = user.name;
 	in.admin_mechanisms.v = admin.mechanisms.v;

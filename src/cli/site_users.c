@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Teams and users of a plan, made so by the same requests that `user` and `team` send, many at a time. Users are
- * made with what they log in by; a lock and an expiry follow at once. */
+ * made with what they log in by; a lock and an expiry come in the same request, which is one commit: at no time, and
+ * wherever a run stops, does somebody log in who may not. */
 #include <string.h>
 
 #include "cli/site_do.h"
@@ -195,6 +196,42 @@ site_do_teams(struct site_work *w)
 	return status;
 }
 
+/* What of a user bars him, or will: his lock and expiry. */
+static void
+take_bars(const struct site_plan *p, const struct site_fact *user, bool locked, bool expires,
+    struct user_alter_req_change *to)
+{
+	int64_t at = 0;
+	if (locked)
+		to->locked = str_is(want_value(p, user, "locked"), "true");
+	if (expires) {
+		struct str when = want_value(p, user, "expires");
+		(void)(when.n > 0 && site_time_parse(when, &at));
+		to->expires_ms = at;
+	}
+}
+
+bool
+site_is_barred(const struct site_plan *p, const struct site_fact *user)
+{
+	return want_value(p, user, "locked").n > 0 || want_value(p, user, "expires").n > 0;
+}
+
+static void
+add_made(struct users_batch *b, const struct site_fact *f)
+{
+	const struct site_plan *p = b->w->plan;
+	struct user_alter_req_change *c = users_add(b, CREATE, f);
+	struct str primary = want_value(p, f, "primary-team");
+	site_take_mechanisms(p, f, false, c);
+	site_take_keys(p, f, false, c);
+	c->primary_team = primary.n > 0 ? primary : STR_NULL;
+	if (str_is(want_value(p, f, "operator"), "true"))
+		c->operator = 1;
+	if (site_is_barred(p, f))
+		take_bars(p, f, true, true, users_add(b, ALTER, f));
+}
+
 int
 site_do_users(struct site_work *w)
 {
@@ -204,15 +241,8 @@ site_do_users(struct site_work *w)
 	users_begin(&b, w);
 	for (int32_t i = w->from; status == 0 && i < w->to; i++) {
 		const struct site_fact *f = p->changes.v[i].want;
-		if (site_makes(&p->changes.v[i]) && f->kind == SITE_USER) {
-			struct user_alter_req_change *c = users_add(&b, CREATE, f);
-			struct str primary = want_value(p, f, "primary-team");
-			site_take_mechanisms(p, f, false, c);
-			site_take_keys(p, f, false, c);
-			c->primary_team = primary.n > 0 ? primary : STR_NULL;
-			if (str_is(want_value(p, f, "operator"), "true"))
-				c->operator = 1;
-		}
+		if (site_makes(&p->changes.v[i]) && f->kind == SITE_USER)
+			add_made(&b, f);
 		status = users_flush(&b, i + 1 == w->to);
 	}
 	return status;
@@ -238,7 +268,7 @@ site_do_memberships(struct site_work *w)
 	return status;
 }
 
-/* What of a user who is there, or was just made, is to be another. */
+/* What of a user who was there is to be another. */
 struct alteration {
 	const struct site_fact *user;
 	bool keys, mechanisms, primary, locked, expires;
@@ -251,8 +281,8 @@ note_alteration(struct alteration *a, const struct site_plan *p, const struct si
 	bool made = !site_has(&p->have, f->tenant, SITE_USER, f->name);
 	struct str part;
 	a->user = f;
-	a->locked |= str_is(f->attr, "locked");
-	a->expires |= str_is(f->attr, "expires");
+	a->locked |= str_is(f->attr, "locked") && !made;
+	a->expires |= str_is(f->attr, "expires") && !made;
 	a->primary |= str_is(f->attr, "primary-team") && f->value.n > 0 && !made;
 	a->mechanisms |= part_of(f, "mechanisms", &part) && !made;
 	a->keys |= part_of(f, "keys", &part) && !made;
@@ -265,7 +295,6 @@ add_alteration(struct users_batch *b, const struct alteration *a)
 {
 	struct site_plan *p = b->w->plan;
 	struct user_alter_req_change *c;
-	int64_t expires = 0;
 	if (a->keys)
 		site_take_keys(p, a->user, true, users_add(b, ALTER, a->user));
 	if (a->keys || a->mechanisms)
@@ -275,13 +304,7 @@ add_alteration(struct users_batch *b, const struct alteration *a)
 	c = users_add(b, ALTER, a->user);
 	if (a->primary)
 		c->primary_team = want_value(p, a->user, "primary-team");
-	if (a->locked)
-		c->locked = str_is(want_value(p, a->user, "locked"), "true");
-	if (a->expires) {
-		struct str when = want_value(p, a->user, "expires");
-		(void)(when.n > 0 && site_time_parse(when, &expires));
-		c->expires_ms = expires;
-	}
+	take_bars(p, a->user, a->locked, a->expires, c);
 }
 
 static bool

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A site as a file: what is exported and applied is the same again, to the byte; and a file that is wrong changes nothing."""
+import base64
 import json
 import os
 import re
@@ -304,6 +305,30 @@ def test_a_run_that_stops_is_gone_on_with(broker):
     apply(broker, text)
     assert apply(broker, text).stdout.startswith("Nothing to change")
     assert "      orders:\n        partitions: 2\n" in plain(broker, "acme")
+
+
+def test_who_is_locked_is_so_from_the_beginning(broker):
+    """A run that stops in a later step has made nobody who may log in and should not."""
+    (key,) = keys()
+    key = " ".join([str(key["iterations"]), *(base64.b64encode(key[k]).decode() for k in ("salt", "stored_key", "server_key"))])
+    with_key = f"        mechanisms:\n          - SCRAM-SHA-256\n        keys:\n          SCRAM-SHA-256: {key}\n"
+    teams = [f"t{i:03d}" for i in range(200)]
+    text = SMALL.replace("      - crew\n    users", "".join(f"      - {t}\n" for t in ["crew", *teams]) + "    users")
+    text = text.replace("          - crew\n", "".join(f"          - {t}\n" for t in ["crew", *teams]))
+    text = text.replace("    topics:\n", f"      fine:\n{with_key}      late:\n        expires: 2020-01-01T00:00:00Z\n{with_key}"
+                        f"      shut:\n        locked: true\n{with_key}    topics:\n", 1)
+    text = text.replace("      boss:\n        mechanisms:\n          - SCRAM-SHA-256\n", f"      boss:\n        locked: true\n{with_key}", 1)
+    p = apply(broker, text, check=False)
+    assert p.returncode == 4 and "stopped: " in p.stderr, p.stderr
+    assert [u for u in ("boss", "fine", "late", "shut") if logs_in(broker, u, "acme")] == ["fine"]
+    fewer = "".join(f"          - {t}\n" for t in teams)
+    apply(broker, text.replace(fewer, ""))
+    now = plain(broker, "acme")
+    assert now.count("        locked: true\n") == 2 and re.search(r'expires: "?2020-01-01T00:00:00', now)
+    assert [u for u in ("boss", "fine", "late", "shut") if logs_in(broker, u, "acme")] == ["fine"]
+    for u in ("boss", "shut"):
+        broker.ctl("--tenant", "acme", "user", "unlock", u)
+        assert logs_in(broker, u, "acme")
 
 
 def test_who_was_overwritten_is_told(broker):
