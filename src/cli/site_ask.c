@@ -432,6 +432,15 @@ ask_installation(struct cli *cli, struct site *site)
 	return status == 0 ? ask_quotas(&a) : status;
 }
 
+/* No file says so, and what is applied elsewhere is open: who exports is to know. */
+static void
+warn_of_state(struct cli *cli, const struct tenant_list_rsp_tenant *t)
+{
+	if (!str_is(t->state, "open") && t->state.n > 0)
+		fprintf(stderr, "schlossctl: tenant %s is %s here, which is not in the file: where it is made by it, it is open\n",
+		    cli_escape(cli, t->name), cli_escape(cli, t->state));
+}
+
 /* like: those of that site alone, and null names all. */
 static int
 ask(struct cli *cli, struct str tenant, const struct site *like, bool keys, struct site *ret)
@@ -448,6 +457,8 @@ ask(struct cli *cli, struct str tenant, const struct site *like, bool keys, stru
 	for (int32_t i = 0; status == 0 && i < out.tenants.n; i++)
 		if (like == NULL || site_has(like, out.tenants.v[i].name, SITE_TENANT, STR("")))
 			status = ask_tenant(cli, &out.tenants.v[i], keys, &s);
+	for (int32_t i = 0; like == NULL && status == 0 && i < out.tenants.n; i++)
+		warn_of_state(cli, &out.tenants.v[i]);
 	if (status == 0 && installation)
 		status = ask_installation(cli, &s);
 	if (status == 0) {

@@ -369,6 +369,20 @@ def test_a_rule_of_an_owner_ends_with_its_node(broker):
     assert "owner-rules:\n      topics/hers:\n        - user:admin:r\n" in plain(broker, "main")
 
 
+def test_a_tenant_that_is_not_open_is_warned_of(broker):
+    """The file does not say so, and what is made by it is open."""
+    apply(broker, SMALL + SMALL[SMALL.index("  acme:"):].replace("acme", "other"))
+    assert broker.ctl("export").stderr == ""
+    broker.ctl("tenant", "suspend", "acme")
+    for words in ((), ("acme",), ("--file", broker.tmp / "site.yaml")):
+        p = broker.ctl("export", *words)
+        assert "tenant acme is suspended" in p.stderr and p.stderr.count("\n") == 1
+    broker.ctl("tenant", "delete", "other", "--purge")
+    said = broker.ctl("export").stderr
+    assert "tenant acme is suspended" in said and "tenant other is deleting" in said
+    assert broker.ctl("export", "main").stderr == ""
+
+
 # ---- who may ----
 
 def test_who_may_export(first):
