@@ -11,6 +11,8 @@
  * caller's own is for operators: to others it does not exist. */
 enum kerr own_tenant(struct request *rq, struct str field, uint32_t *ret);
 
+#define OWN_USERS_MAX 500	/* that a request may name, of each of which the tenant's users are compared with */
+
 /* A denial by acl/change.h, logged like any other; KERR_CLUSTER_AUTHORIZATION_FAILED. */
 enum kerr own_denied(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
 

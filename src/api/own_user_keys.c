@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "meta/image.h"
 
-#define USERS_A_PAGE 500
+#define USERS_A_PAGE OWN_USERS_MAX
 
 static struct bytes
 copy(struct request *rq, const uint8_t *p, size_t n)
@@ -105,6 +105,10 @@ api_user_keys(struct request *rq, const void *vin, void *vout)
 	enum kerr err = own_tenant(rq, in->tenant, &tenant);
 	if (err == KERR_NONE)
 		err = may_read(rq, tenant, &out->error_message);
+	if (err == KERR_NONE && in->users.n > OWN_USERS_MAX) {
+		err = KERR_INVALID_REQUEST;
+		out->error_message = STR("more users are named than one request may ask for: ask for all of them, or for 500");
+	}
 	if (err == KERR_NONE) {
 		(void)page(rq, tenant, &users);
 		if (!auditing_keys(rq, tenant, users)) {

@@ -293,6 +293,11 @@ api_user_list(struct request *rq, const void *vin, void *vout)
 		out->error_code = (int16_t)own_denied(rq, &w, &a);
 		return API_ANSWER;
 	}
+	if (in->users.n > OWN_USERS_MAX) {
+		out->error_code = KERR_INVALID_REQUEST;
+		out->error_message = STR("more users are named than one request may ask for: ask for all of them, or for 500");
+		return API_ANSWER;
+	}
 	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), tenant);
 	const struct acl_user *u = acl_tenant_next_user(t, STR(""));
 	for (; u != NULL; u = acl_tenant_next_user(t, u->name))

@@ -404,7 +404,7 @@ user_list(struct cli *cli, struct args *args)
 	wire_defaults(&user_list_req_msg, &in);
 	in.tenant = cli_tenant_field(cli);
 	in.users.n = -1;
-	int status = args_end(args, 0, 1000);
+	int status = args_end(args, 0, 500); /* as many as a request may name */
 	for (int i = 0; status == 0 && i < args->n; i++)
 		*ARRAY_ADD(cli->arena, in.users) = str_from(args->v[i]);
 	if (status == 0)

@@ -431,6 +431,17 @@ def test_keys_are_told_of_and_go_by_no_token_and_no_plaintext():
         b.remove()
 
 
+@pytest.mark.parametrize("api, more", [("user_list", {}), ("user_keys", {"after": None})])
+def test_a_request_names_so_many_users_and_no_more(quiet, api, more):
+    client = quiet.speak()
+    for n, error in ((500, 0), (501, 42)):
+        answer = client.call(api, 0, tenant=None, users=["admin", *(f"u{i}" for i in range(n - 1))], **more)
+        assert (answer["error_code"], [u["name"] for u in answer["users"]]) == (error, [] if error else ["admin"])
+    quiet.ctl("user", "create", "nobody", "--conf", quiet.dir / "nobody.conf")
+    assert quiet.speak("nobody").call(api, 0, tenant=None, users=["u"] * 501, **more)["error_code"] == 31
+    quiet.ctl("user", "delete", "nobody")
+
+
 # ---- diff ----
 
 def test_diff_is_as_diff(quiet):
