@@ -187,7 +187,7 @@ take_records(struct tail *t, struct place *at, const struct pieces *records)
 static bool
 is_wanted(const struct tail *t, const struct place *at)
 {
-	return at->end < 0 || (at->next < at->end && t->count != 0);
+	return t->count != 0 && (at->end < 0 || at->next < at->end);
 }
 
 static struct place *
@@ -383,7 +383,7 @@ show_kept(struct tail *t)
 static int
 read_all(struct tail *t)
 {
-	struct sigaction sa = { .sa_handler = interrupt };
+	struct sigaction sa = { .sa_handler = interrupt, .sa_flags = SA_RESETHAND }; /* a second one ends it at once */
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	t->keeping = !t->by_offset;

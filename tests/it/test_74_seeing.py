@@ -559,6 +559,38 @@ def test_tail_follows_until_it_is_interrupted(site, told):
         p.kill()
 
 
+def test_tail_of_so_many_ends_with_the_last_of_them(site):
+    site.ctl("topic", "create", "few", "-p", "1", "--owner", "anna")
+    site.kcat("-P", "-t", "few", "-p", "0", conf="anna", stdin="one\n")
+    p = subprocess.Popen([harness.SCHLOSSCTL, "-F", site.dir / "anna.conf", "tail", "few", "--offset", "begin", "-n", "2", "-f"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert '"one"' in p.stdout.readline()
+        site.kcat("-P", "-t", "few", "-p", "0", conf="anna", stdin="two\nthree\n")
+        out, err = p.communicate(timeout=10)
+        assert '"two"' in out and "three" not in out and (err, p.returncode) == ("", 0)
+    finally:
+        p.kill()
+
+
+def test_tail_ends_at_the_second_interrupt_whatever_it_waits_for(site):
+    p = subprocess.Popen([harness.SCHLOSSCTL, "-F", site.dir / "anna.conf", "tail", "few", "-n", "1", "-f"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert p.stdout.readline()
+        site.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.7)	# so that a request is under way
+        p.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert p.poll() is None
+        p.send_signal(signal.SIGINT)
+        assert p.wait(3) == -signal.SIGINT
+    finally:
+        site.process.send_signal(signal.SIGCONT)
+        p.kill()
+        p.communicate()
+
+
 def test_tail_shows_all_whatever_an_answer_holds(site):
     """By a quota an answer has less than a partition: the others come in it without bytes, and later with them."""
     site.ctl("topic", "create", "wide", "-p", "3", "--owner", "anna")
