@@ -124,7 +124,7 @@ topics_of(struct rates *r, const struct acl_tenant *t)
 static bool
 tenant_itself(struct rates *r, const struct acl_tenant *t)
 {
-	if (r->after.n == 0 && (r->who.is_operator || acl_is_admin(image_acl(r->rq->image), &r->who, acl_tenant_number(t))))
+	if (r->who.is_operator || acl_is_admin(image_acl(r->rq->image), &r->who, acl_tenant_number(t)))
 		add_usage(r, acl_tenant_name(t), NAME(acl_tenant_number(t), STR_NULL));
 	return true;
 }
@@ -135,8 +135,9 @@ static bool (*const go_through[OF_KINDS])(struct rates *r, const struct acl_tena
 	[OF_TENANTS] = tenant_itself, [OF_USERS] = users_of, [OF_TOPICS] = topics_of,
 };
 
-/* In the order of the image; the ones before that of the last page are through. */
-static void
+/* In the order of the image; the ones before that of the last page are through. Where that is not there (any more) nobody
+ * knows where to go on, and half of it would be taken for all. */
+static enum kerr
 go(struct rates *r, int what)
 {
 	bool passing = r->after_tenant.p != NULL;
@@ -147,13 +148,16 @@ go(struct rates *r, int what)
 		if (t == NULL || (!r->all && it->number != r->only) || (passing && !here))
 			continue;
 		passing = false;
+		if (here && what == OF_TENANTS)
+			continue; /* the page before ended with it */
 		if (!here)
 			r->after = STR("");
 		if (!go_through[what](r, t) || page_is_full(r)) {
 			r->out->next = arena_printf(r->rq->arena, "%.*s/%.*s", STR_ARG(it->name), STR_ARG(r->after));
-			return;
+			return KERR_NONE;
 		}
 	}
+	return passing ? KERR_INVALID_REQUEST : KERR_NONE;
 }
 
 static enum kerr
@@ -185,8 +189,8 @@ api_rate_list(struct request *rq, const void *vin, void *vout)
 	struct rate_list_rsp *out = vout;
 	struct rates r = { .rq = rq, .out = out };
 	enum kerr err = take(&r, in);
-	out->error_code = (int16_t)err;
 	if (err == KERR_NONE)
-		go(&r, in->what);
+		err = go(&r, in->what);
+	out->error_code = (int16_t)err;
 	return API_ANSWER;
 }

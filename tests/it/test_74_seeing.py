@@ -499,6 +499,22 @@ def test_lag_of_all_groups_and_of_none(site):
     assert p.returncode == 4 and "slow" in p.stderr and "still" in p.stdout
 
 
+def test_pages_of_rates_tell_nothing_twice_and_drop_nothing(site):
+    """By where a page would have ended."""
+    with connected(site, "tina") as (c,):
+        def told(what, after, client):
+            answer = client.call("rate_list", 0, tenant=None, what=what, after=after)
+            return answer["error_code"], [(r["tenant"], r["name"]) for r in answer["rows"]]
+        boss = site.speak()
+        assert ("main", "") in told(0, None, boss)[1] and ("main", "admin") in told(1, None, boss)[1]
+        assert ("main", "") not in told(0, "main/", boss)[1]
+        assert ("main", "admin") not in told(1, "main/admin", boss)[1]
+        for what in (0, 1, 2):
+            for after in ("gone/", "gone/x", "", "/"):
+                assert told(what, after, boss) == (42, []), (what, after)
+                assert told(what, "acme/", c) == told(what, "gone/", c) == (42, [])
+
+
 # ---- tail ----
 
 @pytest.fixture(scope="module")
