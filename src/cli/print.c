@@ -135,6 +135,18 @@ table_text(struct print *p, const struct print_table *t)
 			    t->columns[i].kind == PRINT_NUMBER, i + 1 == t->width);
 }
 
+/* What would move the cursor or turn the text around, of two or three bytes of UTF-8. Returns how many these were. */
+static size_t
+json_code(FILE *out, struct str s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t n = p[0] < 0xe0 ? 2 : 3;
+	unsigned code = n == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu) :
+	    (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+	fprintf(out, "\\u%04x", code);
+	return n;
+}
+
 static void
 json_string(FILE *out, struct str s)
 {
@@ -146,6 +158,8 @@ json_string(FILE *out, struct str s)
 			fprintf(out, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
 			fprintf(out, "\\u%04x", c);
+		else if (str_moves_text((struct str){ s.p + i, s.n - i }))
+			i += json_code(out, (struct str){ s.p + i, s.n - i }) - 1;
 		else
 			fputc(c, out);
 	}

@@ -634,6 +634,20 @@ def in_a_terminal(site, *words, **how):
     return s.text.replace("\r\n", "\n")
 
 
+def test_json_moves_no_text_either(site):
+    odd = "a\u0085\u009bb\u2028\u202ec\u2066 ü 名 𝔘\u00a0"
+    tls = ssl.create_default_context(cafile=site.conf()["ssl.ca.location"])
+    c = twin.Client("127.0.0.1", site.port, ssl_context=tls, server_hostname="127.0.0.1", client_id=odd)
+    try:
+        assert c.sasl_scram("bert", PASSWORD)["error_code"] == 0
+        c.call("metadata", 12, topics=[])
+        text = site.ctl("-o", "json", "connections").stdout
+    finally:
+        c.close()
+    assert odd in [row["client_id"] for row in json.loads(text)], text
+    assert not set(text) & set("\u0085\u009b\u2028\u202e\u2066") and "ü 名 𝔘\u00a0" in text and "\\u202e" in text
+
+
 def test_tables_fit_the_terminal_and_no_pipe(site):
     owner = "ünlimited-" * 6
     site.user(owner, "--password", PASSWORD)
