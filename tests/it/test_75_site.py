@@ -12,6 +12,7 @@ import pytest
 import twin
 from harness import SCHLOSSCTL, Broker, free_port, run
 from matrix import PASSWORD, keys
+from test_58_tokens import Client
 
 # What a reader of YAML takes for something else, what moves a terminal, what ends a line.
 ODD = ["yes", "No", "on", "null", "~", "1e3", "0x1F", "0777", ".inf", "- dash", "# none", "a # b", "&anchor", "*alias",
@@ -424,6 +425,15 @@ def test_keys_are_told_of_and_go_by_no_token_and_no_plaintext():
         assert client.sasl_scram("admin", b.conf()["sasl.password"])["error_code"] == 0
         answer = client.call("user_keys", 0, tenant=None, users=None, after=None)
         assert answer["error_code"] == 31 and answer["users"] == []
+        by_token = Client(b)
+        conf = b.conf("admin")
+        assert by_token.login(conf["sasl.username"], conf["sasl.password"]) == 0
+        token = by_token.create()
+        assert by_token("user_keys", 0, tenant=None, users=None, after=None)["error_code"] == token["error_code"] == 0
+        by_token = Client(b)
+        assert by_token.login(token["token_id"], base64.b64encode(token["hmac"]).decode(), token=True) == 0
+        answer = by_token("user_keys", 0, tenant=None, users=None, after=None)
+        assert answer["error_code"] == 31 and answer["users"] == [] and "by his own credential" in answer["error_message"]
         os.remove(b.tmp / "site.yaml")
         (b.tmp / "site.yaml").mkdir()
         assert b.ctl("export", "--file", b.tmp / "site.yaml", check=False).returncode == 4
