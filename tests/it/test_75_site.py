@@ -80,7 +80,8 @@ def make_site(broker):
     address = {"entity_type": "ip", "entity_name": "192.0.2.7"}, {"entity_type": "ip", "entity_name": None}
     tenant = {"entity_type": "tenant", "entity_name": "acme"}
     ask(client, "alter_client_quotas", 1, validate_only=False, entries=[
-        *({"entity": [e], "ops": [{"key": "connection_creation_rate", "value": 7, "remove": False}]} for e in address),
+        *({"entity": [e], "ops": [{"key": "connection_creation_rate", "value": 7 if e["entity_name"] else 1000, "remove": False}]}
+          for e in address),
         {"entity": [tenant], "ops": [{"key": "producer_byte_rate", "value": 1 << 53, "remove": False}]}])
     return everybody
 
