@@ -2,7 +2,7 @@
  *
  * One connection. What it does next is decided at the end of each turn that it had a part in: send what there is, make
  * the next part of an answer, begin with the next request, or be freed. So a route may answer from wherever it is
- * called, and a long answer costs one part a turn. */
+ * called, a long answer costs one part a turn, and a connection has one request a turn, however many have come. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -188,11 +188,18 @@ take(struct http_exchange *x, const uint8_t *p, size_t n)
 	serve(x);
 }
 
+/* Of one request; what is behind it is read in another turn. */
 static void
 read_some(struct http_exchange *x)
 {
 	uint8_t bytes[READ_BYTES];
 	size_t n;
+	struct buf came = x->next;
+	x->more = false;
+	buf_init(&x->next, HTTP_HEAD_MAX);
+	if (came.n > 0)
+		take(x, came.p, came.n);
+	buf_free_secret(&came);
 	while (x->state == EX_HEAD) {
 		int err = x->transport->ops->read(x->transport, bytes, sizeof(bytes), &n);
 		if (err == ERR_AGAIN)
@@ -358,22 +365,17 @@ send_out(struct http_exchange *x)
 	return err;
 }
 
-/* The answer is gone: the next request, of which something may be here already. */
+/* The answer is gone: the next request, of which something may be here already, in `next` or in the transport, of which
+ * epoll knows nothing. Others come first. */
 static void
 next_request(struct http_exchange *x)
 {
-	struct buf came = x->next;
-	buf_init(&x->next, HTTP_HEAD_MAX);
 	http_request_clean(&x->request);
 	buf_free(&x->out);
 	x->chunked = false;
 	become(x, EX_HEAD);
 	give_until(x, x->server->config.limits.idle_ns);
-	if (came.n > 0)
-		take(x, came.p, came.n);
-	buf_free_secret(&came);
-	if (x->state == EX_HEAD)
-		read_some(x);
+	x->more = true;
 }
 
 /* Sends, and makes one part at most; ERR_AGAIN where epoll has to tell when to go on. */
@@ -422,9 +424,9 @@ turn_ends(struct loop_task *task)
 			free_it(x);
 		return;
 	}
-	/* A socket that can be written wakes the loop for the next part, in its next turn. */
+	/* A socket that can be written wakes the loop for the next part or request, in its next turn. */
 	bool reads = x->state == EX_HANDSHAKE || x->state == EX_HEAD;
-	watch(x, (reads ? EPOLLIN : 0) | (x->state == EX_SEND ? EPOLLOUT : 0));
+	watch(x, (reads ? EPOLLIN : 0) | (x->state == EX_SEND || x->more ? EPOLLOUT : 0));
 }
 
 /* ---- what it is ---- */

@@ -40,6 +40,7 @@ struct http_exchange {
 	uint64_t number;
 	struct http_request request;
 	struct buf next;	/* came with the request, and is not its own */
+	bool more;		/* EX_HEAD: to be read without epoll saying so */
 	/* The answer: what is not yet taken of it, and where the rest comes from. */
 	struct buf out;
 	size_t out_at;

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import struct
+import threading
 import time
 
 import pytest
@@ -465,6 +466,31 @@ def test_hostile_requests(b):
     with b.raw() as s:
         s.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
         assert response(s)[0] == 200 and s.recv(1) == b""
+
+
+def test_who_asks_thousands_of_times_at_once_keeps_nobody_waiting(b):
+    """Also where the rest of what he asked lies in the TLS layer, of which the socket tells nothing."""
+    b.start()
+    n, data, told = 4000, b"", 0
+
+    def asked():
+        with b.raw() as s:
+            s.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            return response(s)[0]
+    with b.raw() as s:
+        requests = b"".join(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"nothing" if i % 3 else b"livez") for i in range(n))
+        feeder = threading.Thread(target=s.sendall, args=(requests,))
+        feeder.start()
+        while data.count(b"HTTP/1.1 ") < n:
+            more = s.recv(65536)
+            assert more
+            data += more
+            if told < 5 and data.count(b"HTTP/1.1 ") > told * n // 8:
+                assert asked() == 200
+                told += 1
+        feeder.join()
+    assert told == 5
+    assert [int(x) for x in re.findall(rb"HTTP/1.1 (\d+)", data)] == [404 if i % 3 else 200 for i in range(n)]
 
 
 def test_the_slow_are_closed_and_others_served(b):
