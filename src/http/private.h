@@ -52,6 +52,8 @@ struct http_exchange {
 	void *arg;
 };
 
+/* Connections from the network of peer. */
+unsigned http_from_there(const struct http_server *server, const struct addr *peer);
 void http_open(struct http_server *server, int fd, struct transport *transport, const struct addr *peer, uint16_t port,
     void *listener_arg, const struct event *ev);
 /* why: for the log, may be NULL. */

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "http/private.h"
 #include "net/listener.h"
+#include "security/network.h"
 
 #define ACCEPTS_A_TURN	16
 #define REST_NS		(100 * NS_PER_MS)
@@ -83,16 +84,21 @@ run_there(struct http_server *s, void (*run)(void *arg), void *arg)
 
 /* ---- listeners ---- */
 
-static unsigned
-from_there(const struct http_server *s, const struct addr *peer)
+unsigned
+http_from_there(const struct http_server *s, const struct addr *peer)
 {
+	uint8_t there[NETWORK_LEN], other[NETWORK_LEN];
 	unsigned n = 0;
-	LIST_FOREACH(hook, &s->conns)
-		n += addr_eq(&CONTAINER_OF(hook, struct http_exchange, hook)->peer, peer);
+	network_of(peer, there);
+	LIST_FOREACH(hook, &s->conns) {
+		network_of(&CONTAINER_OF(hook, struct http_exchange, hook)->peer, other);
+		n += memcmp(there, other, NETWORK_LEN) == 0;
+	}
 	return n;
 }
 
-/* Makes room by closing who has waited longest, with nothing asked; false where all are at work. */
+/* Makes room by closing who has waited longest, with nothing asked or for a login: the answer to a wrong password is
+ * late, and must not hold a place from those who need none. False where all are at work. */
 static bool
 make_room(struct http_server *s)
 {
@@ -100,7 +106,8 @@ make_room(struct http_server *s)
 		return true;
 	LIST_FOREACH(hook, &s->conns) {
 		struct http_exchange *x = CONTAINER_OF(hook, struct http_exchange, hook);
-		if (x->state != EX_HANDSHAKE && x->state != EX_HEAD)
+		bool idle = x->state == EX_HANDSHAKE || x->state == EX_HEAD;
+		if (!idle && (x->state != EX_SERVE || x->memory != NULL))
 			continue;
 		http_close(x, "all places are taken; this one has waited longest");
 		return true;
@@ -114,8 +121,8 @@ admit(struct http_server *s, const struct addr *peer)
 	const struct http_config *f = &s->config;
 	if (f->admit != NULL && !f->admit(f->arg, peer, loop_now(s->loop)))
 		return "connection_creation_rate is reached";
-	if (from_there(s, peer) >= f->limits.max_per_ip)
-		return "too many connections from this address";
+	if (http_from_there(s, peer) >= f->limits.max_per_ip)
+		return "too many connections from this network";
 	return make_room(s) ? NULL : "too many connections";
 }
 

@@ -16,8 +16,8 @@
  * request of a connection is worked on at a time; the next one is not read before its answer is gone.
  *
  * Everything that a peer can do has an end: bytes and time of a request, the time of an answer that he does not
- * take, connections in all and from one address. Where all places are taken the connection goes that has
- * waited longest with nothing asked.
+ * take, connections in all and from one network (security/network.h). Where all places are taken the connection goes
+ * that has waited longest with nothing asked, or for the answer to its first login.
  */
 struct http_server;
 struct http_listener;
@@ -29,7 +29,7 @@ struct http_route {
 };
 
 struct http_limits {
-	unsigned max, max_per_ip;		/* connections */
+	unsigned max, max_per_ip;		/* connections; of IPv6 a /64 is one */
 	uint64_t tls_ns;			/* from accept to the end of the handshake */
 	uint64_t head_ns;			/* for a request, from its first byte; the first one from accept */
 	uint64_t idle_ns;			/* between two requests */

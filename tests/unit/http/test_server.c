@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one peer sends at once, and whom it costs. */
+/* Turns and places: what one peer sends at once, and whom it costs. */
 #include "../test.h"
 
 #include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "http/private.h"
 #include "net/plain.h"
 
@@ -22,7 +24,7 @@ static struct event ev;
 
 /* ---- routes ---- */
 
-static atomic_uint served, turns;
+static atomic_uint served, turns, gone;
 static atomic_bool posted;
 static struct post next_turn;
 
@@ -44,8 +46,35 @@ serve_number(struct http_exchange *x)
 	http_answer(x, 200, "text/plain", http_request_of(x)->query, "");
 }
 
+static void
+told(void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&gone, 1);
+}
+
+static void
+serve_wait(struct http_exchange *x)
+{
+	atomic_fetch_add(&served, 1);
+	http_wait(x, told, NULL);
+}
+
+static void
+serve_known(struct http_exchange *x)
+{
+	http_set_memory(x, mem_alloc(1));
+	serve_wait(x);
+}
+
+static void
+forget(void *memory)
+{
+	mem_free(memory);
+}
+
 static const struct http_route routes[] = {
-	{ "/number", serve_number }, { NULL, NULL },
+	{ "/number", serve_number }, { "/wait", serve_wait }, { "/known", serve_known }, { NULL, NULL },
 };
 
 /* ---- the peer ---- */
@@ -63,12 +92,13 @@ setup(void **state)
 {
 	struct why why;
 	(void)state;
-	served = turns = 0;
+	served = turns = gone = 0;
 	posted = false;
 	next_turn.run = a_turn_begins;
 	event_root(&ev, &sink);
 	rcu = rcu_create();
-	struct http_config config = { .rcu = rcu, .limits = http_limits_default, .routes = routes };
+	struct http_config config = { .rcu = rcu, .limits = http_limits_default, .routes = routes, .forget = forget };
+	config.limits.max = 4;
 	server = http_server_create(&config);
 	return http_listen(server, &(struct http_listener_config){ .name = "test", .host = "127.0.0.1", .transport = plain,
 	    .ev = &ev }, &port, &why);
@@ -167,12 +197,66 @@ half_a_request_waits_for_the_rest(void **state)
 	close(fd);
 }
 
+static bool
+is_closed(int fd)
+{
+	char byte;
+	return recv(fd, &byte, 1, 0) == 0;
+}
+
+/* Who waits for a login makes room, the oldest first; who has logged in does not. */
+static void
+logins_under_way_make_room(void **state)
+{
+	int waits[4], fd;
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		waits[i] = come();
+		ask(waits[i], i == 0 ? "/known" : "/wait");
+		await(&served, i + 1);
+	}
+	for (unsigned i = 1; i < 4; i++) {
+		fd = come();
+		ask(fd, "/known");
+		assert_true(is_closed(waits[i]));
+		await(&served, 4 + i);
+		assert_int_equal(atomic_load(&gone), i);
+		waits[i] = fd;
+	}
+	fd = come();
+	assert_true(is_closed(fd)); /* all are at work */
+	close(fd);
+	assert_int_equal(atomic_load(&gone), 3);
+	for (unsigned i = 0; i < 4; i++)
+		close(waits[i]);
+}
+
+static void
+a_network_is_one_place(void **state)
+{
+	static const char *const from[] = { "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1", "192.0.2.1", "192.0.2.2" };
+	static const unsigned counted[] = { 2, 2, 1, 1, 1 };
+	struct http_server s = { .conns_n = 0 };
+	struct http_exchange *x = calloc(5, sizeof(*x));
+	(void)state;
+	list_init(&s.conns);
+	for (size_t i = 0; i < 5; i++) {
+		assert_ok(addr_parse(str_from(from[i]), &x[i].peer));
+		list_add(&s.conns, &x[i].hook);
+	}
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(http_from_there(&s, &x[i].peer), counted[i]);
+	free(x);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_request_a_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_a_request_waits_for_the_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(logins_under_way_make_room, setup, teardown),
+		cmocka_unit_test(a_network_is_one_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
