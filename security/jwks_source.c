@@ -30,10 +30,12 @@
 
 struct jwks_source {
 	struct list hook;
-	struct jwks_sources *sources;
+	struct jwks_sources *sources;	/* NULL: gone, and this one is only closed */
 	char *url, *ca;
 	uint64_t refresh_ns;
 	/* Under the lock. */
+	unsigned users;
+	bool left;			/* the configuration names it no more */
 	struct jwks *keys;
 	uint64_t due, begun;		/* of addresses: monotonic ns; begun: the last fetch, 0: none */
 };
@@ -91,6 +93,13 @@ jwks_read(const char *path, struct jwks **ret, struct why *why)
 }
 
 /* ---- keys ---- */
+
+/* Lock held. */
+static bool
+rests(const struct jwks_source *s)
+{
+	return s->users == 0 || s->left;
+}
 
 static void
 exchange(struct jwks_source *s, struct jwks *keys)
@@ -155,7 +164,7 @@ fetch(struct jwks_sources *all, struct jwks_source *s)
 		ev_err(&line, "the keys of tokens cannot be fetched: %s; the old ones stay", why.text);
 	uint64_t next = clock_mono_ns() + (err == 0 || RETRY_NS > s->refresh_ns ? s->refresh_ns : RETRY_NS);
 	lock_take(&all->lock);
-	if (next < s->due)	/* nobody has asked for it earlier meanwhile */
+	if (!rests(s) && next < s->due)	/* nobody has asked for it earlier meanwhile */
 		s->due = next;
 	lock_drop(&all->lock);
 }
@@ -180,7 +189,8 @@ fetch_all(void *arg)
 	lock_take(&all->lock);
 	while (!atomic_load(&all->stopping)) {
 		struct jwks_source *s = first_due(all);
-		uint64_t now = clock_mono_ns(), wait = s->due > now ? (s->due - now) / NS_PER_MS + 1 : 0;
+		uint64_t now = clock_mono_ns(), due = s == NULL ? UINT64_MAX : s->due;
+		uint64_t wait = due > now ? (due - now) / NS_PER_MS + 1 : 0;
 		if (wait > 0) {
 			lock_wait_ms(&all->lock, &all->changed, wait < SLEEP_MAX_MS ? (unsigned)wait : SLEEP_MAX_MS);
 			continue;
@@ -209,6 +219,15 @@ jwks_sources_create(const struct event *ev)
 	return all;
 }
 
+static void
+free_source(struct jwks_source *s)
+{
+	jwks_unref(&s->keys);
+	mem_free(s->url);
+	mem_free(s->ca);
+	mem_free(s);
+}
+
 void
 jwks_sources_destroy(struct jwks_sources **sources)
 {
@@ -225,10 +244,9 @@ jwks_sources_destroy(struct jwks_sources **sources)
 	jwks_fetcher_destroy(&all->fetcher);
 	LIST_FOREACH(hook, &all->list) {
 		struct jwks_source *s = CONTAINER_OF(hook, struct jwks_source, hook);
-		jwks_unref(&s->keys);
-		mem_free(s->url);
-		mem_free(s->ca);
-		mem_free(s);
+		s->sources = NULL;
+		if (s->users == 0)
+			free_source(s);
 	}
 	pthread_cond_destroy(&all->changed);
 	lock_free(&all->lock);
@@ -277,67 +295,118 @@ jwks_source_begin(const char *url, const char *ca, struct jwks **ret, struct why
 	return 0;
 }
 
-int
-jwks_source_open(struct jwks_sources *all, const char *url, const char *ca, int64_t refresh_ms,
-    struct jwks_source **ret, struct why *why)
+/* With nobody who uses it yet, and nothing in it. */
+static struct jwks_source *
+add(struct jwks_sources *all, const char *url, const char *ca, int64_t refresh_ms)
 {
-	struct jwks *keys;
-	struct jwks_source *s = find(all, url, ca);
-	if (s != NULL) {
-		*ret = s;
-		return 0;
-	}
-	int err = jwks_source_begin(url, ca, &keys, why);
-	if (err != 0)
-		return err;
-	s = MEM_NEW(struct jwks_source);
+	struct jwks_source *s = MEM_NEW(struct jwks_source);
 	s->sources = all;
 	s->url = mem_strdup(url);
 	s->ca = ca == NULL ? NULL : mem_strdup(ca);
 	s->refresh_ns = (uint64_t)refresh_ms * NS_PER_MS;
-	s->due = keys == NULL ? 0 : UINT64_MAX;
+	s->due = UINT64_MAX;
 	lock_take(&all->lock);
 	list_add(&all->list, &s->hook);
-	pthread_cond_signal(&all->changed);
 	lock_drop(&all->lock);
-	if (keys != NULL)
-		exchange(s, keys);
-	else
-		err = start_thread(all, why);
-	if (err == 0)
-		*ret = s;
-	return err;
+	return s;
 }
 
 int
-jwks_sources_check(struct jwks_sources *all, struct why *why)
+jwks_source_open(struct jwks_sources *all, const char *url, const char *ca, int64_t refresh_ms,
+    struct jwks_source **ret, struct why *why)
+{
+	struct jwks *keys = NULL;
+	struct jwks_source *s = find(all, url, ca);
+	bool asleep = s == NULL || rests(s); /* only this thread changes that */
+	int err = asleep ? jwks_source_begin(url, ca, &keys, why) : 0;
+	if (err == 0 && jwks_source_path(url) == NULL)
+		err = start_thread(all, why);
+	if (err != 0)
+		return err;
+	if (s == NULL)
+		s = add(all, url, ca, refresh_ms);
+	if (keys != NULL)
+		exchange(s, keys);
+	lock_take(&all->lock);
+	s->users++;
+	if (asleep && keys == NULL)
+		fetch_at(s, 0);
+	lock_drop(&all->lock);
+	*ret = s;
+	return 0;
+}
+
+void
+jwks_source_close(struct jwks_source **source)
+{
+	struct jwks_source *s = *source;
+	*source = NULL;
+	if (s == NULL)
+		return;
+	if (s->sources == NULL) {
+		if (--s->users == 0)
+			free_source(s);
+		return;
+	}
+	lock_take(&s->sources->lock);
+	if (--s->users == 0)
+		s->due = UINT64_MAX;
+	lock_drop(&s->sources->lock);
+}
+
+static bool
+is_named(const struct jwks_source *s, const struct jwks_place *named, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (same_text(s->url, named[i].url) && same_text(s->ca, named[i].ca))
+			return true;
+	return false;
+}
+
+int
+jwks_sources_check(struct jwks_sources *all, const struct jwks_place *named, size_t n, struct why *why)
 {
 	LIST_FOREACH(hook, &all->list) {
-		const char *path = jwks_source_path(CONTAINER_OF(hook, struct jwks_source, hook)->url);
+		const struct jwks_source *s = CONTAINER_OF(hook, struct jwks_source, hook);
+		const char *path = jwks_source_path(s->url);
 		struct jwks *keys;
-		int err = path == NULL ? 0 : jwks_read(path, &keys, why);
+		if (path == NULL || s->users == 0 || !is_named(s, named, n))
+			continue;
+		int err = jwks_read(path, &keys, why);
 		if (err != 0)
 			return err;
-		if (path != NULL)
-			jwks_unref(&keys);
+		jwks_unref(&keys);
 	}
 	return 0;
 }
 
+/* Whether it is to be read or fetched now. */
+static bool
+stays(struct jwks_source *s, bool is)
+{
+	lock_take(&s->sources->lock);
+	s->left = !is;
+	bool ret = !rests(s);
+	if (!ret)
+		s->due = UINT64_MAX;
+	else if (jwks_source_path(s->url) == NULL)
+		fetch_at(s, 0);
+	lock_drop(&s->sources->lock);
+	return ret;
+}
+
 int
-jwks_sources_reload(struct jwks_sources *all, struct why *why)
+jwks_sources_reload(struct jwks_sources *all, const struct jwks_place *named, size_t n, struct why *why)
 {
 	int ret = 0;
 	LIST_FOREACH(hook, &all->list) {
 		struct jwks_source *s = CONTAINER_OF(hook, struct jwks_source, hook);
 		const char *path = jwks_source_path(s->url);
 		struct jwks *keys;
-		int err = path == NULL ? 0 : jwks_read(path, &keys, why);
-		if (path == NULL) {
-			lock_take(&all->lock);
-			fetch_at(s, 0);
-			lock_drop(&all->lock);
-		} else if (err == 0) {
+		if (!stays(s, is_named(s, named, n)) || path == NULL)
+			continue;
+		int err = jwks_read(path, &keys, why);
+		if (err == 0) {
 			exchange(s, keys);
 		} else {
 			ret = err;

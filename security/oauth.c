@@ -163,6 +163,7 @@ oauth_close(struct oauth **oauth)
 	*oauth = NULL;
 	if (o == NULL)
 		return;
+	jwks_source_close(&o->source);
 	ssl_rules_destroy(&o->names);
 	mem_free((char *)(uintptr_t)o->rules.issuer);
 	mem_free((char *)(uintptr_t)o->rules.scope_claim);

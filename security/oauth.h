@@ -35,7 +35,7 @@ int oauth_parse(struct str in, struct oauth_message *ret);
 
 /* Of one listener, immutable; owned by it. */
 struct oauth {
-	struct jwks_source *source;		/* borrowed; NULL where a configuration is only checked */
+	struct jwks_source *source;		/* open; NULL where a configuration is only checked */
 	struct jwt_rules rules;
 	struct ssl_rules *names;		/* from the subject to a user */
 };

@@ -91,16 +91,6 @@ slurp(const char *path, char **ret, size_t *ret_n)
 	return err == 0 ? EXIT_SUCCESS : complain("%s: %s", path, err_text(err));
 }
 
-static bool
-offers(const struct conf *conf, const struct conf_listener *l, const char *mechanism)
-{
-	const struct option_list *m = l->mechanisms.n > 0 ? &l->mechanisms : &conf->sasl_enabled_mechanisms;
-	for (size_t i = 0; l->sasl && i < m->n; i++)
-		if (strcmp(m->v[i], mechanism) == 0)
-			return true;
-	return false;
-}
-
 static int
 check_tokens(const struct conf *conf, const struct conf_listener *l)
 {
@@ -127,9 +117,9 @@ check_listener(const struct conf *conf, const struct conf_listener *l)
 	if (left < PARTS_CERT_WARN_S)
 		fprintf(stderr, "schlossd: warning: %s: the certificate ends in %d days: schlossd cert makes another\n",
 		    l->keystore, (int)(left / 86400));
-	if (l->keytab != NULL && offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
+	if (l->keytab != NULL && parts_offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
 		return complain("listener %s: sasl.kerberos.keytab: %s: %s", l->name, l->keytab, strerror(errno));
-	return offers(conf, l, "OAUTHBEARER") ? check_tokens(conf, l) : EXIT_SUCCESS;
+	return parts_offers(conf, l, "OAUTHBEARER") ? check_tokens(conf, l) : EXIT_SUCCESS;
 }
 
 /* The data directory, as a start would find it, and writable. */

@@ -130,6 +130,8 @@ void parts_tick_audit(struct broker *b, uint64_t now_ns);
 int part_login_start(struct broker *b, struct why *why);
 void part_login_stop(struct broker *b);
 int part_login_reload(struct broker *b, const struct conf *conf, struct why *why);
+/* Whether who comes by the listener may log in by that. */
+bool parts_offers(const struct conf *conf, const struct conf_listener *l, const char *mechanism);
 int part_login_prepare(struct broker *b, struct conf *conf, struct why *why);
 
 /* parts_tokens.c */

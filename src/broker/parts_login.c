@@ -90,19 +90,51 @@ part_login_start(struct broker *b, struct why *why)
 	return 0;
 }
 
+bool
+parts_offers(const struct conf *conf, const struct conf_listener *l, const char *mechanism)
+{
+	const struct option_list *m = l->mechanisms.n > 0 ? &l->mechanisms : &conf->sasl_enabled_mechanisms;
+	for (size_t i = 0; l->sasl && i < m->n; i++)
+		if (strcmp(m->v[i], mechanism) == 0)
+			return true;
+	return false;
+}
+
+/* Where the keys come from that listeners of HTTP, or the others, ask for. */
+static size_t
+name_keys(const struct conf *conf, bool http, struct jwks_place *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		if (l->http == http && parts_offers(conf, l, "OAUTHBEARER"))
+			out[n++] = (struct jwks_place){ l->oauth_jwks_url, conf->oauth_jwks_ca };
+	}
+	return n;
+}
+
+/* Listeners of HTTP keep the settings of the start. */
+static size_t
+name_all_keys(const struct broker *b, const struct conf *conf, struct jwks_place out[2 * CONF_LISTENERS_MAX])
+{
+	size_t n = name_keys(b->boot, true, out);
+	return n + name_keys(conf, false, out + n);
+}
+
 int
 part_login_prepare(struct broker *b, struct conf *conf, struct why *why)
 {
-	(void)conf;
-	return jwks_sources_check(b->token_keys, why);
+	struct jwks_place named[2 * CONF_LISTENERS_MAX];
+	return jwks_sources_check(b->token_keys, named, name_all_keys(b, conf, named), why);
 }
 
 /* The keys of tokens are read again, from where they were read before. */
 int
 part_login_reload(struct broker *b, const struct conf *conf, struct why *why)
 {
+	struct jwks_place named[2 * CONF_LISTENERS_MAX];
 	penalty_set_exempt(b->core.sasl.penalty, &conf->exempt);
-	return jwks_sources_reload(b->token_keys, why);
+	return jwks_sources_reload(b->token_keys, named, name_all_keys(b, conf, named), why);
 }
 
 void

@@ -13,6 +13,8 @@ import pytest
 import twin
 from harness import Broker, free_port, run
 from hostile import eventually
+from issuer import Issuer
+from test_59_tokens import options
 
 SCHEMA = twin.Schema()
 TAKEN = "configuration and certificates were read again"
@@ -53,6 +55,13 @@ def log_in(b, port, mechanism=None):
     else:
         assert c.sasl_scram(conf["sasl.username"], conf["sasl.password"])["error_code"] == 0
     return c
+
+
+def with_last(text, name, lines):
+    """One more listener, behind the others."""
+    end = [m.end() for m in re.finditer(r"(?m)^  [a-z]+:\n(    .*\n)+", text)][-1]
+    body = "".join(f"    {line}\n" for line in lines.split("\n"))
+    return f"{text[:end]}  {name}:\n{body}{text[end:]}"
 
 
 def works(c):
@@ -204,6 +213,63 @@ def test_rules_from_certificates(b):
         with come():
             eventually(lambda: "team-ulf" in b.log)
         works(old)
+
+
+class Tokens:
+    """A broker that takes the keys of tokens from the first of some files."""
+
+    def __init__(self, tmp):
+        self.issuer = Issuer()
+        self.files = [tmp / f"{name}.json" for name in ("first", "second")]
+        for file in self.files:
+            file.write_text(self.issuer.jwks())
+        self.b, self.port = Broker(options(f"file://{self.files[0]}")), free_port()
+        add(self.b, "tokens", self.port, "protocol: SASL_SSL\nmechanisms: [OAUTHBEARER]\nunknown.users: allow")
+        self.text = self.b.yaml.read_text()
+        self.b.start()
+
+    def come(self):
+        ca = self.b.dir / "tls/ca.pem"
+        with twin.Client("127.0.0.1", self.port, schema=SCHEMA, server_hostname="localhost", timeout=20,
+                         ssl_context=ssl.create_default_context(cafile=ca)) as c:
+            assert c.call("sasl_handshake", 1, mechanism="OAUTHBEARER")["error_code"] == 0
+            message = f"n,,\x01auth=Bearer {self.issuer.token('anna')}\x01\x01".encode()
+            return c.call("sasl_authenticate", 2, auth_bytes=message)["error_code"]
+
+
+@pytest.fixture
+def tokens(tmp_path):
+    t = Tokens(tmp_path)
+    yield t
+    t.b.remove()
+
+
+def test_keys_of_tokens_from_another_file(tokens):
+    """The one of before may go; the one that is named may not."""
+    b, (first, second) = tokens.b, tokens.files
+    assert tokens.come() == 0
+    b.yaml.write_text(tokens.text.replace(str(first), str(second)))
+    reload(b)
+    first.unlink()
+    reload(b)
+    assert tokens.come() == 0
+    second.unlink()
+    reload(b, AS_IT_WAS)
+    assert tokens.come() == 0
+
+
+def test_keys_of_tokens_that_a_bad_file_names(tokens):
+    """Nothing is left of them."""
+    b, (first, second) = tokens.b, tokens.files
+    b.yaml.write_text(tokens.text.replace(str(first), str(second)))
+    b.yaml.write_text(with_last(b.yaml.read_text(), "zz", f"address: 127.0.0.1:{free_port()}\ntenant: nobodys"))
+    reload(b, AS_IT_WAS)
+    assert "there is no tenant 'nobodys'" in b.log
+    assert [line for line in b.log.split("\n") if str(second) in line and " keys" in line]  # it had been read
+    second.unlink()
+    b.yaml.write_text(tokens.text)
+    reload(b)
+    assert tokens.come() == 0
 
 
 def test_of_a_bad_file_nothing_is_taken(b):

@@ -39,6 +39,14 @@ write_keys(const char *text)
 	buf_free(&keys);
 }
 
+static int
+read_again(struct why *why)
+{
+	char url[64];
+	snprintf(url, sizeof(url), "file://%s", path);
+	return jwks_sources_reload(sources, &(struct jwks_place){ url, NULL }, 1, why);
+}
+
 static void
 open_oauth(const char *names, struct oauth **ret)
 {
@@ -355,20 +363,68 @@ keys_are_exchanged(void **state)
 	static const char *const broken[] = { "", "{}", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}" };
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
 		write_keys(broken[i]);
-		assert_int_not_equal(jwks_sources_reload(sources, &why), 0);
+		assert_int_not_equal(read_again(&why), 0);
 		assert_non_null(strstr(why.text, path));
 		struct sasl_login *l = say("", GOOD, &turn);
 		assert_int_equal(turn.step, SASL_STEP_DONE);
 		sasl_login_destroy(&l);
 	}
 	write_keys("{\"keys\":[{\"kid\":\"other\",\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}");
-	assert_ok(jwks_sources_reload(sources, &why));
+	assert_ok(read_again(&why));
 	refused("", GOOD, "signed by a key that is not there");
 	write_keys(NULL);
-	assert_ok(jwks_sources_reload(sources, &why));
+	assert_ok(read_again(&why));
 	struct sasl_login *l = say("", GOOD, &turn);
 	assert_int_equal(turn.step, SASL_STEP_DONE);
 	sasl_login_destroy(&l);
+}
+
+/* Of a source that nobody has open, or that is not named any more, no file is read. */
+static void
+what_is_not_used_rests(void **state)
+{
+	(void)state;
+	char here[64], there[] = "/tmp/schloss-jwks-XXXXXX", url[64];
+	struct jwks_source *s, *again;
+	struct jwks *keys;
+	struct why why;
+	close(mkstemp(there));
+	struct buf text;
+	buf_init(&text, 65536);
+	maker_jwks(&m, &text);
+	assert_ok(fs_replace(there, text.p, text.n));
+	snprintf(here, sizeof(here), "file://%s", path);
+	snprintf(url, sizeof(url), "file://%s", there);
+	const struct jwks_place both[] = { { here, NULL }, { url, NULL } };
+	assert_ok(jwks_source_open(sources, url, NULL, 1000, &s, &why));
+	assert_ok(jwks_source_open(sources, url, NULL, 1000, &again, &why));
+	assert_ptr_equal(s, again);
+	jwks_source_close(&again);
+	assert_null(again);
+	assert_ok(jwks_sources_check(sources, both, 2, &why));
+	unlink(there);
+	assert_int_equal(jwks_sources_check(sources, both, 2, &why), ERR_NOTFOUND);
+	assert_int_equal(jwks_sources_reload(sources, both, 2, &why), ERR_NOTFOUND);
+	/* Not named: who has it keeps its keys. */
+	assert_ok(jwks_sources_check(sources, both, 1, &why));
+	assert_ok(jwks_sources_reload(sources, both, 1, &why));
+	keys = jwks_source_keys(s);
+	assert_non_null(keys);
+	jwks_unref(&keys);
+	assert_int_equal(jwks_source_open(sources, url, NULL, 1000, &again, &why), ERR_NOTFOUND);
+	/* Nobody's: it may be named, as by a reload that came to nothing. */
+	assert_ok(fs_replace(there, text.p, text.n));
+	assert_ok(jwks_sources_reload(sources, both, 2, &why));
+	jwks_source_close(&s);
+	unlink(there);
+	assert_ok(jwks_sources_check(sources, both, 2, &why));
+	assert_ok(jwks_sources_reload(sources, both, 2, &why));
+	/* And what is open is looked at until it is closed, whatever goes before. */
+	struct jwks_sources *others = jwks_sources_create(&f.ev);
+	assert_ok(jwks_source_open(others, here, NULL, 1000, &s, &why));
+	jwks_sources_destroy(&others);
+	jwks_source_close(&s);
+	buf_free(&text);
 }
 
 static void
@@ -407,7 +463,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_token_lets_in), T(its_end_bounds_the_login), T(who_is_not_let_in), T(messages_that_are_none),
 		T(a_refusal_is_the_end), T(failures_count_at_once), T(a_token_is_trusted_for_no_password), T(never_without_tls), T(names_are_mapped),
-		T(tenant_of_a_token), T(renewals), T(keys_are_exchanged), T(what_must_be_configured),
+		T(tenant_of_a_token), T(renewals), T(keys_are_exchanged), T(what_is_not_used_rests), T(what_must_be_configured),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
