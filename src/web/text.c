@@ -2,7 +2,10 @@
 #include "web/text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
+
+#define WHOLE_MAX	0x1p53
 
 /* Of a label's value: what the format gives a meaning to, and no more; names here are UTF-8. */
 static void
@@ -51,7 +54,11 @@ text_label_int(struct buf *out, bool first, const char *name, int64_t value)
 void
 text_value(struct buf *out, bool labels, double value)
 {
-	(void)buf_printf(out, "%s %.10g\n", labels ? "}" : "", value);
+	/* Below that a double holds each whole number, and no digit of a counter may be lost. */
+	if (fabs(value) < WHOLE_MAX && trunc(value) == value)
+		text_count(out, labels, (int64_t)value);
+	else
+		(void)buf_printf(out, "%s %.15g\n", labels ? "}" : "", value);
 }
 
 void

@@ -48,7 +48,24 @@ numbers_are_whole(void **state)
 	text_count(&out, false, INT64_MAX);
 	text_value(&out, true, 1796073028);
 	text_value(&out, false, 1e15);
-	reads(" 9223372036854775807\n} 1796073028\n 1e+15\n");
+	reads(" 9223372036854775807\n} 1796073028\n 1000000000000000\n");
+}
+
+/* What a counter counts is told to the last one, as far as a double knows it. */
+static void
+no_digit_is_lost(void **state)
+{
+	(void)state;
+	text_value(&out, false, 12345678901);
+	text_value(&out, false, 9007199254740991);
+	text_value(&out, false, -9007199254740991);
+	text_value(&out, false, -0.0);
+	reads(" 12345678901\n 9007199254740991\n -9007199254740991\n 0\n");
+	text_value(&out, false, 9007199254740992);
+	text_value(&out, false, 1e300);
+	text_value(&out, false, 12345678901.25);
+	text_value(&out, false, 0.001);
+	reads(" 9.00719925474099e+15\n 1e+300\n 12345678901.25\n 0.001\n");
 }
 
 /* A family has one row; no family is a prefix's samples of another; names are names. */
@@ -95,6 +112,7 @@ main(void)
 		cmocka_unit_test(a_counter_in_both_formats),
 		cmocka_unit_test(labels_are_escaped_and_nothing_else),
 		cmocka_unit_test(numbers_are_whole),
+		cmocka_unit_test(no_digit_is_lost),
 		cmocka_unit_test(families_are_apart),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
