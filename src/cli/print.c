@@ -91,7 +91,7 @@ put_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 	put_short(out, text, width);
 	if (!right && !last)
 		fprintf(out, "%*s", (int)pad, "");
-	fputs(last ? "\n" : "  ", out);
+	fputs(last ? "" : "  ", out);
 }
 
 /* The last column gives way where a terminal is not wide enough, down to its head. A pipe has no width. */
@@ -128,11 +128,13 @@ table_text(struct print *p, const struct print_table *t)
 			*c = *c == '_' ? '-' : (char)toupper((unsigned char)*c);
 		put_cell(p->out, head, width[i], t->columns[i].kind == PRINT_NUMBER, i + 1 == t->width);
 	}
-	fputs(bold ? "\033[0m" : "", p->out);
-	for (const struct print_row *r = t->first; r != NULL; r = r->next)
+	fputs(bold ? "\033[0m\n" : "\n", p->out);
+	for (const struct print_row *r = t->first; r != NULL; r = r->next) {
 		for (size_t i = 0; i < t->width; i++)
 			put_cell(p->out, shown(p, r->cell[i]), width[i],
 			    t->columns[i].kind == PRINT_NUMBER, i + 1 == t->width);
+		fputc('\n', p->out);
+	}
 }
 
 /* What would move the cursor or turn the text around, of two or three bytes of UTF-8. Returns how many these were. */
