@@ -339,7 +339,7 @@ class Screen:
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.slave)
-        self.text = ""
+        self.text, self.seen = "", 0
         self.process = subprocess.Popen([str(a) for a in argv], stdin=self.slave, stdout=self.slave, stderr=self.slave,
                                         preexec_fn=self.own, env={**os.environ, "TERM": "xterm", **(env or {})})
 
@@ -352,13 +352,13 @@ class Screen:
 
     def until(self, what, seconds=20):
         """What has come since the last call, up to what is looked for."""
-        got, end = "", time.monotonic() + seconds
-        while what not in got:
-            assert time.monotonic() < end, f"no {what!r} in {got!r}"
+        end = time.monotonic() + seconds
+        while (at := self.text.find(what, self.seen)) < 0:
+            assert time.monotonic() < end, f"no {what!r} in {self.text[self.seen:]!r}"
             if select.select([self.master], [], [], 0.1)[0]:
-                got += os.read(self.master, 65536).decode(errors="replace")
-        self.text += got
-        return got
+                self.text += os.read(self.master, 65536).decode(errors="replace")
+        start, self.seen = self.seen, at + len(what)
+        return self.text[start:self.seen]
 
     def rest(self):
         """All that comes within a moment."""
