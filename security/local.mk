@@ -28,5 +28,6 @@ libsecurity_a_SOURCES = \
 	security/token.c security/token.h
 libsecurity_a_SOURCES += \
 	security/tls.c security/tls.h security/tls_context.c security/tls_context.h \
-	security/tls_hello.c security/tls_hello.h security/tls_name.c security/tls_name.h security/tls_tickets.c security/tls_tickets.h
+	security/tls_hello.c security/tls_hello.h security/tls_name.c security/tls_name.h \
+	security/tls_staple.c security/tls_staple.h security/tls_tickets.c security/tls_tickets.h
 EXTRA_DIST += security/README.md doc/THREATMODEL.md

@@ -35,6 +35,7 @@ struct tls_config {
 	const char *key_password;	/* NULL or "": the key is not encrypted */
 	const char *truststore;		/* PEM file of client CAs; NULL or "" where none */
 	const char *crl;		/* PEM file of their revocation lists, one of each CA at least; NULL or "": none are looked at */
+	const char *staple;		/* DER file: what the server's authority says of its certificate; NULL or "": nothing is given */
 	enum tls_client_cert client_cert;
 	enum tls_resume resume;		/* whatever it says, not where client_cert asks */
 	bool tls12, tls13;
@@ -46,10 +47,13 @@ struct tls_config {
 int tls_context_create(const struct tls_config *config, struct tls_context **ret, struct why *why);
 struct tls_context *tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context **context);
-/* When the server certificate ends: seconds since 1970. */
-int64_t tls_context_expires(const struct tls_context *context);
-/* When the first of its revocation lists ends, 0 where there is none. From then on certificates of that authority are refused. */
-int64_t tls_context_crl_expires(const struct tls_context *context);
+/* When what it was made of ends: seconds since 1970, 0 where there is none. */
+struct tls_ends {
+	int64_t certificate;		/* the server's */
+	int64_t crl;			/* the first of the revocation lists: from then on certificates of that authority are refused */
+	int64_t staple;			/* the response of ssl.ocsp.response.location: from then on it is given to nobody */
+};
+void tls_context_ends(const struct tls_context *context, struct tls_ends *ret);
 
 /* New keys for tickets where they are due; to be called every few seconds. These two: one thread,
  * while those that make and serve its connections are readers of rcu. */

@@ -17,6 +17,7 @@
 #include "base/ref.h"
 #include "base/str.h"
 #include "security/tls_hello.h"
+#include "security/tls_staple.h"
 #include "security/tls_tickets.h"
 
 #define VERIFY_DEPTH	6
@@ -36,7 +37,8 @@ struct tls_context {
 	SSL_CTX *ctx;
 	BIO_METHOD *bio;
 	struct tls_tickets *tickets;	/* NULL: no resumption */
-	int64_t expires, crl_expires;
+	struct tls_staple *staple;	/* NULL: none */
+	struct tls_ends ends;
 };
 
 SSL_CTX *
@@ -66,21 +68,16 @@ tls_context_unref(struct tls_context **context)
 	if (c == NULL || !ref_put(&c->ref))
 		return;
 	SSL_CTX_free(c->ctx);
+	tls_staple_destroy(&c->staple);
 	tls_tickets_destroy(&c->tickets);
 	BIO_meth_free(c->bio);
 	mem_free(c);
 }
 
-int64_t
-tls_context_expires(const struct tls_context *c)
+void
+tls_context_ends(const struct tls_context *c, struct tls_ends *ret)
 {
-	return c->expires;
-}
-
-int64_t
-tls_context_crl_expires(const struct tls_context *c)
-{
-	return c->crl_expires;
+	*ret = c->ends;
 }
 
 void
@@ -193,7 +190,7 @@ use_key(SSL_CTX *ctx, const struct tls_config *f, char *pem, size_t n)
 
 /* The file is read once, and nothing of its text stays in memory. */
 static int
-load_keys(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
+load_keys(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_ends, struct why *why)
 {
 	struct tm tm;
 	char *pem;
@@ -212,14 +209,14 @@ load_keys(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 		return refuse(why, "the private key is not the certificate's", f->keystore);
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(ctx)), &tm) != 1)
 		return refuse(why, "the certificate has no end", f->keystore);
-	*ret_expires = timegm(&tm);
+	*ret_ends = timegm(&tm);
 	return 0;
 }
 
 /* Every certificate of a chain must then be of an authority that has a list here, which is not over: where one is
  * missing nobody can say that the certificate was not revoked. */
 static int
-load_crls(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct why *why)
+load_crls(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_ends, struct why *why)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	BIO *in = BIO_new_file(f->crl, "r");
@@ -229,8 +226,8 @@ load_crls(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 	while (in != NULL && (crl = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL)) != NULL) {
 		const ASN1_TIME *end = X509_CRL_get0_nextUpdate(crl);
 		int64_t ends = end != NULL && ASN1_TIME_to_tm(end, &tm) == 1 ? timegm(&tm) : INT64_MAX;
-		if (n == 0 || ends < *ret_expires)
-			*ret_expires = ends;
+		if (n == 0 || ends < *ret_ends)
+			*ret_ends = ends;
 		n += X509_STORE_add_crl(store, crl);
 		X509_CRL_free(crl);
 	}
@@ -244,7 +241,7 @@ load_crls(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, struct
 }
 
 static int
-load_clients(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_crl_expires, struct why *why)
+load_clients(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_crl_ends, struct why *why)
 {
 	int mode = SSL_VERIFY_PEER;
 	if (f->client_cert == TLS_CERT_NONE)
@@ -261,7 +258,7 @@ load_clients(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_crl_expires,
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(ctx, mode, NULL);
 	SSL_CTX_set_verify_depth(ctx, VERIFY_DEPTH);
-	return f->crl == NULL || f->crl[0] == '\0' ? 0 : load_crls(ctx, f, ret_crl_expires, why);
+	return f->crl == NULL || f->crl[0] == '\0' ? 0 : load_crls(ctx, f, ret_crl_ends, why);
 }
 
 /* Adds a name to its version's list. ERR_LIMIT. */
@@ -301,7 +298,7 @@ set_ciphers(SSL_CTX *ctx, const struct tls_config *f, struct why *why)
 }
 
 static int
-configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, int64_t *ret_crl_expires, struct why *why)
+configure(SSL_CTX *ctx, const struct tls_config *f, struct tls_ends *ret_ends, struct why *why)
 {
 	if (!f->tls12 && !f->tls13)
 		return why_set(why, ERR_INVAL, "no version of TLS is enabled");
@@ -315,9 +312,9 @@ configure(SSL_CTX *ctx, const struct tls_config *f, int64_t *ret_expires, int64_
 	SSL_CTX_set_client_hello_cb(ctx, tls_note_hello, NULL);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	int err = load_keys(ctx, f, ret_expires, why);
+	int err = load_keys(ctx, f, &ret_ends->certificate, why);
 	if (err == 0)
-		err = load_clients(ctx, f, ret_crl_expires, why);
+		err = load_clients(ctx, f, &ret_ends->crl, why);
 	if (err == 0)
 		err = set_ciphers(ctx, f, why);
 	return err;
@@ -348,24 +345,29 @@ int
 tls_context_create(const struct tls_config *config, struct tls_context **ret, struct why *why)
 {
 	struct tls_tickets *tickets = NULL;
-	int64_t expires = 0, crl_expires = 0;
+	struct tls_staple *staple = NULL;
+	struct tls_ends ends = { 0 };
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL)
 		return refuse(why, "OpenSSL", NULL);
-	int err = configure(ctx, config, &expires, &crl_expires, why);
+	int err = configure(ctx, config, &ends, why);
+	if (err == 0 && config->staple != NULL && config->staple[0] != '\0')
+		err = tls_staple_load(ctx, config->staple, &staple, why);
 	if (err == 0)
 		err = make_tickets(ctx, config, &tickets, why);
 	if (err != 0) {
 		SSL_CTX_free(ctx);
+		tls_staple_destroy(&staple);
 		return err;
 	}
 	struct tls_context *c = MEM_NEW(struct tls_context);
 	ref_init(&c->ref);
 	c->ctx = ctx;
 	c->tickets = tickets;
-	c->expires = expires;
-	c->crl_expires = crl_expires;
+	c->staple = staple;
+	c->ends = ends;
+	c->ends.staple = staple == NULL ? 0 : tls_staple_ends(staple);
 	c->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 126, "schloss");
 	tls_bio_method(c->bio);
 	*ret = c;

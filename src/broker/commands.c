@@ -110,13 +110,18 @@ check_listener(const struct conf *conf, const struct conf_listener *l)
 	struct why why;
 	if (l->tls && parts_make_tls(conf, l, &tls, &why) != 0)
 		return complain("listener %s: %s", l->name, why.text);
-	int64_t left = tls == NULL ? INT64_MAX : tls_context_expires(tls) - clock_wall_ms() / 1000;
+	struct tls_ends ends = { .certificate = INT64_MAX };
+	if (tls != NULL)
+		tls_context_ends(tls, &ends);
+	int64_t now_s = clock_wall_ms() / 1000, left = ends.certificate - now_s;
 	tls_context_unref(&tls);
 	if (left < 0)
 		return complain("%s: the certificate has expired: schlossd cert makes another", l->keystore);
 	if (left < PARTS_CERT_WARN_S)
 		fprintf(stderr, "schlossd: warning: %s: the certificate ends in %d days: schlossd cert makes another\n",
 		    l->keystore, (int)(left / 86400));
+	if (ends.staple != 0 && ends.staple <= now_s)
+		fprintf(stderr, "schlossd: warning: %s: the response is over, and is given to nobody: fetch a new one\n", l->staple);
 	if (l->keytab != NULL && parts_offers(conf, l, "GSSAPI") && access(l->keytab, R_OK) != 0)
 		return complain("listener %s: sasl.kerberos.keytab: %s: %s", l->name, l->keytab, strerror(errno));
 	return parts_offers(conf, l, "OAUTHBEARER") ? check_tokens(conf, l) : EXIT_SUCCESS;

@@ -200,11 +200,10 @@ void parts_tick(struct broker *b, uint64_t now_ns, int64_t wall_ms);
 void parts_recount(struct broker *b);
 /* So long before a certificate ends it is warned of, in seconds. */
 #define PARTS_CERT_WARN_S (30 * INT64_C(86400))
-/* When what a listener shows and looks at ends: seconds since 1970, 0 where there is none. */
+/* When what a listener shows and looks at ends; all 0 where it has no TLS. */
 struct parts_certificate {
 	const char *listener;
-	int64_t ends;			/* its certificate */
-	int64_t crl_ends;		/* the first of its revocation lists */
+	struct tls_ends ends;
 };
 /* Of each listener; how many. Main's thread. */
 size_t parts_certificates(const struct broker *b, struct parts_certificate *ret, size_t max);

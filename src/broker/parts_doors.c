@@ -73,6 +73,7 @@ parts_make_tls(const struct conf *c, const struct conf_listener *l, struct tls_c
 		.key_password = c->ssl_key_password,
 		.truststore = pick(l->truststore, c->ssl_truststore_location),
 		.crl = pick(l->crl, c->ssl_crl_location),
+		.staple = l->staple,
 		.client_cert = (enum tls_client_cert)l->client_auth,
 		.resume = (enum tls_resume)c->ssl_session_tickets,
 		.ciphers = c->ssl_cipher_suites,
@@ -522,9 +523,10 @@ parts_certificates(const struct broker *b, struct parts_certificate *ret, size_t
 	size_t n = 0;
 	for (size_t i = 0; i < b->doors_n && n < max; i++) {
 		const struct tls_context *tls = atomic_load(&b->doors[i].way->core.tls_context);
-		ret[n++] = (struct parts_certificate){ .listener = b->doors[i].way->core.name.p,
-			.ends = tls == NULL ? 0 : tls_context_expires(tls),
-			.crl_ends = tls == NULL ? 0 : tls_context_crl_expires(tls) };
+		ret[n] = (struct parts_certificate){ .listener = b->doors[i].way->core.name.p };
+		if (tls != NULL)
+			tls_context_ends(tls, &ret[n].ends);
+		n++;
 	}
 	return n;
 }

@@ -9,22 +9,29 @@
 #define REAP_NS (60 * NS_PER_SEC)
 #define RECOUNT_NS (NS_PER_SEC - NS_PER_SEC / 10)	/* not every other second for want of a millisecond */
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
-#define CRL_WARN_S (INT64_C(2) * 86400) /* such lists live for days */
+#define LIST_WARN_S (INT64_C(2) * 86400) /* what authorities say lives for days */
 
 static void
 check_one(struct broker *b, const struct parts_certificate *c, int64_t now_s)
 {
-	if (c->ends != 0 && c->ends <= now_s)
+	const struct tls_ends *e = &c->ends;
+	if (e->certificate != 0 && e->certificate <= now_s)
 		ev_err(&b->ev, "listener %s: its certificate has expired: schlossd cert, then reload", c->listener);
-	else if (c->ends != 0 && c->ends - now_s <= PARTS_CERT_WARN_S)
+	else if (e->certificate != 0 && e->certificate - now_s <= PARTS_CERT_WARN_S)
 		ev_warn(&b->ev, "listener %s: its certificate ends in %lld days: schlossd cert, then reload", c->listener,
-		    (long long)((c->ends - now_s) / 86400));
-	if (c->crl_ends != 0 && c->crl_ends <= now_s)
+		    (long long)((e->certificate - now_s) / 86400));
+	if (e->crl != 0 && e->crl <= now_s)
 		ev_err(&b->ev, "listener %s: a list of ssl.crl.location is over, and client certificates of its authority are refused: "
 		    "fetch a new one, then reload", c->listener);
-	else if (c->crl_ends != 0 && c->crl_ends - now_s <= CRL_WARN_S)
+	else if (e->crl != 0 && e->crl - now_s <= LIST_WARN_S)
 		ev_warn(&b->ev, "listener %s: a list of ssl.crl.location ends in %lld hours, and client certificates of its authority are "
-		    "refused then: fetch a new one, then reload", c->listener, (long long)((c->crl_ends - now_s) / 3600));
+		    "refused then: fetch a new one, then reload", c->listener, (long long)((e->crl - now_s) / 3600));
+	if (e->staple != 0 && e->staple <= now_s)
+		ev_err(&b->ev, "listener %s: ssl.ocsp.response.location is over, and given to nobody any more: fetch a new one, then reload",
+		    c->listener);
+	else if (e->staple != 0 && e->staple - now_s <= LIST_WARN_S)
+		ev_warn(&b->ev, "listener %s: ssl.ocsp.response.location ends in %lld hours: fetch a new one, then reload",
+		    c->listener, (long long)((e->staple - now_s) / 3600));
 }
 
 static void

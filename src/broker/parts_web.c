@@ -193,9 +193,10 @@ parts_front_certificates(const struct broker *b, struct parts_certificate *ret, 
 	size_t n = 0;
 	for (size_t i = 0; b->front != NULL && i < b->front->doors_n && n < max; i++) {
 		const struct tls_context *tls = atomic_load(&b->front->doors[i].core.tls_context);
-		ret[n++] = (struct parts_certificate){ .listener = b->front->doors[i].core.name.p,
-			.ends = tls == NULL ? 0 : tls_context_expires(tls),
-			.crl_ends = tls == NULL ? 0 : tls_context_crl_expires(tls) };
+		ret[n] = (struct parts_certificate){ .listener = b->front->doors[i].core.name.p };
+		if (tls != NULL)
+			tls_context_ends(tls, &ret[n].ends);
+		n++;
 	}
 	return n;
 }
@@ -209,7 +210,7 @@ certificates(const struct broker *b, struct web_figures *ret)
 	size_t n = parts_certificates(b, c, CONF_LISTENERS_MAX);
 	n += parts_front_certificates(b, c + n, CONF_LISTENERS_MAX - n);
 	for (size_t i = 0; i < n; i++)
-		if (c[i].ends != 0)
+		if (c[i].ends.certificate != 0)
 			ret->certificate[ret->certificates++] = (struct web_certificate){ str_from(c[i].listener), c[i].ends };
 }
 

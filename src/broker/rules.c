@@ -416,6 +416,8 @@ fill(struct conf *conf, struct conf_listener *l)
 	l->tls = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SSL || l->protocol == CONF_HTTPS;
 	l->sasl = l->protocol == CONF_SASL_SSL || l->protocol == CONF_SASL_PLAINTEXT || l->protocol == CONF_HTTPS;
 	l->http = l->protocol == CONF_HTTPS || l->protocol == CONF_HTTP;
+	if (l->keystore == NULL || l->keystore[0] == '\0')	/* it is about that certificate */
+		inherit_text(conf, l, &l->staple, conf->ssl_ocsp_response_location, "ssl.ocsp.response.location");
 	inherit_text(conf, l, &l->keystore, conf->ssl_keystore_location, "ssl.keystore.location");
 	inherit_text(conf, l, &l->truststore, conf->ssl_truststore_location, "ssl.truststore.location");
 	inherit_text(conf, l, &l->principal_rules, conf->ssl_principal_mapping_rules, "ssl.principal.mapping.rules");

@@ -90,6 +90,17 @@ list_memory(struct scrape *s, enum metric_id id)
 	add_named(s, id, "by", STR("unwritten"), (double)s->log.dirty);
 }
 
+static void
+list_ends(struct scrape *s, enum metric_id id)
+{
+	for (size_t i = 0; i < s->figures.certificates; i++) {
+		const struct web_certificate *c = &s->figures.certificate[i];
+		int64_t ends = id == METRIC_CERTIFICATE ? c->ends.certificate : id == METRIC_CRL ? c->ends.crl : c->ends.staple;
+		if (ends != 0 && ends != INT64_MAX)
+			add_named(s, id, "listener", c->listener, (double)ends);
+	}
+}
+
 void
 list_of_broker(struct scrape *s, enum metric_id id)
 {
@@ -106,8 +117,9 @@ list_of_broker(struct scrape *s, enum metric_id id)
 		list_memory(s, id);
 		break;
 	case METRIC_CERTIFICATE:
-		for (size_t i = 0; i < s->figures.certificates; i++)
-			add_named(s, id, "listener", s->figures.certificate[i].listener, (double)s->figures.certificate[i].ends_s);
+	case METRIC_CRL:
+	case METRIC_STAPLE:
+		list_ends(s, id);
 		break;
 	default:
 		list_requests(s, id);

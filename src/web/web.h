@@ -5,6 +5,7 @@
 
 #include "api/core.h"
 #include "http/server.h"
+#include "security/tls.h"
 
 /*
  * What is served over HTTP: whether the broker lives and is ready, for everybody, and the metrics, for those who may
@@ -20,7 +21,7 @@ enum web_state {
 /* One certificate of the broker's own. */
 struct web_certificate {
 	struct str listener;
-	int64_t ends_s;		/* seconds since 1970 */
+	struct tls_ends ends;
 };
 #define WEB_LISTENERS_MAX 128
 

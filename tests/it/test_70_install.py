@@ -172,6 +172,20 @@ def test_certificates(site):
     assert site.run("stat -c '%U %a' /etc/schloss/tls/server.pem").stdout == "schloss 600\n"
 
 
+def test_what_an_authority_says_of_a_certificate(site):
+    """The authority is the private one, with a responder of OpenSSL's."""
+    site.run("cd /etc/schloss/tls && cat ca.pem >>server.pem && echo '127.0.0.1 ocsp.example.org' >>/etc/hosts && "
+             "printf 'V\\t%s\\t\\t%s\\tunknown\\t/CN=x\\n' 491231235959Z "
+             "$(openssl x509 -in server.pem -noout -serial | cut -d= -f2) >/tmp/index && "
+             "{ openssl ocsp -index /tmp/index -port 8888 -rsigner ca.pem -rkey ca.key -CA ca.pem -ndays 3 >/tmp/responder 2>&1 & } && "
+             "until grep -q waiting /tmp/responder; do sleep 0.1; done")
+    site.run("echo 'ssl.ocsp.response.location: /etc/schloss/tls/server.ocsp' >>/etc/schloss/schlossd.yaml")
+    assert "Response verify OK" in site.follow("CERTIFICATES", 1, together=True) + site.read("/tmp/said")
+    said = site.run("openssl s_client -connect kafka.example.org:9093 -status -CAfile /etc/schloss/ca.pem </dev/null 2>&1").stdout
+    assert "Cert Status: good" in said, said
+    site.run("pkill -f '^openssl ocsp'; sed -i '/^ssl.ocsp/d' /etc/schloss/schlossd.yaml; systemctl reload schlossd")
+
+
 def test_reload_takes_options_over(site):
     site.run("echo 'log.level: debug' >>/etc/schloss/schlossd.yaml; systemctl reload schlossd")
     site.kcat("-L")
