@@ -6,7 +6,7 @@ BUILD_PACKAGES="gcc make autoconf automake pkg-config python3 git libssl-dev lib
 SHOW_PACKAGES="kcat"
 TEST_PACKAGES="libcmocka-dev mandoc python3-pytest python3-cryptography python3-confluent-kafka python3-kafka
 	krb5-kdc krb5-admin-server krb5-user openssl xz-utils sqlite3 systemd iproute2 procps util-linux haproxy
-	curl prometheus python3-prometheus-client"
+	curl prometheus python3-prometheus-client zsh"
 LONG_PACKAGES="clang libclang-rt-14-dev g++ rapidjson-dev unzip
 	e2fsprogs xfsprogs"
 BENCH_PACKAGES="librdkafka-dev"		# 100-byte messages

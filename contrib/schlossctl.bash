@@ -1,36 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# bash completion for schlossctl and schlossd; words come from the programs' own help.
+# bash completion for schlossctl and schlossd; schlossctl itself knows what a word could be, names of the broker's included.
 _schloss_files() {
 	compopt -o filenames 2>/dev/null
 	mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
 }
 _schlossctl() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=() i help= me=${COMP_WORDS[0]}
-	case $prev in
-	-F|--conf|--password-file|--set-file|--file) _schloss_files -f "$cur"; return ;;
-	-o|--output) mapfile -t COMPREPLY < <(compgen -W "table json" -- "$cur"); return ;;
-	esac
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		-F|-o|--output|--tenant) i=$((i + 1)) ;;
-		-*) ;;
-		help) ;; # what comes behind it is what it is about
-		*) words+=("${COMP_WORDS[i]}") ;;
-		esac
-	done
-	if [[ $cur == -* ]]; then # those in the usage of the verb
-		[ ${#words[@]} = 0 ] || help=$("$me" help "${words[@]:0:2}" 2>/dev/null || "$me" help "${words[0]}" 2>/dev/null)
-		help=$(sed -n 's/^  schlossctl//p' <<<"$help" | grep -oE -- '--?[a-zA-Z][a-z-]*' | sort -u)
-		mapfile -t COMPREPLY < <(compgen -W "$help -F -o --tenant --help" -- "$cur")
+	local i
+	mapfile -t COMPREPLY < <("${COMP_WORDS[0]}" complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+	if [[ ${COMPREPLY[0]} == $'\tfiles' ]]; then
+		_schloss_files -f "${COMP_WORDS[COMP_CWORD]}"
 		return
 	fi
-	[[ ${words[0]} != @(apply|diff) ]] || { _schloss_files -f "$cur"; return; }
-	case ${#words[@]} in
-	0)	help=$("$me" help 2>/dev/null | awk '/^  [a-z]+ +[a-z]+ / && $1 != "schlossctl" || /^         [a-z]/ {print $1}' | sort -u)
-		mapfile -t COMPREPLY < <(compgen -W "$help help" -- "$cur") ;;
-	1)	help=$("$me" help "${words[0]}" 2>/dev/null | awk -v n="${words[0]}" '$1 == "schlossctl" && $2 == n {print $3}')
-		[[ $help != [a-z]* ]] || mapfile -t COMPREPLY < <(compgen -W "$help" -- "$cur") ;;
-	esac
+	if [[ ${#COMPREPLY[@]} = 1 && ${COMPREPLY[0]} == *[/=] ]]; then # more is to come
+		compopt -o nospace 2>/dev/null
+	fi
+	for i in "${!COMPREPLY[@]}"; do
+		printf -v "COMPREPLY[i]" %q "${COMPREPLY[i]}"
+	done
 }
 complete -F _schlossctl schlossctl
 

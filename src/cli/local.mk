@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	src/cli/args.c src/cli/audit.c src/cli/cli.c src/cli/cli.h \
+	src/cli/complete.c src/cli/complete.h src/cli/complete_names.c \
 	src/cli/conn.c src/cli/conn.h src/cli/connection.c \
 	src/cli/facl.c src/cli/group.c src/cli/lag.c \
 	src/cli/login.c src/cli/login.h src/cli/scram.c \
@@ -15,7 +16,7 @@ libcli_a_SOURCES = \
 	src/cli/ticket.c src/cli/ticket.h src/cli/token.c \
 	src/cli/tail.c src/cli/term.c src/cli/term.h src/cli/top.c \
 	src/cli/topic.c src/cli/tree.c src/cli/tree.h \
-	src/cli/usage.c src/cli/usage.h src/cli/user.c src/cli/who.c
+	src/cli/usage.c src/cli/usage.h src/cli/user.c src/cli/verbs.c src/cli/verbs.h src/cli/who.c
 EXTRA_DIST += src/cli/README.md
 
 bin_PROGRAMS += schlossctl

@@ -11,12 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-
-static const struct verb *const tables[] = {
-	topic_verbs, group_verbs, lag_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, token_verbs, tree_verbs, facl_verbs,
-	who_verbs, tail_verbs, connection_verbs, top_verbs, audit_verbs, site_verbs,
-};
+#include "cli/complete.h"
+#include "cli/verbs.h"
 
 static const char intro[] =
     "schlossctl - administer a Schloss broker\n\n"
@@ -34,12 +30,6 @@ static const char outro[] =
     "  schlossctl setfacl -m user:bert:w topics/orders\n"
     "  schlossctl getfacl topics/orders\n";
 
-static bool
-is_noun(const struct verb *v, const char *noun)
-{
-	return v->noun != NULL && strcmp(v->noun, noun) == 0;
-}
-
 static void
 print_usage(FILE *out, const struct verb *v)
 {
@@ -52,36 +42,17 @@ static int
 print_verbs(FILE *out, const char *noun)
 {
 	int count = 0;
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		for (const struct verb *v = tables[i]; v->name != NULL; v++) {
-			bool alone = v->noun == NULL;
-			if (noun != NULL && !is_noun(v, noun) && !(alone && strcmp(v->name, noun) == 0))
-				continue;
-			if (noun != NULL)
-				print_usage(out, v);
-			else
-				fprintf(out, "  %-7s%-11s %s\n", alone ? "" : v->noun, v->name, v->help);
-			count++;
-		}
+	for (const struct verb *v = verbs_next(NULL); v != NULL; v = verbs_next(v)) {
+		bool alone = v->noun == NULL;
+		if (noun != NULL && strcmp(alone ? v->name : v->noun, noun) != 0)
+			continue;
+		if (noun != NULL)
+			print_usage(out, v);
+		else
+			fprintf(out, "  %-7s%-11s %s\n", alone ? "" : v->noun, v->name, v->help);
+		count++;
 	}
 	return count;
-}
-
-/* words: how many of argv are the noun and the verb. */
-static const struct verb *
-find_verb(char **argv, int argc, int *ret_words)
-{
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		for (const struct verb *v = tables[i]; v->name != NULL; v++) {
-			bool alone = v->noun == NULL;
-			if (alone ? strcmp(v->name, argv[0]) != 0 :
-			    argc < 2 || !is_noun(v, argv[0]) || strcmp(v->name, argv[1]) != 0)
-				continue;
-			*ret_words = alone ? 1 : 2;
-			return v;
-		}
-	}
-	return NULL;
 }
 
 /* Nouns, and verbs that stand alone: what a command may begin with. */
@@ -90,13 +61,11 @@ first_words(struct arena *arena)
 {
 	struct str s = STR("");
 	const char *last = "";
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		for (const struct verb *v = tables[i]; v->name != NULL; v++) {
-			const char *word = v->noun != NULL ? v->noun : v->name;
-			if (strcmp(word, last) != 0)
-				s = arena_printf(arena, "%.*s %s", STR_ARG(s), word);
-			last = word;
-		}
+	for (const struct verb *v = verbs_next(NULL); v != NULL; v = verbs_next(v)) {
+		const char *word = v->noun != NULL ? v->noun : v->name;
+		if (strcmp(word, last) != 0)
+			s = arena_printf(arena, "%.*s %s", STR_ARG(s), word);
+		last = word;
 	}
 	return s.p;
 }
@@ -107,7 +76,7 @@ unknown_verb(struct cli *cli, char **argv, int argc)
 	char *turned[] = { argc > 1 ? argv[1] : NULL, argv[0] };
 	int words;
 	if (print_verbs(stderr, argv[0]) == 0) {
-		if (argc > 1 && find_verb(turned, 2, &words) != NULL && words == 2)
+		if (argc > 1 && verbs_find(turned, 2, &words) != NULL && words == 2)
 			return cli_complain(CLI_USAGE, "the noun stands first: schlossctl %s %s", argv[1], argv[0]);
 		return cli_complain(CLI_USAGE, "there is no %s, but:%s\n  schlossctl help shows what they do",
 		    cli_escape(cli, str_from(argv[0])), first_words(cli->arena));
@@ -121,7 +90,7 @@ static int
 help(struct cli *cli, char **argv, int argc)
 {
 	int words;
-	const struct verb *verb = argc > 0 ? find_verb(argv, argc, &words) : NULL;
+	const struct verb *verb = argc > 0 ? verbs_find(argv, argc, &words) : NULL;
 	if (verb != NULL)
 		print_usage(stdout, verb);
 	else if (argc > 1)
@@ -171,7 +140,9 @@ run(struct cli *cli, struct args *args)
 	}
 	if (strcmp(args->v[0], "help") == 0)
 		return help(cli, args->v + 1, args->n - 1);
-	const struct verb *verb = find_verb(args->v, args->n, &words);
+	if (strcmp(args->v[0], "complete") == 0)
+		return complete(cli, args->v + 1, args->n - 1);
+	const struct verb *verb = verbs_find(args->v, args->n, &words);
 	if (verb == NULL)
 		return unknown_verb(cli, args->v, args->n);
 	args->usage = arena_printf(cli->arena, "%s%s%s %s", verb->noun != NULL ? verb->noun : "",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import threading
 import time
@@ -474,31 +475,128 @@ def test_every_quota_is_named_where_one_is_set():
     names = re.findall(r'(?m)^X\(\w+,\s*"(\w+)"', (ROOT / "src/tenant/quota.def").read_text())
     assert len(names) >= 5
     manual = (ROOT / "man/schlossctl.1").read_text().split(".Sh QUOTAS")[1].split(".Sh")[0]
+    offered = run(SCHLOSSCTL, "complete", "quota", "set", "/", "").stdout
+    assert sorted(offered.split()) == sorted(f"{n}=" for n in names)
     for text in (run(SCHLOSSCTL, "quota", "set", "--help").stdout, run(SCHLOSSCTL, "help").stdout, manual):
         assert [n for n in names if n not in text] == []
 
 
-@pytest.mark.parametrize("words, offered", [
+WORDS = [
     (["schlossctl", ""], "apply audit chgrp chmod chown connections diff export getfacl group help id kill ls quota setfacl tail team tenant token top topic user what-can who-can why"),
     (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
     (["schlossctl", "apply", "{dir}/sch"], "{dir}/schlossd.yaml"),
+    (["schlossctl", "diff", "x", "{dir}/sch"], "{dir}/schlossd.yaml"),
     (["schlossctl", "export", "--w"], "--with-keys"),
     (["schlossctl", "topic", ""], "alter create delete describe list recover"),
     (["schlossctl", "help", "quota", ""], "set show"),
     (["schlossctl", "topic", "list", "-"], "--help --internal --tenant -F -o"),
     (["schlossctl", "chmod", "--f"], "--force"),
-    (["schlossctl", "ls", ""], ""),
     (["schlossctl", "user", "create", "x", "--conf", "{dir}/ad"], "{dir}/admin.conf {dir}/admin.properties"),
+    (["schlossctl", "-F", "{dir}/ad"], "{dir}/admin.conf {dir}/admin.properties"),
     (["schlossctl", "-o", ""], "json table"),
+    (["schlossctl", "top", "--of", ""], "tenants topics users"),
+    (["schlossctl", "top", "--sort", "c"], "cpu"),
+    (["schlossctl", "user", "create", ""], ""),
+    (["schlossctl", "nope", ""], ""),
+    # names of the broker
+    (["schlossctl", "topic", "describe", "cmp"], "cmp-one cmp-two"),
+    (["schlossctl", "topic", "describe", "cmp-one", ""], ""),
+    (["schlossctl", "topic", "delete", "--", "cmp-one", "cmp-t"], "cmp-two"),
+    (["schlossctl", "tail", "-n", "3", "-f", "cmp-t"], "cmp-two"),
+    (["schlossctl", "group", "lag", "x", "cmp"], "cmp-group"),
+    (["schlossctl", "topic", "create", "new", "--owner", "cmp"], "cmpanna"),
+    (["schlossctl", "user", "lock", "cmp"], "cmpanna"),
+    (["schlossctl", "team", "add", "cmp"], "cmpteam"),
+    (["schlossctl", "team", "add", "cmpteam", "cmpanna", "cmp"], "cmpanna"),
+    (["schlossctl", "chown", "-R", "cmp"], "cmpanna"),
+    (["schlossctl", "chgrp", "cmp"], "cmpteam"),
+    (["schlossctl", "tenant", "show", "cmp"], "cmptenant"),
+    (["schlossctl", "tenant", "rename", "cmptenant", ""], ""),
+    (["schlossctl", "--tenant", "cmpt"], "cmptenant"),
+    (["schlossctl", "--tenant", "cmptenant", "user", "lock", ""], "cmpboss"),
+    (["schlossctl", "why", "cmpanna", "de"], "delete describe describe-configs describe-tokens"),
+    (["schlossctl", "why", "cmpanna", "write", "topics/cmp"], "topics/cmp-one topics/cmp-two"),
+    (["schlossctl", "ls", "t"], "topics/ txns/"),
+    (["schlossctl", "ls", "-R", "/cmp"], "/cmptenant/"),
+    (["schlossctl", "chmod", "640", "/main/topics/cmp-o"], "/main/topics/cmp-one"),
+    (["schlossctl", "getfacl", "/cmptenant/"], "/cmptenant/groups/ /cmptenant/topics/ /cmptenant/txns/"),
+    (["schlossctl", "quota", "set", "/main/users/cmp"], "/main/users/cmpanna"),
+    (["schlossctl", "quota", "set", "/main/users/cmpanna", "co"], "connection_creation_rate= connections= consumer_byte_rate= controller_mutation_rate="),
+    (["schlossctl", "kill", "--user", "cmp"], "cmpanna"),
+    (["schlossctl", "topic", "describe", "cmp-one", "--a"], "--all"),
     (["schlossd", "init", "--a"], "--admin --advertise"),
     (["schlossd", "-c", "{dir}/sch"], "{dir}/schlossd.yaml"),
-])
-def test_completion(site, words, offered):
-    words = [w.format(dir=site.dir) for w in words]
+]
+
+
+def commit(site, group):
+    with site.speak("admin") as c:
+        done = c.call("offset_commit", 7, group_id=group, generation_id_or_member_epoch=-1, member_id="", topics=[
+            {"name": "orders", "partitions": [{"partition_index": 0, "committed_offset": 1, "committed_metadata": ""}]}])
+        assert done["topics"][0]["partitions"][0]["error_code"] == 0
+
+
+@pytest.fixture(scope="module")
+def named(site):
+    """What the broker is to offer."""
+    for words in (["user", "create", "cmpanna"], ["team", "create", "cmpteam"], ["topic", "create", "cmp-one"], ["topic", "create", "cmp-two"],
+                  ["tenant", "create", "cmptenant", "--admin", "cmpboss"]):
+        site.ctl(*words)
+    commit(site, "cmp-group")
+    yield site
+    for words in (["topic", "delete", "cmp-one", "cmp-two"], ["group", "delete", "cmp-group"], ["team", "delete", "cmpteam"],
+                  ["user", "delete", "cmpanna"]):
+        site.ctl(*words)
+    site.delete_tenant("cmptenant")
+
+
+def by_bash(words, conf):
     script = f"PATH={BUILD}:$PATH; . {ROOT}/contrib/schlossctl.bash; " \
              'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _$1; printf "%s\\n" "${COMPREPLY[@]}"'
-    said = run("bash", "-c", script, "bash", *words)
-    assert sorted(said.stdout.split()) == sorted(offered.format(dir=site.dir).split()) and said.stderr == ""
+    return run("bash", "-c", script, "bash", *words, env={"SCHLOSSCTL_CONF": str(conf)})
+
+
+def by_zsh(words, conf):
+    """What compadd is given; files are the shell's own."""
+    script = f"PATH={BUILD}:$PATH; words=(\"$@\"); CURRENT=$#; compadd() {{ print -l -- ${{(P)@[-1]}} }}; " \
+             f"_files() {{ print -l -- ${{words[CURRENT]}}*(N) }}; _it() {{ . {ROOT}/contrib/_schlossctl }}; _it"
+    return run("zsh", "-f", "-c", script, "zsh", *words, env={"SCHLOSSCTL_CONF": str(conf)}, check=False)
+
+
+@pytest.mark.parametrize("shell", [by_bash, by_zsh])
+@pytest.mark.parametrize("words, offered", WORDS, ids=lambda w: " ".join(w[1:]) if isinstance(w, list) else "")
+def test_completion(named, shell, words, offered):
+    if shell is by_zsh and (words[0] == "schlossd" or shutil.which("zsh") is None):
+        pytest.skip("not for zsh" if shutil.which("zsh") else "there is no zsh")
+    words = [w.format(dir=named.dir) for w in words]
+    said = shell(words, named.dir / "admin.conf")
+    assert sorted(said.stdout.split()) == sorted(offered.format(dir=named.dir).split()) and said.stderr == ""
+
+
+def test_completion_asks_nobody_and_does_not_wait(site, tmp_path):
+    """Without a client file, a broker, the right password: nothing is offered or said. One that does not answer is left in seconds."""
+    words = ["schlossctl", "topic", "describe", ""]
+    wrong = tmp_path / "wrong.conf"
+    wrong.write_text(re.sub("(?m)^sasl.password=.*", "sasl.password=wrong", (site.dir / "admin.conf").read_text()))
+    deaf = socket.create_server(("127.0.0.1", 0))
+    silent = tmp_path / "silent.conf"
+    silent.write_text(re.sub("(?m)^bootstrap.servers=.*", f"bootstrap.servers=127.0.0.1:{deaf.getsockname()[1]}",
+                             (site.dir / "admin.conf").read_text()))
+    for conf in (wrong, silent, tmp_path / "none.conf"):
+        began = time.monotonic()
+        p = by_bash(words, conf)
+        assert (p.stdout.strip(), p.stderr) == ("", "")
+        assert time.monotonic() - began < 9	# it would be twenty and more
+
+
+def test_odd_names_are_quoted(site):
+    """Of a user with a space; a group that is two lines is not offered."""
+    site.ctl("user", "create", "odd one")
+    for group in ("odd\ntwo", "odd$(three)"):
+        commit(site, group)
+    assert by_bash(["schlossctl", "group", "describe", "od"], site.dir / "admin.conf").stdout == "odd\\$\\(three\\)\n"
+    assert by_bash(["schlossctl", "user", "lock", "od"], site.dir / "admin.conf").stdout == "odd\\ one\n"
+    site.ctl("user", "delete", "odd one")
 
 
 def test_every_command_is_one_json_document(site):

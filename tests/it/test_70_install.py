@@ -87,6 +87,7 @@ def test_install_as_the_page_says(site):
 def test_pages_and_completion_are_installed(site):
     for page in ("man8/schlossd.8", "man5/schlossd.yaml.5", "man5/schloss-acl.5", "man5/schloss-audit.5", "man7/schloss-metrics.7", "man1/schlossctl.1"):
         site.run(f"test -s /usr/local/share/man/{page}")
+    site.run("test -s /usr/local/share/zsh/site-functions/_schlossctl")
     for data in ("grafana/schloss.json", "prometheus/schloss.rules.yml"):
         site.run(f"test -s /usr/local/share/schloss/{data}")
     words = site.run(". /usr/local/share/bash-completion/completions/schlossctl; COMP_WORDS=(schlossctl topic ''); COMP_CWORD=2; "
