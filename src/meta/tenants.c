@@ -73,10 +73,11 @@ mark(struct tenant_alter *c, struct plan *p, struct image_tenant *t)
 	return CHANGE_OK;
 }
 
+/* It says what it agrees to: between mark and end somebody may have made a topic. */
 static struct str
-word_of(struct arena *arena, struct str name, uint64_t generation)
+word_of(struct arena *arena, struct str name, uint64_t generation, bool purge)
 {
-	return arena_printf(arena, "%.*s-%llu", STR_ARG(name), (unsigned long long)generation);
+	return arena_printf(arena, "%.*s-%llu%s", STR_ARG(name), (unsigned long long)generation, purge ? "-purge" : "");
 }
 
 static const char *
@@ -126,7 +127,7 @@ tenant_alter_plan(struct change *change, struct plan *p)
 		next.generation = image_next_generation(plan_image(p));
 		put_tenant(p, &next);
 	}
-	c->ret_confirm = c->kind == TENANT_MARK ? word_of(change->arena, c->name, next.generation) : STR_NULL;
+	c->ret_confirm = c->kind == TENANT_MARK ? word_of(change->arena, c->name, next.generation, c->purge) : STR_NULL;
 	return CHANGE_OK;
 }
 
@@ -187,10 +188,18 @@ tenant_delete_plan(struct change *change, struct plan *p)
 	const struct image_tenant *t = tenant_named(p, c->name);
 	if (t == NULL)
 		return CHANGE_RESOURCE_NOT_FOUND;
-	if (t->state != TENANT_ENDING || !str_eq(c->confirm, word_of(plan_arena(p), t->name, t->generation))) {
-		why_set(&change->why, 0, t->state != TENANT_ENDING ? "tenant '%.*s' is not marked for deletion"
-		    : "that is not the word for deleting tenant '%.*s'", STR_ARG(c->name));
+	if (t->state != TENANT_ENDING) {
+		why_set(&change->why, 0, "tenant '%.*s' is not marked for deletion", STR_ARG(c->name));
 		return CHANGE_BAD_REQUEST;
+	}
+	bool purge = str_eq(c->confirm, word_of(plan_arena(p), t->name, t->generation, true));
+	if (!purge && !str_eq(c->confirm, word_of(plan_arena(p), t->name, t->generation, false))) {
+		why_set(&change->why, 0, "that is not the word for deleting tenant '%.*s'", STR_ARG(c->name));
+		return CHANGE_BAD_REQUEST;
+	}
+	if (!purge && image_next_topic(plan_image(p), t->number, STR_NULL) != NULL) {
+		why_set(&change->why, 0, "tenant '%.*s' has got topics since it was marked: mark it again, with --purge", STR_ARG(c->name));
+		return CHANGE_POLICY;
 	}
 	uint32_t number = c->ret_number = t->number;
 	tokens_delete_all(p, number);

@@ -232,6 +232,20 @@ def test_a_deletion_takes_two_steps(b):
     assert "ends" not in tenants(b)
 
 
+def test_a_topic_that_came_after_the_mark_is_not_erased(b):
+    """Nobody has agreed to that: the word of a mark without --purge ends a tenant without topics."""
+    b.ctl("tenant", "create", "fills", "--admin", "zoe", "--conf", b.dir / "fills.conf")
+    word = b.ctl("tenant", "delete", "fills").stdout.split("--confirm ")[1].split(";")[0]
+    b.ctl("--tenant", "fills", "topic", "create", "late")
+    p = b.ctl("tenant", "delete", "fills", "--confirm", word, check=False)
+    assert p.returncode == 4 and "has got topics since it was marked: mark it again, with --purge" in p.stderr
+    assert "late" in b.ctl("--tenant", "fills", "topic", "list").stdout
+    again = b.ctl("tenant", "delete", "fills", "--purge").stdout.split("--confirm ")[1].split(";")[0]
+    assert again == f"{word}-purge"
+    b.ctl("tenant", "delete", "fills", "--confirm", again)
+    assert "fills" not in tenants(b)
+
+
 def found(b, words, leave=()):
     """Which words stand in which files of the data directory, but for those left out."""
     data = b.dir / "data"
