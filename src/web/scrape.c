@@ -166,23 +166,21 @@ keep_name(const struct group *group, const struct group_owner *owner, void *arg)
 {
 	struct scrape *s = arg;
 	(void)owner;
+	if (image_tenant(s->image, group->name.tenant) == NULL)
+		return; /* deleted; its groups go with it */
 	if (arena_used(s->names) + group->name.s.n + 64 > SCRAPE_NAMES_MAX)
 		s->left_out++;
 	else
 		*ARRAY_ADD(s->names, s->groups) = NAME(group->name.tenant, arena_str(s->names, group->name.s));
 }
 
-/* The names of one tenant's groups a step. */
-static bool
+/* The names of all groups that are asked for, in one walk: it goes by every group there is, whoever's are meant. */
+static void
 gather(struct scrape *s)
 {
-	if (!next_tenant(s)) {
-		s->gathered = true;
-		s->within = false;
-		return false;
-	}
-	(void)coord_list(s->web->core->coord, s->tenant, keep_name, s);
-	return true;
+	uint32_t whose = s->all ? COORD_ALL_TENANTS : s->principal->user.tenant;
+	(void)coord_list(s->web->core->coord, whose, keep_name, s);
+	s->gathered = true;
 }
 
 static void
@@ -280,8 +278,10 @@ open_group(struct scrape *s, struct name group)
 static bool
 step_groups(struct scrape *s)
 {
-	if (!s->gathered && gather(s))
+	if (!s->gathered) {
+		gather(s);
 		return false;
+	}
 	if (s->offset < s->committed.n) {
 		step_offsets(s, s->groups.v[s->group - 1]);
 		return false;
