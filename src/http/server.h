@@ -86,8 +86,9 @@ void http_set_memory(struct http_exchange *x, void *memory);
 /* The answer, one of: */
 /* Whole. type, text: copied. extra: header lines, each with its CRLF, or "". */
 void http_answer(struct http_exchange *x, unsigned status, const char *type, struct str text, const char *extra);
-/* In parts, of which the next one is made when the peer has taken the last: part(arg, out) adds something, or
- * nothing for now, and returns whether there will be more. end(arg): when it is over, or the connection is. */
+/* In parts, of which the next one is made when the peer has taken the last: part(arg, out) adds some bytes and returns
+ * whether it is to be called again. It may add none, where it has looked at much that is not for this peer: it is called
+ * again in the next turn of the loop all the same. end(arg): when it is over, or the connection is. */
 void http_stream(struct http_exchange *x, const char *type, bool (*part)(void *arg, struct buf *out), void (*end)(void *arg), void *arg);
 #define HTTP_PART_BYTES (32u << 10)	/* about what a part should have */
 /* From within part(): the answer cannot go on, and ends where it is, with its connection. */
