@@ -199,8 +199,8 @@ binds_realm(const struct binds *b, struct str realm, struct str *ret_tenant)
 	return false;
 }
 
-bool
+int
 binds_certificate(const struct binds *b, struct str subject, struct buf *ret)
 {
-	return b != NULL && b->certificates != NULL && ssl_rules_map(b->certificates, subject, ret) == 0;
+	return b == NULL || b->certificates == NULL ? ERR_NOTFOUND : ssl_rules_map(b->certificates, subject, ret);
 }

@@ -31,8 +31,9 @@ void binds_close(struct binds **binds);
 /* True, and the tenant's name (a view of the binds); binds may be NULL, and binds nothing then. */
 bool binds_server_name(const struct binds *binds, struct str server_name, struct str *ret_tenant);
 bool binds_realm(const struct binds *binds, struct str realm, struct str *ret_tenant);
-/* The same for a subject as tls_peer_subject() writes it; the tenant's name is added to ret. */
-bool binds_certificate(const struct binds *binds, struct str subject, struct buf *ret);
+/* For a subject as tls_peer_subject() writes it; the tenant's name is added to ret. ERR_NOTFOUND: nothing binds it; else
+ * an error: it is bound, by a rule that makes no name of it, and so in no tenant. */
+int binds_certificate(const struct binds *binds, struct str subject, struct buf *ret);
 
 #define SERVER_NAME_MAX 253
 /* The host name of a TLS extension server_name (RFC 6066, section 3), in small letters and without

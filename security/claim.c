@@ -243,9 +243,11 @@ sasl_certificate(const struct sasl_listener *listener, const struct sasl_shared 
 	buf_init(&mapped, PRINCIPAL_MAX);
 	buf_init(&tenant, PRINCIPAL_MAX);
 	int err = ssl_rules_map(listener->ssl_rules, subject, &mapped);
-	if (err == 0) {
-		bool bound = binds_certificate(listener->binds, subject, &tenant);
-		claim_mapped(&claim, &way, MECH_TLS, buf_str(&mapped), bound ? buf_str(&tenant) : STR_NULL);
+	int bound = binds_certificate(listener->binds, subject, &tenant);
+	if (err == 0 && bound != ERR_NOTFOUND && (bound != 0 || tenant.n == 0)) {
+		reason = "the rule that binds this subject makes no tenant of it";
+	} else if (err == 0) {
+		claim_mapped(&claim, &way, MECH_TLS, buf_str(&mapped), bound == 0 ? buf_str(&tenant) : STR_NULL);
 		reason = claim.doom;
 	}
 	buf_free(&mapped);

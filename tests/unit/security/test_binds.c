@@ -73,7 +73,8 @@ bind_all(void)
 	struct binds *b;
 	const char *option;
 	assert_ok(binds_open(&(struct binds_setup){ .server_names = names, .server_names_n = 4, .realms = realms, .realms_n = 2,
-	    .certificate_rules = "RULE:^.*,O=Acme$/acme/,RULE:^.*,O=Works$/main/,RULE:^.*,O=Gone$/gone/" }, &b, &option, NULL));
+	    .certificate_rules = "RULE:^.*,O=Acme$/acme/,RULE:^.*,O=Works$/main/,RULE:^.*,O=Gone$/gone/,"
+	    "RULE:^.*,O=Team(.*)$/$1/,RULE:^.*,O=T.*$/main/" }, &b, &option, NULL));
 	f.listener.binds = b;
 }
 
@@ -227,6 +228,11 @@ certificates(void **state)
 	assert_string_equal(by_certificate("kafka.acme.example", "Else"), NOT_THE_NAMES); /* the name alone decides nothing */
 	assert_string_equal(by_certificate("", "Gone"), "no such tenant");
 	assert_string_equal(by_certificate("gone.example", "Gone"), "no such tenant");
+	/* The first rule that fits binds, also where nothing comes of it. */
+	assert_string_equal(by_certificate("", "Teammain"), "0/anna");
+	assert_string_equal(by_certificate("", "Team"), "the rule that binds this subject makes no tenant of it");
+	assert_string_equal(by_certificate("", "Teamnobody"), "no such tenant");
+	assert_string_equal(by_certificate("", "Times"), "0/anna");
 	f.listener.tenant = 7;
 	assert_string_equal(by_certificate("", "Acme"), "7/anna");
 	assert_string_equal(by_certificate("", "Works"), NOT_THE_LISTENERS);
