@@ -196,6 +196,7 @@ gathered(struct request *rq)
 	struct reach now;
 	struct acl_who w;
 	char id[ROSTER_ID_MAX];
+	walk_bill(&g->walk);
 	enum kerr err = reach_of(rq, in->tenant, in->user, &now);
 	if (err == KERR_NONE && !same_reach(&now, &g->reach))
 		err = KERR_CLUSTER_AUTHORIZATION_FAILED;

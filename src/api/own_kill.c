@@ -91,6 +91,7 @@ killed(struct request *rq)
 {
 	struct connection_kill_rsp *out = rq->out;
 	struct killing *k = rq->state;
+	walk_bill(&k->walk);
 	out->closed = k->closed;
 	out->error_code = (int16_t)k->err;
 	if (k->err == KERR_RESOURCE_NOT_FOUND)

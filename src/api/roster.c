@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api/session.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -207,7 +208,9 @@ walk_step(struct post *post)
 {
 	struct walk *w = CONTAINER_OF(post, struct walk, post);
 	struct rosters *all = w->rq->core->rosters;
+	uint64_t began = clock_thread_cpu_ns();
 	enum step done = atomic_load(&all->quiet) ? STEP_LOOP_ENDS : step(w, &all->of[w->loop]);
+	w->cpu_ns += clock_thread_cpu_ns() - began;
 	bool last = w->one || atomic_load(&all->quiet) || w->loop + 1 == all->n;
 	if (done == STEP_ENOUGH || (done == STEP_LOOP_ENDS && last)) {
 		w->complete = done == STEP_LOOP_ENDS;
@@ -219,6 +222,12 @@ walk_step(struct post *post)
 		w->after = 0;
 	}
 	loop_post(all->loops[w->loop], &w->post);
+}
+
+void
+walk_bill(const struct walk *w)
+{
+	w->rq->cpu_ns += w->cpu_ns;
 }
 
 enum api_turn

@@ -44,8 +44,11 @@ struct walk {
 	bool one;			/* only of that loop */
 	bool pause;			/* set by each(): that was enough for this turn */
 	bool complete;			/* there are no more */
+	uint64_t cpu_ns;		/* processor time used so far, of whichever loops */
 	struct post post;
 };
 
-/* Parks the request; resume() finds it ended. */
+/* Parks the request; resume() finds it ended, and begins with walk_bill(). */
 enum api_turn walk_begin(struct walk *walk, enum api_turn (*resume)(struct request *));
+/* What the walk has taken of all loops goes on the bill of who asked for it; on the request's own loop. */
+void walk_bill(const struct walk *walk);

@@ -4,6 +4,7 @@ tests_unit_api_test_memo_SOURCES = tests/unit/api/test_memo.c
 tests_unit_api_test_memo_LDADD = $(schloss_libs) $(system_libs) $(UNIT_LIBS)
 tests_unit_api_test_roster_SOURCES = tests/unit/api/test_roster.c
 tests_unit_api_test_roster_LDADD = $(schloss_libs) $(system_libs) $(UNIT_LIBS)
+tests_unit_api_test_roster_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=conn_loop
 tests_unit_api_test_answer_SOURCES = tests/unit/api/test_answer.c tests/small_broker.h
 tests_unit_api_test_answer_LDADD = $(schloss_libs) $(system_libs) $(UNIT_LIBS)
 tests_unit_api_test_answer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=api_metadata

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of connections come back from their text, are of this process, and look like nothing. */
+/* Names of connections come back from their text, are of this process, and look like nothing; and what a way through all of
+ * them takes is paid, whichever loops it goes by. */
 #include "../test.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "api/request.h"
 #include "api/roster.h"
+#include "api/session.h"
+#include "base/clock.h"
 
 static void
 a_name_comes_back(void **state)
@@ -65,4 +70,58 @@ what_is_no_name(void **state)
 	rosters_destroy(&r);
 }
 
-TEST_MAIN(T(a_name_comes_back), T(a_name_tells_nothing), T(what_is_no_name))
+#define LOOK_NS (20 * NS_PER_MS)
+
+static struct loop *loops[2];
+static atomic_int seen;
+
+/* Of sessions without a connection: the n-th is on the n-th loop. */
+struct loop *__wrap_conn_loop(const struct conn *conn);
+struct loop *
+__wrap_conn_loop(const struct conn *conn)
+{
+	return loops[(uintptr_t)conn - 1];
+}
+
+static bool
+look_long(struct walk *walk, struct session *s)
+{
+	uint64_t began = clock_thread_cpu_ns();
+	(void)walk;
+	(void)s;
+	while (clock_thread_cpu_ns() - began < LOOK_NS)
+		;
+	atomic_fetch_add(&seen, 1);
+	return true;
+}
+
+static void
+a_way_through_all_is_paid(void **state)
+{
+	struct rcu *rcu = rcu_create();
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		loops[i] = loop_create("walked", rcu, NULL, NULL);
+	struct broker_core core = { .rosters = rosters_create(loops, 2) };
+	struct session s[2] = { { .core = &core, .number = 1 }, { .core = &core, .number = 2 } };
+	for (unsigned i = 0; i < 2; i++) {
+		s[i].conn = (struct conn *)(uintptr_t)(i + 1);
+		roster_enter(&s[i]);
+	}
+	struct request rq = { .core = &core, .session = &s[0], .loop = loops[0] };
+	struct walk walk = { .rq = &rq, .each = look_long };
+	atomic_store(&rq.posted, true); /* nobody is woken: it is looked at here */
+	assert_int_equal(walk_begin(&walk, NULL), API_WAIT);
+	while (atomic_load(&seen) < 2)
+		usleep(1000);
+	for (unsigned i = 0; i < 2; i++)
+		loop_destroy(&loops[i]);
+	assert_true(walk.complete);
+	assert_true(walk.cpu_ns >= 2 * LOOK_NS);
+	walk_bill(&walk);
+	assert_true(rq.cpu_ns == walk.cpu_ns);
+	rosters_destroy(&core.rosters);
+	rcu_destroy(&rcu);
+}
+
+TEST_MAIN(T(a_name_comes_back), T(a_name_tells_nothing), T(what_is_no_name), T(a_way_through_all_is_paid))
