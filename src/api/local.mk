@@ -18,7 +18,7 @@ libapi_a_SOURCES = \
 	src/api/produce.c \
 	src/api/request.c src/api/request.h \
 	src/api/roster.c src/api/roster.h \
-	src/api/session.c src/api/session.h src/api/session_told.c \
+	src/api/session.c src/api/session.h src/api/session_told.c src/api/stays.c src/api/stays.h \
 	src/api/tally.c src/api/tally.h \
 	src/api/topics.c src/api/topics.h \
 	src/api/bounds.c src/api/bounds.h src/api/usage.c src/api/usage.h src/api/own_usage.c \

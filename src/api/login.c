@@ -15,6 +15,7 @@
 #include "api/dispatch.h"
 #include "api/request.h"
 #include "api/session.h"
+#include "api/stays.h"
 #include "api/told.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -88,17 +89,11 @@ lifetime_ms(const struct session *s)
 	return most != 0 && most < left ? most : left;
 }
 
-/* What was found of the user may be of long ago: a client takes its time between two steps. NULL: he is in. */
+/* A client takes its time between two steps. */
 static const char *
 too_late(const struct session *s)
 {
-	const struct principal *p = sasl_login_principal(s->login);
-	const struct image *image = rcu_read(*s->core->image);
-	struct acl_who who;
-	if (!image_tenant_is_open(image, p->user.tenant))
-		return "the tenant was suspended meanwhile";
-	acl_who_of(image_acl(image), p, clock_wall_ms(), &who);
-	return who.gone ? "the user was deleted, locked or given new keys meanwhile" : NULL;
+	return stays_too_late(rcu_read(*s->core->image), sasl_login_principal(s->login));
 }
 
 /* Among the connections that the user and his tenant may have; one that is renewed has it. */

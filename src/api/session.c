@@ -19,6 +19,7 @@
 #include "api/login.h"
 #include "api/memo.h"
 #include "api/roster.h"
+#include "api/stays.h"
 #include "api/tally.h"
 #include "api/told.h"
 #include "api/tokens.h"
@@ -143,8 +144,7 @@ session_ready(struct session *s, const struct principal *p, int64_t lifetime_ms)
 	if (first) {
 		s->user = str_dup(p->user.s);
 		s->tenant = p->user.tenant;
-		const struct image_tenant *t = image_tenant(rcu_read(*core->image), s->tenant);
-		s->tenant_generation = t == NULL ? 0 : t->generation;
+		s->tenant_generation = stays_generation(rcu_read(*core->image), s->tenant);
 	}
 	memo_destroy(&s->memo);
 	s->principal = *p;
@@ -189,19 +189,16 @@ session_moves_records(struct session *s)
 bool
 session_tenant_stays(const struct session *s, const struct image *image)
 {
-	const struct image_tenant *t = image_tenant(image, s->principal.user.tenant);
-	return t != NULL && t->state == TENANT_OPEN && t->generation == s->tenant_generation;
+	return stays_tenant(image, s->principal.user.tenant, s->tenant_generation);
 }
 
 bool
 session_user_stays(struct session *s)
 {
 	const struct image *image = rcu_read(*s->core->image);
-	struct acl_who who;
 	if (s->phase != SESSION_READY && s->phase != SESSION_RENEW)
 		return true;
-	acl_who_of(image_acl(image), &s->principal, clock_wall_ms(), &who);
-	return !who.gone && session_tenant_stays(s, image) && (uuid_is_zero(&s->principal.token) || token_session_stays(s));
+	return stays_user(image, &s->principal, s->tenant_generation) && (uuid_is_zero(&s->principal.token) || token_session_stays(s));
 }
 
 static bool

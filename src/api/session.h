@@ -97,8 +97,7 @@ void session_ready(struct session *s, const struct principal *p, int64_t lifetim
 /* A new login begins on one that is READY (KIP-368). */
 void session_renew(struct session *s);
 
-/* Whether the tenant of the session's user is as it was when he logged in: not suspended, renamed,
- * or marked for deletion. */
+/* stays_tenant() of the session's user (stays.h). */
 bool session_tenant_stays(const struct session *s, const struct image *image);
 /* Whether the session's user may still be here in the current image: not
  * deleted, locked, expired or re-keyed, and neither is the token that he came by; and his tenant stays. */

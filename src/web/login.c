@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/stays.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "security/tls.h"
@@ -26,6 +27,7 @@
 struct memory {
 	struct principal principal;
 	char user[USER_NAME_MAX];
+	uint64_t tenant_generation;	/* api/stays.h */
 	bool by_certificate;
 	uint8_t digest[DIGEST];
 	int64_t until_ms;		/* wall time; 0: none */
@@ -76,6 +78,7 @@ remember(struct http_exchange *x, const struct principal *p, const uint8_t *dige
 	m->principal = *p;
 	m->principal.user.s.p = m->user;
 	memcpy(m->user, p->user.s.p, p->user.s.n);
+	m->tenant_generation = stays_generation(rcu_read(*l->core->image), p->user.tenant);
 	m->by_certificate = digest == NULL;
 	if (digest != NULL)
 		memcpy(m->digest, digest, DIGEST);
@@ -89,17 +92,14 @@ static const struct principal *
 remembered(const struct http_exchange *x, const uint8_t *digest)
 {
 	const struct memory *m = http_memory(x);
-	struct acl_who who;
-	int64_t wall = clock_wall_ms();
 	if (m == NULL || m->by_certificate != (digest == NULL))
 		return NULL;
 	if (digest != NULL && CRYPTO_memcmp(digest, m->digest, DIGEST) != 0)
 		return NULL;
-	if ((m->until_ms != 0 && wall >= m->until_ms) || (m->until_ns != 0 && loop_now(http_loop(x)) >= m->until_ns))
+	if ((m->until_ms != 0 && clock_wall_ms() >= m->until_ms) || (m->until_ns != 0 && loop_now(http_loop(x)) >= m->until_ns))
 		return NULL;
 	const struct image *image = rcu_read(*web_of(x)->core->image);
-	acl_who_of(image_acl(image), &m->principal, wall, &who);
-	return who.gone || !image_tenant_is_open(image, m->principal.user.tenant) ? NULL : &m->principal;
+	return stays_user(image, &m->principal, m->tenant_generation) ? &m->principal : NULL;
 }
 
 /* ---- answers ---- */
@@ -114,6 +114,12 @@ answer_refused(struct http_exchange *x, const char *text)
 	snprintf(extra, sizeof(extra), "%s%s", basic ? "WWW-Authenticate: Basic realm=\"schloss\", charset=\"UTF-8\"\r\n" : "",
 	    bearer ? "WWW-Authenticate: Bearer realm=\"schloss\"\r\n" : "");
 	http_answer(x, basic || bearer ? 401 : 403, WEB_TEXT, str_from(text), extra);
+}
+
+static void
+answer_wrong(struct http_exchange *x)
+{
+	answer_refused(x, "the user, the password or the token is wrong\n");
 }
 
 static void
@@ -159,7 +165,7 @@ refused(struct timer *timer, uint64_t now)
 	struct login *l = CONTAINER_OF(timer, struct login, timer);
 	struct http_exchange *x = l->x;
 	(void)now;
-	answer_refused(x, "the user, the password or the token is wrong\n");
+	answer_wrong(x);
 	login_end(l);
 }
 
@@ -168,6 +174,13 @@ accept_login(struct login *l)
 {
 	struct http_exchange *x = l->x;
 	const struct principal *p = sasl_login_principal(l->sasl);
+	const char *late = stays_too_late(rcu_read(*web_of(x)->core->image), p);
+	if (late != NULL) {
+		web_audit_refused(x, p->user.s, p->mechanism, late);
+		answer_wrong(x);
+		login_end(l);
+		return;
+	}
 	if (!web_audit_login(x, p)) {
 		answer_untold(x);
 		login_end(l);
@@ -281,9 +294,13 @@ by_certificate(struct http_exchange *x, void (*then)(struct http_exchange *x, co
 		    http_peer(x), http_event(x), name, &p, &reason);
 	else if (err == ERR_NOTFOUND && l->anonymous)
 		err = 0;
+	if (err == 0 && !image_tenant_is_open(rcu_read(*web_of(x)->core->image), p.user.tenant)) {
+		reason = "the tenant is suspended or marked for deletion";
+		err = ERR_CLOSED;
+	}
 	if (err != 0) {
 		if (reason != NULL)
-			web_audit_refused(x, str_from(subject), "TLS", reason);
+			web_audit_refused(x, err == ERR_DENIED ? str_from(subject) : STR_NULL, "TLS", reason);
 		answer_refused(x, l->tls ? "a login is needed\n" : "a login is needed, and that needs TLS\n");
 	} else if (!web_audit_login(x, &p))
 		answer_untold(x);

@@ -3,7 +3,8 @@
  * Preloaded into a broker by tests that want disks that fail or are slow, and clocks that jump.
  * $SHIM_DIR/eio holds a part of a path: writes and syncs of such files fail while it is
  * there. $SHIM_DIR/slow does the same for syncs that take half a second, $SHIM_DIR/held for
- * writes that wait until it is gone, $SHIM_DIR/unread for reads that do. $SHIM_DIR/syncs, where it is, gets the path of each file that
+ * writes that wait until it is gone, $SHIM_DIR/unread for reads that do. While $SHIM_DIR/checked is there,
+ * with something in it, no check of a password comes to its end. $SHIM_DIR/syncs, where it is, gets the path of each file that
  * is synced. $SHIM_DIR/skew holds the seconds by which the wall clock is wrong,
  * $SHIM_DIR/passed those by which the clock that never goes back is ahead (where SHIM_PASSED is set:
  * that clock is asked all the time). Where $SHIM_DIR/hurry has something in it, who would wait in poll(2) for
@@ -116,6 +117,21 @@ fdatasync(int fd)
 	takes_time(fd);
 	tells(fd);
 	return fails(fd) ? -1 : NEXT(fdatasync)(fd);
+}
+
+/* Of libcrypto, whose headers are not needed for this. */
+int PKCS5_PBKDF2_HMAC(const char *password, int password_n, const unsigned char *salt, int salt_n, int rounds, const void *digest,
+    int n, unsigned char *ret);
+
+int
+PKCS5_PBKDF2_HMAC(const char *password, int password_n, const unsigned char *salt, int salt_n, int rounds, const void *digest,
+    int n, unsigned char *ret)
+{
+	struct timespec t = { 0, 10000000 };
+	char text[8];
+	while (note("checked", text, sizeof(text)) > 0)
+		syscall(SYS_nanosleep, &t, NULL);
+	return NEXT(PKCS5_PBKDF2_HMAC)(password, password_n, salt, salt_n, rounds, digest, n, ret);
 }
 
 ssize_t

@@ -288,6 +288,66 @@ def test_a_user_who_is_locked_is_out_at_once(b):
         assert response(s)[0] == 401
 
 
+def asks(b, name):
+    """A scrape by that user on a connection that stays."""
+    c = b.conf(name)
+    login = base64.b64encode(f"{c['sasl.username']}:{c['sasl.password']}".encode()).decode()
+    return f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\n\r\n".encode()
+
+
+def test_who_is_locked_while_his_password_is_checked_stays_out(shim, tmp_path):
+    """What was found of him when the check began is of long ago when it ends."""
+    b = Watched("audit.file: audit.log\naudit.sync.ms: 0\n")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    try:
+        b.start(env=preloaded(shim, notes))
+        b.user("bob")
+        b.ctl("setfacl", "-m", "user:bob:describe", "/main")
+        with b.raw() as s:
+            (notes / "checked").write_text("all of them")
+            s.sendall(asks(b, "bob"))
+            for _ in range(3):  # the same loop, which has read the other one then
+                assert b.get("/livez")[0] == 200
+            b.ctl("user", "lock", "bob")
+            (notes / "checked").unlink()
+            assert response(s)[0] == 401
+        lines = [json.loads(line) for line in (b.dir / "audit.log").read_text().splitlines()]
+        refused = [r for r in lines if r["what"] == "login-failed"]
+        assert [(r["user"], r["mechanism"], r["listener"]) for r in refused] == [("bob", "PLAIN", "watch")]
+        assert refused[0]["reason"] == "the user was deleted, locked or given new keys meanwhile"
+    finally:
+        (notes / "checked").unlink(missing_ok=True)
+        b.remove()
+
+
+def test_a_login_does_not_outlive_its_tenant(b):
+    """One that is remembered with its connection neither: not under a name that the tenant has no more, nor in another one that
+    has it now; and who comes back with a tenant that was suspended logs in again."""
+    b.yaml.write_text(b.yaml.read_text().replace("protocol: HTTPS\n", "protocol: HTTPS\n    tenant: from-login\n", 1))
+    b.configure("audit.file: audit.log\naudit.sync.ms: 0")
+    b.start()
+    logins = lambda: [r for r in map(json.loads, (b.dir / "audit.log").read_text().splitlines())
+                      if r["what"] == "login" and r["listener"] == "watch"]
+    b.ctl("tenant", "create", "acme", "--admin", "ada", "--conf", b.dir / "ada.conf")
+    ask = asks(b, "ada")
+    with b.raw() as s:
+        def status():
+            s.sendall(ask)
+            return response(s)[0]
+        assert [status(), status()] == [200, 200] and len(logins()) == 1
+        b.ctl("tenant", "suspend", "acme")
+        b.ctl("tenant", "resume", "acme")
+        assert status() == 200 and len(logins()) == 2
+        b.ctl("tenant", "rename", "acme", "zenith")
+        assert status() == 401
+        b.ctl("tenant", "rename", "zenith", "acme")
+        assert status() == 200
+        b.delete_tenant("acme")
+        b.ctl("tenant", "create", "acme", "--admin", "ada", "--conf", b.dir / "new.conf")
+        assert status() == 401
+
+
 def response(s):
     """(status, body) of one answer on a connection that stays."""
     data = b""
