@@ -172,6 +172,8 @@ int parts_open_login(struct broker *b, const struct conf *conf, const struct con
 struct transport *parts_transport(void *core_listener, int fd, struct loop *loop);
 void parts_replace_tls(struct broker *b, struct core_listener *core, struct tls_context *fresh);
 const struct conf_listener *parts_listener_named(const struct conf *conf, struct str name);
+/* The Kafka listener at work that has this one's name or address; NULL: none. Main's thread, before a reload is taken. */
+const struct conf_listener *parts_door_of(const struct broker *b, const struct conf_listener *l);
 /* The counters of the Kafka listeners' logins. Main's thread; what is counted in stays until the end. */
 size_t parts_logins(const struct broker *b, struct web_logins *ret, size_t max);
 

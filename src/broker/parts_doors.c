@@ -508,6 +508,15 @@ parts_listener_named(const struct conf *conf, struct str name)
 	return NULL;
 }
 
+const struct conf_listener *
+parts_door_of(const struct broker *b, const struct conf_listener *l)
+{
+	for (size_t i = 0; i < b->doors_n; i++)
+		if (rules_same_place(l, b->doors[i].way->set))
+			return b->doors[i].way->set;
+	return NULL;
+}
+
 size_t
 parts_logins(const struct broker *b, struct web_logins *ret, size_t max)
 {

@@ -127,6 +127,7 @@ same_settings(const struct conf_listener *a, const struct conf_listener *b)
 	return true;
 }
 
+/* With what there is since the start, whatever reloads have said since. */
 static void
 warn_of_changes(struct broker *b, const struct conf *of, const struct conf *other, bool both)
 {
@@ -138,12 +139,36 @@ warn_of_changes(struct broker *b, const struct conf *of, const struct conf *othe
 	}
 }
 
+/* What HTTP is served on since the start, with the name or the address of this one. */
+static const struct conf_listener *
+front_door_of(const struct broker *b, const struct conf_listener *l)
+{
+	for (size_t i = 0; i < b->boot->listener_count; i++)
+		if (b->boot->listeners[i].http && rules_same_place(l, &b->boot->listeners[i]))
+			return &b->boot->listeners[i];
+	return NULL;
+}
+
+/* A socket is not handed from HTTP to Kafka's protocol nor back: one could not be bound, and the other would be closed
+ * with nothing behind it until the next start. */
+static int
+check_kinds(const struct broker *b, const struct conf *conf, struct why *why)
+{
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		const struct conf_listener *other = l->http ? parts_door_of(b, l) : front_door_of(b, l);
+		if (other != NULL)
+			return why_set(why, ERR_CONFLICT, "%s: listener %s has its name or address, and speaks %s until the next "
+			    "start: restart, or take another name and address", l->name, other->name,
+			    other->http ? "HTTP" : "Kafka's protocol");
+	}
+	return 0;
+}
+
 int
 part_front_prepare(struct broker *b, struct conf *conf, struct why *why)
 {
-	int err = 0;
-	warn_of_changes(b, conf, b->conf, true);
-	warn_of_changes(b, b->conf, conf, false);
+	int err = check_kinds(b, conf, why);
 	for (size_t i = 0; b->front != NULL && i < b->front->doors_n && err == 0; i++) {
 		struct core_listener *core = &b->front->doors[i].core;
 		const struct conf_listener *l = parts_listener_named(conf, core->name);
@@ -166,8 +191,9 @@ part_front_abandon(struct broker *b)
 int
 part_front_reload(struct broker *b, const struct conf *conf, struct why *why)
 {
-	(void)conf;
 	(void)why;
+	warn_of_changes(b, conf, b->boot, true);
+	warn_of_changes(b, b->boot, conf, false);
 	for (size_t i = 0; b->front != NULL && i < b->front->doors_n; i++) {
 		struct tls_context *fresh = b->front->next[i];
 		b->front->next[i] = NULL;

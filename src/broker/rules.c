@@ -132,14 +132,25 @@ rule_proxies(struct check *c)
 	return 0;
 }
 
+static bool
+same_address(const struct conf_listener *a, const struct conf_listener *b)
+{
+	return a->bind.port == b->bind.port && (strcmp(a->bind.host, b->bind.host) == 0 ||
+	    strcmp(a->bind.host, "*") == 0 || strcmp(b->bind.host, "*") == 0);
+}
+
+bool
+rules_same_place(const struct conf_listener *a, const struct conf_listener *b)
+{
+	return strcmp(a->name, b->name) == 0 || same_address(a, b);
+}
+
 static int
 rule_unique(struct check *c)
 {
 	for (size_t i = 0; i + 1 < c->conf->listener_count; i++) {
 		const struct conf_listener *other = &c->conf->listeners[i];
-		bool same_host = strcmp(other->bind.host, c->l->bind.host) == 0 ||
-		    strcmp(other->bind.host, "*") == 0 || strcmp(c->l->bind.host, "*") == 0;
-		if (same_host && other->bind.port == c->l->bind.port)
+		if (same_address(other, c->l))
 			return BLAME(c, "address", "port %u is taken by listener %s",
 			    c->l->bind.port, other->name);
 	}

@@ -12,6 +12,8 @@
  * it. node: its entry, for the place in messages. */
 int rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_node *node,
     struct why *why);
+/* Whether only one of them can be: of one name, or at one port and address ("*" is each). Both filled. */
+bool rules_same_place(const struct conf_listener *a, const struct conf_listener *b);
 /* Rules between the options of the whole broker; fills what is parsed of them. */
 int rules_check(struct conf *conf, struct why *why);
 

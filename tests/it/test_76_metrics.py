@@ -654,3 +654,50 @@ def test_a_broken_certificate_leaves_the_old_one(b):
     b.process.send_signal(signal.SIGHUP)
     eventually(lambda: "reload: health: " in b.log)
     assert ssl.get_server_certificate(("127.0.0.1", b.web)) == before and b.get("/livez")[0] == 200
+
+
+def test_what_waits_for_a_start_is_told_with_each_reload(b):
+    """Compared with what is served, which is of the start, not with what the last reload has read."""
+    b.start()
+    text = b.yaml.read_text()
+    waits = "reload: listener watch: what is served over HTTP changes with the next start, but for certificates"
+    taken = "configuration and certificates were read again"
+
+    def reload():
+        before, told = b.log.count(taken), b.log.count(waits)
+        b.process.send_signal(signal.SIGHUP)
+        eventually(lambda: b.log.count(taken) == before + 1)
+        return b.log.count(waits) - told
+
+    assert reload() == 0
+    b.yaml.write_text(text.replace("protocol: HTTPS\n", "protocol: HTTPS\n    connections.max.reauth.ms: 5000\n"))
+    assert [reload(), reload(), reload()] == [1, 1, 1]
+    b.yaml.write_text(text)
+    assert reload() == 0
+
+
+def test_no_reload_makes_one_kind_of_listener_of_the_other(b):
+    """Nothing is taken of the file, and it says what to do; which works."""
+    b.start()
+    text = b.yaml.read_text()
+    as_it_was = "everything stays as it was"
+    https = text.replace("    protocol: HTTPS\n", "")
+    other = free_port()
+    for changed, why in (
+            (https, "watch: listener watch has its name or address, and speaks HTTP until the next start"),
+            (https.replace("  watch:\n", "  new:\n"), "new: listener watch has its name or address, and speaks HTTP"),
+            (https.replace(f":{b.web}", f":{other}"), "watch: listener watch has its name or address, and speaks HTTP"),
+            (text.replace(f":{b.web}", f":{other}").replace(f":{b.port}", f":{b.web}"), "main: listener watch has its name or address"),
+            (text.replace(f":{b.web}", f":{other}").replace(f":{b.port}", f":{free_port()}").replace(f":{other}", f":{b.port}"),
+             "watch: listener main has its name or address, and speaks Kafka's protocol until the next start")):
+        b.yaml.write_text(changed + "\nlog.level: debug\n")
+        before = b.log.count(as_it_was)
+        b.process.send_signal(signal.SIGHUP)
+        eventually(lambda n=before: b.log.count(as_it_was) == n + 1)
+        said = [line for line in b.log.split("\n") if as_it_was in line][-1]
+        assert "reload: health: " + why in said and "restart, or take another name and address" in said, said
+        assert b.get("/livez")[0] == 200 and " debug " not in b.log
+        b.ctl("topic", "list")
+    b.yaml.write_text(https)
+    b.restart()
+    b.ctl("topic", "list")
