@@ -349,6 +349,15 @@ rule_tls(struct check *c)
 	return 0;
 }
 
+/* Of this listener: what stands for all of them is for those that ask. */
+static int
+rule_revoked(struct check *c)
+{
+	if (c->l->client_auth == CONF_CERT_NONE && yaml_get(c->node, "ssl.crl.location") != NULL)
+		return BLAME(c, "ssl.crl.location", "has no effect where no client shows a certificate: remove it, or set client.auth");
+	return 0;
+}
+
 static int
 rule_anonymous(struct check *c)
 {
@@ -446,8 +455,8 @@ rules_listener(struct conf *conf, struct conf_listener *l, const struct yaml_nod
     struct why *why)
 {
 	static int (*const rules[])(struct check *) = {
-		rule_http, rule_addresses, rule_proxies, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls, rule_anonymous,
-		rule_mappings, rule_binds, rule_told,
+		rule_http, rule_addresses, rule_proxies, rule_unique, rule_tenant, rule_sasl, rule_tokens, rule_tls,
+		rule_revoked, rule_anonymous, rule_mappings, rule_binds, rule_told,
 	};
 	struct check c = { conf, l, node, why };
 	fill(conf, l);

@@ -214,6 +214,10 @@ static const struct {
 	    "c.yaml:3:40: listener a: allow.anonymous: has no effect where everybody must log in: remove it" },
 	{ "listeners:\n  a: {address: \"h:9\", protocol: SASL_PLAINTEXT, allow.plaintext: true, client.auth: "
 	    "required}\n", "c.yaml:2:85: listener a: client.auth: needs protocol SSL or SASL_SSL" },
+	{ "ssl.keystore.location: k\nlisteners:\n  a: {address: \"h:9\", ssl.crl.location: /c}\n", "c.yaml:3:41: listener a: "
+	    "ssl.crl.location: has no effect where no client shows a certificate: remove it, or set client.auth" },
+	{ "listeners:\n  a: {address: \"h:9\", protocol: SASL_PLAINTEXT, allow.plaintext: true, ssl.crl.location: /c}\n",
+	    "c.yaml:2:90: listener a: ssl.crl.location: has no effect where no client shows a certificate: " },
 	{ "ssl.keystore.location: k\nlisteners:\n  a: {address: \"h:9\"}\n  b: {address: \"*:9\", "
 	    "advertised: \"h:9\"}\n", "c.yaml:4:16: listener b: address: port 9 is taken by listener a" },
 	{ "ssl.keystore.location: k\nlisteners:\n  a: {address: \"h:9\", ssl.principal.mapping.rules: \"RULE:\"}\n",
