@@ -5,8 +5,10 @@ import re
 import signal
 
 import pytest
-from harness import SCHLOSSD, Broker, Failed, run
+from harness import SCHLOSSD, Broker, Failed, free_port, run
 from hostile import LEAN, eventually
+from issuer import Issuer
+from test_59_tokens import options
 
 HERE = pathlib.Path(__file__).parent
 FILES = "sandbox: files: written below log.dirs"
@@ -106,6 +108,28 @@ def test_a_reload_that_names_a_file_elsewhere(made, tmp_path):
     b.configure(f"sandbox.read: [{tmp_path}]\nssl.keystore.location: {b.dir}/tls/server.pem\nlog.level: info")
     b.restart()
     b.configure(f"ssl.keystore.location: {elsewhere}")
+    b.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "were read again" in b.log)
+    b.ctl("topic", "list")
+
+
+def test_a_reload_that_finds_keys_of_tokens_elsewhere(made, tmp_path):
+    """Those that came from an address come from a file from now on: it is refused before anything is taken, by the sandbox's
+    own words and not as a file that is missing."""
+    b = made(options(f"https://127.0.0.1:{free_port()}/keys", **{
+        "sasl.enabled.mechanisms": ["SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]})).start()
+    if FILES not in b.log:
+        pytest.skip("this kernel holds no files")
+    keys = tmp_path / "keys.json"
+    keys.write_text(Issuer().jwks())
+    text = b.yaml.read_text()
+    b.configure(f"sasl.oauthbearer.jwks.endpoint.url: file://{keys}\nlog.level: debug")
+    b.process.send_signal(signal.SIGHUP)
+    eventually(lambda: re.search(
+        rf"reload: sandbox: sasl.oauthbearer.jwks.endpoint.url: {keys} lies outside of what the sandbox left open at the start: "
+        r"restart, or name its directory in sandbox.read and restart once; everything stays as it was", b.log))
+    assert " debug " not in b.log and b.log.count(str(keys)) == 1
+    b.yaml.write_text(text)
     b.process.send_signal(signal.SIGHUP)
     eventually(lambda: "were read again" in b.log)
     b.ctl("topic", "list")
