@@ -26,12 +26,12 @@ sentence(const struct broker_core *core, struct arena *arena, struct name user, 
 }
 
 static void
-tell(struct session *s, struct name user, const char *what, struct str why)
+tell(const struct broker_core *core, const struct event *ev, struct name user, const char *what, struct str why)
 {
 	char name[256];
 	str_escape(user.s, name, sizeof(name));
-	ev_warn(conn_event(s->conn), "%s of %s of tenant %.*s refused: %.*s (said once a minute)", what, name,
-	    STR_ARG(tenant_name(s->core, user.tenant)), STR_ARG(why));
+	ev_warn(ev, "%s of %s of tenant %.*s refused: %.*s (said once a minute)", what, name,
+	    STR_ARG(tenant_name(core, user.tenant)), STR_ARG(why));
 }
 
 /* Names that are bound: those of who works in his own tenant. */
@@ -51,7 +51,7 @@ bounds_allow(struct request *rq, enum quota_key key, double more, struct str *re
 		return true;
 	*ret_message = sentence(rq->core, rq->arena, user, key, &b);
 	if (b.tell)
-		tell(s, user, rq->header.api->name, *ret_message);
+		tell(rq->core, conn_event(s->conn), user, rq->header.api->name, *ret_message);
 	return false;
 }
 
@@ -72,19 +72,20 @@ bounds_allow_group(struct request *rq, struct name group)
 }
 
 struct quota_link *
-bounds_open(struct session *s, const struct principal *p, struct arena *arena, struct str *ret_message)
+bounds_open(const struct broker_core *core, const struct principal *p, const struct event *ev, uint64_t now_ns,
+    struct arena *arena, struct str *ret_message)
 {
 	struct quota_bound b;
 	struct acl_who who;
-	struct quota_link *l = quota_open_within(s->core->quota, p->user, loop_now(conn_loop(s->conn)), &b);
+	struct quota_link *l = quota_open_within(core->quota, p->user, now_ns, &b);
 	if (l != NULL)
 		return l;
-	acl_who_of(image_acl(rcu_read(*s->core->image)), p, 0, &who);
+	acl_who_of(image_acl(rcu_read(*core->image)), p, 0, &who);
 	if (who.is_operator)
-		return quota_open(s->core->quota, p->user);
-	*ret_message = sentence(s->core, arena, p->user, QUOTA_CONNECTIONS, &b);
+		return quota_open(core->quota, p->user);
+	*ret_message = sentence(core, arena, p->user, QUOTA_CONNECTIONS, &b);
 	if (b.tell)
-		tell(s, p->user, "a login", *ret_message);
+		tell(core, ev, p->user, "a login", *ret_message);
 	return NULL;
 }
 
@@ -93,5 +94,5 @@ bounds_tell(struct request *rq, enum quota_key key, const char *why)
 {
 	struct session *s = rq->session;
 	if (quota_tells(rq->core->quota, NAME(request_tenant(rq), STR_NULL), key, request_now(rq)))
-		tell(s, s->principal.user, rq->header.api->name, str_from(why));
+		tell(rq->core, conn_event(s->conn), s->principal.user, rq->header.api->name, str_from(why));
 }

@@ -11,7 +11,9 @@
 bool bounds_allow(struct request *rq, enum quota_key key, double more, struct str *ret_message);
 /* Whether the group is there or may be made. */
 bool bounds_allow_group(struct request *rq, struct name group);
-/* One more connection of the user: its link; NULL: too many. Operators always come in: who else would raise the limit? */
-struct quota_link *bounds_open(struct session *s, const struct principal *p, struct arena *arena, struct str *ret_message);
+/* One more connection of the user, by whichever protocol: its link; NULL: too many, which the log of ev is told.
+ * Operators always come in: who else would raise the limit? */
+struct quota_link *bounds_open(const struct broker_core *core, const struct principal *p, const struct event *ev, uint64_t now_ns,
+    struct arena *arena, struct str *ret_message);
 /* For a limit that a change of the metadata has met: why says which. */
 void bounds_tell(struct request *rq, enum quota_key key, const char *why);

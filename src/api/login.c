@@ -103,7 +103,7 @@ find_place(struct session *s, struct arena *arena, struct str *ret_message)
 	const struct principal *p = sasl_login_principal(s->login);
 	if (s->phase == SESSION_RENEW)
 		return true;
-	s->quota = bounds_open(s, p, arena, ret_message);
+	s->quota = bounds_open(s->core, p, conn_event(s->conn), loop_now(conn_loop(s->conn)), arena, ret_message);
 	if (s->quota == NULL)
 		auditing_login_failed(s, p->user.s, p->mechanism, "the limit of connections");
 	return s->quota != NULL;

@@ -208,7 +208,7 @@ may_stay(struct session *s, const struct principal *p, const char **ret_reason)
 	struct str message;
 	if (!image_tenant_is_open(rcu_read(*s->core->image), p->user.tenant))
 		*ret_reason = "the tenant is suspended or marked for deletion";
-	else if ((s->quota = bounds_open(s, p, arena, &message)) == NULL)
+	else if ((s->quota = bounds_open(s->core, p, conn_event(s->conn), loop_now(conn_loop(s->conn)), arena, &message)) == NULL)
 		*ret_reason = "the limit of connections";
 	arena_destroy(&arena);
 	return s->quota != NULL;

@@ -251,7 +251,8 @@ reason_of(unsigned status)
 		const char *text;
 	} reasons[] = {
 		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" }, { 431, "Request Header Fields Too Large" },
+		{ 405, "Method Not Allowed" }, { 413, "Content Too Large" }, { 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
 		{ 501, "Not Implemented" }, { 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" },
 	};
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)

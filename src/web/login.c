@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/bounds.h"
 #include "api/stays.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -28,6 +29,7 @@ struct memory {
 	struct principal principal;
 	char user[USER_NAME_MAX];
 	uint64_t tenant_generation;	/* api/stays.h */
+	struct quota_link *quota;	/* among the connections that he and his tenant may have */
 	bool by_certificate;
 	uint8_t digest[DIGEST];
 	int64_t until_ms;		/* wall time; 0: none */
@@ -54,6 +56,8 @@ door_of(const struct http_exchange *x)
 void
 web_forget(void *memory)
 {
+	struct memory *m = memory;
+	quota_close(&m->quota);
 	mem_cleanse(memory, sizeof(struct memory));
 	mem_free(memory);
 }
@@ -67,14 +71,21 @@ digest_of(const struct web *web, struct str authorization, uint8_t out[DIGEST])
 	HMAC(EVP_sha256(), web->key, sizeof(web->key), (const uint8_t *)authorization.p, authorization.n, out, &n);
 }
 
+/* Who was here before is not any more, and has no place that another login of his would lack. */
 static void
-remember(struct http_exchange *x, const struct principal *p, const uint8_t *digest, int64_t until_ms)
+forget_last(struct http_exchange *x)
+{
+	if (http_memory(x) != NULL)
+		web_forget(http_memory(x));
+	http_set_memory(x, NULL);
+}
+
+static void
+remember(struct http_exchange *x, const struct principal *p, struct quota_link *quota, const uint8_t *digest, int64_t until_ms)
 {
 	const struct core_listener *l = &door_of(x)->core;
-	struct memory *m = http_memory(x);
-	if (m != NULL)
-		web_forget(m);
-	m = MEM_NEW(struct memory);
+	struct memory *m = MEM_NEW(struct memory);
+	m->quota = quota;
 	m->principal = *p;
 	m->principal.user.s.p = m->user;
 	memcpy(m->user, p->user.s.p, p->user.s.n);
@@ -129,6 +140,25 @@ answer_untold(struct http_exchange *x)
 	    "Retry-After: 5\r\n");
 }
 
+/* A place among the connections that he may have, and a line in the audit log; NULL: he is answered that he may not come in. */
+static struct quota_link *
+take_place(struct http_exchange *x, const struct principal *p)
+{
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct str message;
+	forget_last(x);
+	struct quota_link *l = bounds_open(web_of(x)->core, p, http_event(x), loop_now(http_loop(x)), arena, &message);
+	if (l == NULL) {
+		web_audit_refused(x, p->user.s, p->mechanism, "the limit of connections");
+		http_answer(x, 429, WEB_TEXT, arena_printf(arena, "%.*s\n", STR_ARG(message)), "Retry-After: 5\r\n");
+	} else if (!web_audit_login(x, p)) {
+		answer_untold(x);
+		quota_close(&l);
+	}
+	arena_destroy(&arena);
+	return l;
+}
+
 /* ---- a login under way ---- */
 
 static void
@@ -181,12 +211,12 @@ accept_login(struct login *l)
 		login_end(l);
 		return;
 	}
-	if (!web_audit_login(x, p)) {
-		answer_untold(x);
+	struct quota_link *quota = take_place(x, p);
+	if (quota == NULL) {
 		login_end(l);
 		return;
 	}
-	remember(x, p, l->digest, sasl_login_expires_ms(l->sasl));
+	remember(x, p, quota, l->digest, sasl_login_expires_ms(l->sasl));
 	const struct memory *m = http_memory(x);
 	l->then(x, &m->principal);
 	login_end(l);
@@ -302,13 +332,14 @@ by_certificate(struct http_exchange *x, void (*then)(struct http_exchange *x, co
 		if (reason != NULL)
 			web_audit_refused(x, err == ERR_DENIED ? str_from(subject) : STR_NULL, "TLS", reason);
 		answer_refused(x, l->tls ? "a login is needed\n" : "a login is needed, and that needs TLS\n");
-	} else if (!web_audit_login(x, &p))
-		answer_untold(x);
-	else {
-		remember(x, &p, NULL, 0);
-		const struct memory *m = http_memory(x);
-		then(x, &m->principal);
+		return;
 	}
+	struct quota_link *quota = take_place(x, &p);
+	if (quota == NULL)
+		return;
+	remember(x, &p, quota, NULL, 0);
+	const struct memory *m = http_memory(x);
+	then(x, &m->principal);
 }
 
 void

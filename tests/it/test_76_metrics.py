@@ -348,6 +348,35 @@ def test_a_login_does_not_outlive_its_tenant(b):
         assert status() == 401
 
 
+def test_logins_over_http_count_among_the_connections(b):
+    """That a user and a tenant may have: together with those of Kafka's protocol, each once, as long as it is there."""
+    b.yaml.write_text(b.yaml.read_text().replace("protocol: HTTPS\n", "protocol: HTTPS\n    connections.max.reauth.ms: 1\n", 1))
+    b.configure("audit.file: audit.log\naudit.sync.ms: 0")
+    b.start()
+    b.user("bob")
+    b.ctl("setfacl", "-m", "user:bob:describe", "/main")
+    b.ctl("quota", "set", "/main/users/bob", "connections=1")
+    ask = asks(b, "bob")
+    with b.raw() as s, b.raw() as other:
+        for _ in range(3):  # a login each, of which the one before has gone
+            s.sendall(ask)
+            assert response(s)[0] == 200
+        other.sendall(ask)
+        status, body = response(other)
+        assert status == 429 and body.decode() == "user bob has 1 of at most 1 connections\n"
+        assert b.ctl("topic", "list", conf="bob", check=False).returncode != 0
+        assert b.metrics().one("schloss_requests_total", tenant="main") > 0  # nobody else notices
+        s.close()
+        def comes():
+            other.sendall(ask)
+            return response(other)[0] == 200
+        eventually(comes)
+    eventually(lambda: b.ctl("topic", "list", conf="bob", check=False).returncode == 0)
+    lines = [json.loads(line) for line in (b.dir / "audit.log").read_text().splitlines()]
+    assert [r["reason"] for r in lines if r["what"] == "login-failed" and r["listener"] == "watch"][0] == "the limit of connections"
+    assert "a login of bob of tenant main refused: user bob has 1 of at most 1 connections" in b.log
+
+
 def response(s):
     """(status, body) of one answer on a connection that stays."""
     data = b""
