@@ -8,12 +8,10 @@
  */
 #include "http/server.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,11 +19,9 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "http/private.h"
+#include "net/acceptor.h"
 #include "net/listener.h"
 #include "security/network.h"
-
-#define ACCEPTS_A_TURN	16
-#define REST_NS		(100 * NS_PER_MS)
 
 const struct http_limits http_limits_default = {
 	.max = 128, .max_per_ip = 32,
@@ -38,11 +34,10 @@ const struct http_limits http_limits_default = {
 
 struct http_listener {
 	struct list hook;
-	struct loop_source source;
+	struct acceptor acceptor;
 	struct http_server *server;
 	struct http_listener_config config;
 	struct event ev;
-	struct timer rest;
 };
 
 /* ---- on the loop, from elsewhere ---- */
@@ -126,16 +121,10 @@ admit(struct http_server *s, const struct addr *peer)
 	return make_room(s) ? NULL : "too many connections";
 }
 
-static uint16_t
-port_of(const struct sockaddr_storage *ss)
-{
-	return ntohs(ss->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)ss)->sin6_port :
-	    ((const struct sockaddr_in *)(const void *)ss)->sin_port);
-}
-
 static void
-welcome(struct http_listener *l, int fd, const struct sockaddr_storage *ss)
+welcome(struct acceptor *a, int fd, const struct sockaddr_storage *ss)
 {
+	struct http_listener *l = CONTAINER_OF(a, struct http_listener, acceptor);
 	struct http_server *s = l->server;
 	char text[ADDR_TEXT];
 	int one = 1;
@@ -149,37 +138,7 @@ welcome(struct http_listener *l, int fd, const struct sockaddr_storage *ss)
 		return;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	http_open(s, fd, t, &peer, port_of(ss), l->config.arg, &l->ev);
-}
-
-static void
-acceptable(struct loop_source *source, uint32_t events)
-{
-	struct http_listener *l = CONTAINER_OF(source, struct http_listener, source);
-	struct loop *loop = l->server->loop;
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct sockaddr_storage ss;
-		socklen_t n = sizeof(ss);
-		int fd = accept4(l->source.fd, (struct sockaddr *)&ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			welcome(l, fd, &ss);
-		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			ev_err(&l->ev, "cannot accept: %s", strerror(errno));
-			loop_modify(loop, &l->source, 0);
-			timer_set(loop_timers(loop), &l->rest, loop_now(loop) + REST_NS);
-			return;
-		} else if (errno == EAGAIN)
-			return;
-	}
-}
-
-static void
-rested(struct timer *timer, uint64_t now)
-{
-	struct http_listener *l = CONTAINER_OF(timer, struct http_listener, rest);
-	(void)now;
-	loop_modify(l->server->loop, &l->source, EPOLLIN);
+	http_open(s, fd, t, &peer, acceptor_port_of(ss), l->config.arg, &l->ev);
 }
 
 static void
@@ -187,7 +146,7 @@ open_listener(void *arg)
 {
 	struct http_listener *l = arg;
 	list_add(&l->server->listeners, &l->hook);
-	loop_add(l->server->loop, &l->source, EPOLLIN);
+	acceptor_open(&l->acceptor);
 }
 
 int
@@ -199,12 +158,11 @@ http_listen(struct http_server *s, const struct http_listener_config *config, ui
 	if (err != 0)
 		return err;
 	struct http_listener *l = MEM_NEW(struct http_listener);
-	l->source = (struct loop_source){ fd, acceptable };
 	l->server = s;
 	l->config = *config;
-	l->rest.fire = rested;
 	event_child(&l->ev, config->ev, "listener", str_from(config->name));
-	*ret_port = getsockname(fd, (struct sockaddr *)&ss, &n) == 0 ? port_of(&ss) : 0;
+	acceptor_init(&l->acceptor, s->loop, fd, &l->ev, welcome);
+	*ret_port = getsockname(fd, (struct sockaddr *)&ss, &n) == 0 ? acceptor_port_of(&ss) : 0;
 	run_there(s, open_listener, l);
 	return 0;
 }
@@ -258,9 +216,8 @@ close_all(void *arg)
 	struct http_server *s = arg;
 	LIST_FOREACH(hook, &s->listeners) {
 		struct http_listener *l = CONTAINER_OF(hook, struct http_listener, hook);
-		timer_cancel(loop_timers(s->loop), &l->rest);
-		loop_remove(s->loop, &l->source);
-		close(l->source.fd);
+		acceptor_shut(&l->acceptor);
+		close(l->acceptor.source.fd);
 	}
 	LIST_FOREACH(hook, &s->conns)
 		http_close(CONTAINER_OF(hook, struct http_exchange, hook), NULL);

@@ -10,9 +10,6 @@
  *
  * What comes from a proxy waits for its header (callers.h) and is then treated as if it had been
  * accepted from the client's address: limits, rates and all that follows see no other.
- *
- * Where descriptors run out the listener rests for a moment: a socket that can
- * be accepted but is not would otherwise wake the loop for ever.
  */
 #include "net/listener.h"
 
@@ -24,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,11 +28,10 @@
 #include "base/lock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "net/acceptor.h"
 #include "net/callers.h"
 
-#define ACCEPTS_A_TURN	64
 #define BACKLOG		1024
-#define REST_NS		(100 * NS_PER_MS)
 #define VOUCHED_MAX	64	/* addresses that are remembered */
 #define KEPT		8	/* places for them: in all, and before the login on each loop */
 
@@ -80,13 +75,12 @@ struct guest {
 
 struct listener {
 	struct list hook;
-	struct loop_source source;
+	struct acceptor acceptor;
 	struct listeners *all;
 	struct listener_config config;
 	void *_Atomic arg;		/* of config, or its successor */
 	const struct cidr_list *_Atomic proxies;	/* in the same way */
 	struct event ev;
-	struct timer rest;
 	struct post opening, closing;	/* two: one may wait behind the other */
 	pthread_cond_t done;
 	bool closed;
@@ -376,14 +370,6 @@ arrived(struct post *post)
 	mem_free(a);
 }
 
-static uint16_t
-port_of(const struct sockaddr_storage *ss)
-{
-	return ntohs(ss->ss_family == AF_INET6 ?
-	    ((const struct sockaddr_in6 *)(const void *)ss)->sin6_port :
-	    ((const struct sockaddr_in *)(const void *)ss)->sin_port);
-}
-
 static void
 welcome(void *arg, int fd, const struct addr *from, uint16_t port)
 {
@@ -407,45 +393,16 @@ welcome(void *arg, int fd, const struct addr *from, uint16_t port)
 }
 
 static void
-accepted(struct listener *l, int fd, const struct sockaddr_storage *ss)
+accepted(struct acceptor *a, int fd, const struct sockaddr_storage *ss)
 {
+	struct listener *l = CONTAINER_OF(a, struct listener, acceptor);
 	struct addr from = addr_from_sockaddr((const struct sockaddr *)(const void *)ss);
 	const struct cidr_list *proxies = atomic_load(&l->proxies);
 	if (proxies != NULL && cidr_list_has(proxies, &from))
 		callers_wait(l->all->callers, &(struct caller_config){ .fd = fd, .proxy = from,
-		    .proxy_port = port_of(ss), .ev = &l->ev, .known = welcome, .arg = l });
+		    .proxy_port = acceptor_port_of(ss), .ev = &l->ev, .known = welcome, .arg = l });
 	else
-		welcome(l, fd, &from, port_of(ss));
-}
-
-static void
-acceptable(struct loop_source *source, uint32_t events)
-{
-	struct listener *l = CONTAINER_OF(source, struct listener, source);
-	struct loop *loop = l->all->config.loops[0];
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct sockaddr_storage ss;
-		socklen_t n = sizeof(ss);
-		int fd = accept4(l->source.fd, (struct sockaddr *)&ss, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			accepted(l, fd, &ss);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			ev_err(&l->ev, "cannot accept: %s", strerror(errno));
-			loop_modify(loop, &l->source, 0);
-			timer_set(loop_timers(loop), &l->rest, loop_now(loop) + REST_NS);
-			return;
-		} else if (errno == EAGAIN)
-			return;
-	}
-}
-
-static void
-rested(struct timer *timer, uint64_t now)
-{
-	struct listener *l = CONTAINER_OF(timer, struct listener, rest);
-	(void)now;
-	loop_modify(l->all->config.loops[0], &l->source, EPOLLIN);
+		welcome(l, fd, &from, acceptor_port_of(ss));
 }
 
 static int
@@ -501,15 +458,14 @@ listener_create(struct listeners *all, const struct listener_config *config,
 	if (err != 0)
 		return err;
 	struct listener *l = MEM_NEW(struct listener);
-	l->source = (struct loop_source){ fd, acceptable };
 	l->all = all;
 	l->config = *config;
 	atomic_init(&l->arg, config->arg);
 	atomic_init(&l->proxies, config->proxies);
-	l->rest.fire = rested;
 	lock_cond_init(&l->done);
 	list_add(&all->listeners, &l->hook);
 	event_child(&l->ev, config->ev, "listener", str_from(config->name));
+	acceptor_init(&l->acceptor, all->config.loops[0], fd, &l->ev, accepted);
 	*ret = l;
 	return 0;
 }
@@ -518,7 +474,7 @@ static void
 open_on_loop(struct post *post)
 {
 	struct listener *l = CONTAINER_OF(post, struct listener, opening);
-	loop_add(l->all->config.loops[0], &l->source, EPOLLIN);
+	acceptor_open(&l->acceptor);
 }
 
 void
@@ -532,9 +488,7 @@ static void
 close_on_loop(struct post *post)
 {
 	struct listener *l = CONTAINER_OF(post, struct listener, closing);
-	struct loop *loop = l->all->config.loops[0];
-	timer_cancel(loop_timers(loop), &l->rest);
-	loop_remove(loop, &l->source);
+	acceptor_shut(&l->acceptor);
 	callers_forget(l->all->callers, l);
 	lock_take(&l->all->lock);
 	l->closed = true;
@@ -556,8 +510,8 @@ listener_destroy(struct listener **listener)
 			lock_wait(&l->all->lock, &l->done);
 		lock_drop(&l->all->lock);
 	}
-	close(l->source.fd);
-	l->source.fd = -1;
+	close(l->acceptor.source.fd);
+	l->acceptor.source.fd = -1;
 	pthread_cond_destroy(&l->done);
 	*listener = NULL;
 }
@@ -574,5 +528,5 @@ listener_port(const struct listener *l)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
-	return getsockname(l->source.fd, (struct sockaddr *)&ss, &n) == 0 ? port_of(&ss) : 0;
+	return getsockname(l->acceptor.source.fd, (struct sockaddr *)&ss, &n) == 0 ? acceptor_port_of(&ss) : 0;
 }
