@@ -33,7 +33,12 @@ _schlossd() {
 		fi ;;
 	passwd) mapfile -t COMPREPLY < <(compgen -W "-c --tenant" -- "$cur") ;;
 	cert) mapfile -t COMPREPLY < <(compgen -W "-c --name" -- "$cur") ;;
-	*) mapfile -t COMPREPLY < <(compgen -W "init passwd cert -c -t -T --version --help" -- "$cur") ;;
+	restore) if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "-c" -- "$cur")
+		else
+			_schloss_files -d "$cur"
+		fi ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "init passwd cert restore -c -t -T --version --help" -- "$cur") ;;
 	esac
 }
 complete -F _schlossd schlossd

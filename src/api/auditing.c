@@ -141,6 +141,20 @@ auditing_keys(struct request *rq, uint32_t tenant, int users)
 	return told;
 }
 
+bool
+auditing_backup(struct request *rq)
+{
+	struct record_out r;
+	if (rq->core->audit == NULL)
+		return true;
+	struct audit_by by = by_request(rq);
+	out_begin(&r, AUDIT_BACKUP);
+	out_by(&r, &by);
+	bool told = audit_done(rq->core->audit, out_end(&r)) == 0;
+	out_free(&r);
+	return told;
+}
+
 /* ---- logins ---- */
 
 void

@@ -21,6 +21,9 @@ bool auditing_allowed(struct request *rq, const struct acl_who *w, const struct 
  * cannot be told of, and so must not be. */
 bool auditing_kill(struct broker_core *core, const struct audit_by *by, struct str tenant, struct str user, uint64_t number);
 
+/* A backup is about to be given out. False: it cannot be told of, and so must not be. */
+bool auditing_backup(struct request *rq);
+
 /* Keys of users of that tenant are about to be given out. False: it cannot be told of, and so must not be. */
 bool auditing_keys(struct request *rq, uint32_t tenant, int users);
 

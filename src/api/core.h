@@ -18,6 +18,7 @@
 struct acl_denials;
 struct audit;
 struct audit_paths;
+struct backups;
 struct groups;
 struct payers;
 struct rosters;
@@ -97,6 +98,7 @@ struct broker_core {
 	struct controller *controller;
 	struct coord *coord;
 	struct groups *groups;
+	struct backups *backups;		/* NULL: none can be taken */
 	struct quota *quota;
 	struct payers *payers;
 	struct acl_denials *denials;

@@ -4,6 +4,7 @@ libapi_a_SOURCES = \
 	src/api/api.c src/api/api.h src/api/api.def \
 	src/api/api_versions.c src/api/api_versions.h \
 	src/api/authorize.c src/api/authorize.h \
+	src/api/backups.c src/api/backups.h src/api/own_backup.c \
 	src/api/batches.c src/api/batches.h src/api/core.h \
 	src/api/dispatch.c src/api/dispatch.h src/api/fetch.c \
 	src/api/fetch_session.c src/api/fetch_session.h \

@@ -40,6 +40,13 @@ own_denied(struct request *rq, const struct acl_who *w, const struct acl_answer 
 	return KERR_CLUSTER_AUTHORIZATION_FAILED;
 }
 
+bool
+own_may_have_keys(const struct session *s)
+{
+	const struct principal *p = &s->principal;
+	return s->listener->tls && !p->anonymous && p->user_generation != 0 && uuid_is_zero(&p->token);
+}
+
 static void
 change_done(struct change *change)
 {

@@ -16,6 +16,10 @@ enum kerr own_tenant(struct request *rq, struct str field, uint32_t *ret);
 /* A denial by acl/change.h, logged like any other; KERR_CLUSTER_AUTHORIZATION_FAILED. */
 enum kerr own_denied(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
 
+/* Whether keys of users may go out by this connection, to who has the right: over TLS, to who has proved who he is by more
+ * than a token. */
+bool own_may_have_keys(const struct session *session);
+
 /* Submits the change; resume runs on the loop when it is done. */
 enum api_turn own_submit(struct request *rq, struct change *change,
     enum api_turn (*resume)(struct request *rq));

@@ -60,14 +60,12 @@ wanted(const struct user_keys_req *in, struct str name)
 static enum kerr
 may_read(struct request *rq, uint32_t tenant, struct str *ret_message)
 {
-	const struct session *s = rq->session;
-	const struct principal *p = &s->principal;
 	struct acl_who w;
 	struct acl_answer a;
 	caller(rq, &w);
 	if (!acl_may_admin(image_acl(rq->image), &w, tenant, &a))
 		return own_denied(rq, &w, &a);
-	if (s->listener->tls && !p->anonymous && p->user_generation != 0 && uuid_is_zero(&p->token))
+	if (own_may_have_keys(rq->session))
 		return KERR_NONE;
 	*ret_message = STR("keys are read over TLS, by who has logged in as a user by his own credential");
 	return KERR_CLUSTER_AUTHORIZATION_FAILED;

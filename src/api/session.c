@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/auditing.h"
+#include "api/backups.h"
 #include "api/bounds.h"
 #include "api/dispatch.h"
 #include "api/fetch_session.h"
@@ -331,6 +332,7 @@ session_closed(struct conn *conn, void *arg)
 			rq->abandon(rq);
 		request_end(rq);
 	}
+	backups_forget(s->core->backups, s->number);
 	fetch_session_destroy(&s->fetches);
 	token_session_closed(s);
 	quota_close(&s->quota);

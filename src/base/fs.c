@@ -233,6 +233,12 @@ fs_rename(const char *from, const char *to)
 }
 
 int
+fs_link(const char *from, const char *to)
+{
+	return linkat(AT_FDCWD, from, AT_FDCWD, to, 0) == 0 ? 0 : failed();
+}
+
+int
 fs_unlink(const char *path)
 {
 	return unlink(path) == 0 ? 0 : failed();

@@ -51,6 +51,8 @@ int fs_drop_cache(int fd);
 int fs_lock(int fd);
 
 int fs_rename(const char *from, const char *to);
+/* Another name for a file; ERR_EXISTS. */
+int fs_link(const char *from, const char *to);
 int fs_unlink(const char *path);
 int fs_mkdir(const char *path);		/* ERR_EXISTS if it is there */
 int fs_rmtree(const char *path);	/* a directory with all in it */

@@ -28,6 +28,7 @@
 #include "broker/init.h"
 #include "broker/parts.h"
 #include "broker/pki.h"
+#include "broker/restore.h"
 #include "broker/system.h"
 #include "security/drop.h"
 #include "security/jwks_source.h"
@@ -60,6 +61,7 @@ static const char help_text[] =
     "                                    set a lost password (the broker must be stopped)\n"
     "  schlossd cert [-c FILE] [--name NAME] ...\n"
     "                                    make a new server certificate\n"
+    "  schlossd restore [-c FILE] DIR    make the data of a broker from a backup (schlossctl backup)\n"
     "  schlossd --version\n\n"
     "Without -c the file is " DEFAULT_FILE ". See schlossd(8) and schlossd.yaml(5).\n";
 
@@ -473,6 +475,55 @@ command_cert(int argc, char **argv)
 	return status;
 }
 
+/* For somebody who waits at a terminal: a line that is written over, twice a second. */
+static void
+show_percent(uint64_t done, uint64_t total)
+{
+	static _Thread_local uint64_t next;
+	uint64_t now = clock_mono_ns();
+	if (!isatty(STDERR_FILENO) || (now < next && done < total))
+		return;
+	next = now + NS_PER_SEC / 2;
+	fprintf(stderr, "\rrestore: %u %%%s", total == 0 ? 100 : (unsigned)(done * 100 / total), done >= total ? "\r\033[K" : "");
+}
+
+static int
+command_restore(int argc, char **argv)
+{
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
+	const char *file = DEFAULT_FILE;
+	struct restored r;
+	struct conf *conf;
+	struct why why;
+	char time_text[32] = "";
+	int c;
+	while ((c = getopt_long(argc, argv, "c:", none, NULL)) != -1) {
+		if (c != 'c')
+			return usage_error();
+		file = optarg;
+	}
+	if (optind + 1 != argc) {
+		complain("restore: name the directory of one backup");
+		return usage_error();
+	}
+	int status = load(file, &conf);
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (restore_run(conf, argv[optind], show_percent, &r, &why) != 0)
+		status = complain("restore: %s", why.text);
+	else {
+		time_t t = (time_t)(r.begun_ms / 1000);
+		struct tm tm;
+		if (gmtime_r(&t, &tm) != NULL)
+			(void)strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		printf("%s holds the data of cluster %s as of %s: %lld files, %lld bytes.\n"
+		    "It can be started; the configuration and its TLS files are those that are here now.\n", conf->log_dirs, r.cluster,
+		    time_text, (long long)r.files, (long long)r.bytes);
+	}
+	conf_unref(&conf);
+	return status;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -480,6 +531,7 @@ static const struct {
 	{ "init", command_init },
 	{ "passwd", command_passwd },
 	{ "cert", command_cert },
+	{ "restore", command_restore },
 };
 
 int

@@ -9,6 +9,7 @@ libbroker_a_SOURCES = \
 	src/broker/init.c src/broker/init.h \
 	src/broker/options.c src/broker/options.h src/broker/options.def \
 	src/broker/pki.c src/broker/pki.h \
+	src/broker/manifest.c src/broker/manifest.h src/broker/restore.c src/broker/restore.h \
 	src/broker/notify.c src/broker/notify.h \
 	src/broker/rules.c src/broker/rules.h \
 	src/broker/system.c src/broker/system.h \

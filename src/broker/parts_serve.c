@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/backups.h"
 #include "api/groups.h"
 #include "api/roster.h"
 #include "api/session.h"
@@ -161,6 +162,7 @@ part_core_start(struct broker *b, struct why *why)
 	parts_show_options(b, b->conf);
 	b->core.rosters = rosters_create(b->loops, b->loops_n);
 	b->core.tallies = tallies_create(b->loops, b->loops_n);
+	b->core.backups = backups_create(b->store, b->meta, &b->ev);
 	b->core.workers = workers_create("work", (unsigned)c->num_io_threads, 100000);
 	return 0;
 }
@@ -168,7 +170,8 @@ part_core_start(struct broker *b, struct why *why)
 void
 part_core_stop(struct broker *b)
 {
-	workers_destroy(&b->core.workers);
+	workers_destroy(&b->core.workers);	/* its jobs read in a backup */
+	backups_destroy(&b->core.backups);
 	rosters_destroy(&b->core.rosters);
 	tallies_destroy(&b->core.tallies);
 	parts_show_options(b, NULL);

@@ -52,7 +52,7 @@ struct verb {
 /* Each file of nouns ends its list with a row of name NULL. */
 extern const struct verb topic_verbs[], group_verbs[], user_verbs[], team_verbs[], quota_verbs[],
     tenant_verbs[], token_verbs[], tree_verbs[], facl_verbs[], who_verbs[], audit_verbs[],
-    connection_verbs[], lag_verbs[], tail_verbs[], top_verbs[], site_verbs[];
+    connection_verbs[], lag_verbs[], tail_verbs[], top_verbs[], site_verbs[], backup_verbs[];
 
 /* True, and the value, where the option is there; takes the first that stands.
  * A value that is missing is said at args_end(). names: "--owner" or "-p|--partitions". */

@@ -136,7 +136,7 @@ kind_of(const struct verb *v, struct str text)
 {
 	static const struct { const char *text; enum complete_kind kind; } kinds[] = {
 		{ "USER", COMPLETE_USERS }, { "TEAM", COMPLETE_TEAMS }, { "TOPIC", COMPLETE_TOPICS }, { "TENANT", COMPLETE_TENANTS },
-		{ "FILE", COMPLETE_FILES }, { "PATH", COMPLETE_PATHS }, { "/TENANT", COMPLETE_PATHS },
+		{ "FILE", COMPLETE_FILES }, { "DIR", COMPLETE_FILES }, { "PATH", COMPLETE_PATHS }, { "/TENANT", COMPLETE_PATHS },
 		{ "OPERATION", COMPLETE_OPERATIONS }, { "QUOTA=VALUE", COMPLETE_QUOTAS },
 	};
 	static const struct { const char *noun; enum complete_kind kind; } nouns[] = {

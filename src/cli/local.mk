@@ -1,7 +1,7 @@
 # schlossctl: the administration command.
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
-	src/cli/args.c src/cli/audit.c src/cli/cli.c src/cli/cli.h \
+	src/cli/args.c src/cli/audit.c src/cli/backup.c src/cli/cli.c src/cli/cli.h \
 	src/cli/complete.c src/cli/complete.h src/cli/complete_names.c \
 	src/cli/conn.c src/cli/conn.h src/cli/connection.c \
 	src/cli/facl.c src/cli/group.c src/cli/lag.c \

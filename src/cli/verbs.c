@@ -5,7 +5,7 @@
 
 static const struct verb *const tables[] = {
 	topic_verbs, group_verbs, lag_verbs, user_verbs, team_verbs, quota_verbs, tenant_verbs, token_verbs, tree_verbs, facl_verbs,
-	who_verbs, tail_verbs, connection_verbs, top_verbs, audit_verbs, site_verbs,
+	who_verbs, tail_verbs, connection_verbs, top_verbs, audit_verbs, site_verbs, backup_verbs,
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 

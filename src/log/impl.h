@@ -311,6 +311,8 @@ int store_save(struct store *s, struct partition **v, size_t n, int (*failed)(st
  * where it could not be moved now. lasting: else fs_sync_all() before the checkpoint. */
 int partition_checkpoint(struct partition *p, bool lasting);
 int store_write_checkpoint(struct store *s);
+/* What the checkpoint says of it. False where the next start is to ask the directory itself. */
+bool ckpt_row_of(struct partition *p, struct ckpt_row *ret);
 /* Damage was found: the checkpoint is to say so soon, without a pass. Any lock below WRITER may be held. */
 void store_note_damage(struct store *s);
 /* Milliseconds until the next pass is due: 0 now, UINT32_MAX never. wlock held. */

@@ -19,7 +19,7 @@ liblog_a_SOURCES = \
 	src/log/open.c \
 	src/log/ops.c \
 	src/log/partition.c \
-	src/log/pass.c \
+	src/log/pass.c src/log/pin.c src/log/pin.h \
 	src/log/producers.c src/log/producers.h \
 	src/log/read.c src/log/read.h \
 	src/log/records.c src/log/records.h \

@@ -78,9 +78,8 @@ store_pass_wait(struct store *s, uint64_t now)
 	return next <= now ? 0 : (unsigned)((next - now) / NS_PER_MS) + 1;
 }
 
-/* False where the next start is to ask the directory itself. */
-static bool
-row_of(struct partition *p, struct ckpt_row *row)
+bool
+ckpt_row_of(struct partition *p, struct ckpt_row *row)
 {
 	memset(row, 0, sizeof(*row));
 	memcpy(row->label, p->label, strlen(p->label) + 1);
@@ -118,7 +117,7 @@ store_write_checkpoint(struct store *s)
 	buf_init(&out, SIZE_MAX);
 	ckpt_begin(&out);
 	for (size_t i = 0; i < n; i++) {
-		if (row_of(v[i], &row))
+		if (ckpt_row_of(v[i], &row))
 			ckpt_add(&out, &row);
 		kept[i] = (struct kept){ row.base, row.offset };
 	}

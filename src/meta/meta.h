@@ -55,6 +55,8 @@ struct meta_engine {
 	 * differ. The embedded engine has no others and never fires. */
 	void (*watch)(struct meta *meta, struct str prefix, void (*fired)(void *arg), void *arg);
 	void (*close)(struct meta **meta);
+	/* The tree as it is at a moment, into a file that is not there yet; changes go on. Blocks. ERR_NOSPACE. */
+	int (*copy)(struct meta *meta, const char *file, struct why *why);
 };
 
 struct meta {
@@ -81,6 +83,12 @@ static inline int
 meta_get(struct meta *m, struct str path, struct buf *ret)
 {
 	return m->engine->get(m, path, ret);
+}
+
+static inline int
+meta_copy(struct meta *m, const char *file, struct why *why)
+{
+	return m->engine->copy(m, file, why);
 }
 
 static inline void

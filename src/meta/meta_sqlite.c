@@ -242,7 +242,39 @@ sqlite_close(struct meta **meta)
 	sqlite_free(s);
 }
 
-static const struct meta_engine engine = { sqlite_multi, sqlite_walk, sqlite_get, sqlite_watch, sqlite_close };
+/* By a connection of its own, which sees one moment of the tree and keeps nobody from writing. */
+static int
+copy_into(const char *from, const char *file, struct why *why)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_open_v2(from, &db, SQLITE_OPEN_READWRITE, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(db, BUSY_MS);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, "VACUUM INTO ?1", -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_text(st, 1, file, -1, SQLITE_STATIC);
+		rc = sqlite3_step(st);
+	}
+	int err = rc == SQLITE_DONE ? 0 : why_set(why, rc == SQLITE_FULL ? ERR_NOSPACE : ERR_IO, "a copy of the metadata: %s",
+	    db == NULL ? "cannot be opened" : sqlite3_errmsg(db));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return err;
+}
+
+/* The file is made first, so that it is private. */
+static int
+sqlite_copy(struct meta *meta, const char *file, struct why *why)
+{
+	int fd = -1, err = fs_open(file, O_CREAT | O_EXCL | O_RDWR, &fd);
+	fs_close(&fd);
+	return err != 0 ? why_set(why, err, "%s: %s", file, err_text(err)) :
+	    copy_into(sqlite3_db_filename(((struct sqlite *)meta)->db, "main"), file, why);
+}
+
+static const struct meta_engine engine = { sqlite_multi, sqlite_walk, sqlite_get, sqlite_watch, sqlite_close, sqlite_copy };
 
 int
 meta_sqlite_open(const char *file, struct meta **ret, struct why *why)

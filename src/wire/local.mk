@@ -20,6 +20,9 @@ wire_schema = \
 	src/wire/schema/alter_user_scram_credentials.api \
 	src/wire/schema/api_versions.api \
 	src/wire/schema/audit_head.api \
+	src/wire/schema/backup_begin.api \
+	src/wire/schema/backup_end.api \
+	src/wire/schema/backup_read.api \
 	src/wire/schema/connection_kill.api \
 	src/wire/schema/connection_list.api \
 	src/wire/schema/create_acls.api \

@@ -25,6 +25,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_response \
 	tests/fuzz/fuzz_sasl \
+	tests/fuzz/fuzz_manifest \
 	tests/fuzz/fuzz_site \
 	tests/fuzz/fuzz_mapping \
 	tests/fuzz/fuzz_recovery
@@ -59,6 +60,9 @@ tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_mapping_SOURCES = tests/fuzz/fuzz_mapping.c $(fuzz_main)
 tests_fuzz_fuzz_mapping_LDADD = $(fuzz_security_libs)
 tests_fuzz_fuzz_mapping_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_manifest_SOURCES = tests/fuzz/fuzz_manifest.c $(fuzz_main)
+tests_fuzz_fuzz_manifest_LDADD = libbroker.a libbase.a $(system_libs)
+tests_fuzz_fuzz_manifest_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_site_SOURCES = tests/fuzz/fuzz_site.c $(fuzz_main)
 tests_fuzz_fuzz_site_LDADD = libcli.a libbroker.a libaudit.a libacl.a libsecurity.a libwire.a libbase.a $(system_libs)
 tests_fuzz_fuzz_site_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -625,3 +625,18 @@ def _(o, v):
 @ask("audit_head", "root", "error_code")
 def _(o, v):
     return {}
+
+
+@ask("backup_begin", "root", "error_code")
+def _(o, v):
+    return {"id": "none"}
+
+
+@ask("backup_read", "root", "error_code")
+def _(o, v):
+    return {"id": "none", "length": 1}
+
+
+@ask("backup_end", "root", "error_code")
+def _(o, v):
+    return {"id": "none"}

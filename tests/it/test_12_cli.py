@@ -482,7 +482,7 @@ def test_every_quota_is_named_where_one_is_set():
 
 
 WORDS = [
-    (["schlossctl", ""], "apply audit chgrp chmod chown connections diff export getfacl group help id kill ls quota setfacl tail team tenant token top topic user what-can who-can why"),
+    (["schlossctl", ""], "apply audit backup chgrp chmod chown connections diff export getfacl group help id kill ls quota setfacl tail team tenant token top topic user what-can who-can why"),
     (["schlossctl", "-F", "x", "--tenant", "t", "te"], "team tenant"),
     (["schlossctl", "apply", "{dir}/sch"], "{dir}/schlossd.yaml"),
     (["schlossctl", "diff", "x", "{dir}/sch"], "{dir}/schlossd.yaml"),
