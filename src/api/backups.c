@@ -20,6 +20,7 @@
 #include "log/pin.h"
 
 #define IDLE_NS (60 * NS_PER_SEC)
+#define LOOK_MS 2000		/* whether it is over; while there is one */
 
 enum state { NONE, MAKING, READY, FAILED, ENDING };
 
@@ -116,12 +117,11 @@ static void
 wait_end(struct backups *b)
 {
 	while (!b->end) {
-		uint64_t now = clock_mono_ns(), due = b->touched + IDLE_NS;
-		if (b->readers == 0 && now >= due) {
+		if (b->readers == 0 && clock_mono_ns() >= b->touched + IDLE_NS) {
 			ev_warn(&b->ev, "nobody has read for a minute: what was held is let go");
 			return;
 		}
-		lock_wait_ms(&b->lock, &b->wake, b->readers > 0 || now >= due ? 1000 : (unsigned)((due - now) / NS_PER_MS) + 1);
+		lock_wait_ms(&b->lock, &b->wake, LOOK_MS);
 	}
 }
 

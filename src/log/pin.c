@@ -279,20 +279,18 @@ static int
 hold_some(struct store *s, struct pins *pins, struct partition **v, size_t n, bool internal, struct buf *rows, struct why *why)
 {
 	int err = 0;
-	struct hold *h = mem_zalloc((n + 1) * sizeof(*h));
-	for (size_t i = 0; i < n; i++) {
-		h[i].pins = pins;
-		h[i].p = v[i];
-		h[i].promised = durable_end(v[i]);
-	}
+	int64_t *ends = mem_alloc((n + 1) * sizeof(*ends));
+	for (size_t i = 0; i < n; i++)
+		ends[i] = durable_end(v[i]);
 	(void)store_pass(s);	/* what could not be flushed shows below */
 	for (size_t i = 0; i < n && err == 0; i++) {
+		struct hold h = { .pins = pins, .p = v[i], .promised = ends[i] };
 		if (v[i]->internal != internal)
 			continue;
-		err = atomic_load(&pins->stop) ? why_set(why, ERR_CLOSED, "stopped") : hold_one(s, &h[i], rows, why);
+		err = atomic_load(&pins->stop) ? why_set(why, ERR_CLOSED, "stopped") : hold_one(s, &h, rows, why);
 		atomic_fetch_add(&pins->done, 1);
 	}
-	mem_free(h);
+	mem_free(ends);
 	return err;
 }
 

@@ -16,7 +16,7 @@ import pytest
 import twin
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness import SCHLOSSD, Broker, run
-from hostile import eventually
+from hostile import eventually, preloaded
 from test_32_producers import new_id, send
 from test_58_tokens import Client
 from test_63_full_disk import Disk
@@ -312,6 +312,60 @@ def test_sequences_go_on(b):
         assert send(c, "orders", pid, 30)[0] == 45
 
 
+def test_what_is_done_between_logs_and_metadata(b):
+    """The logs of a moment and the metadata of a later one: what a backup is made of that takes long."""
+    for topic in ("orders", "anew", "gone", "grows"):
+        b.ctl("topic", "create", topic)
+        produce(b, topic, [b"%d" % i for i in range(10)])
+    b.backup("logs")
+    for topic in ("anew", "gone"):
+        b.ctl("topic", "delete", topic)
+    b.ctl("topic", "create", "anew")
+    b.ctl("topic", "create", "new")
+    b.ctl("topic", "alter", "grows", "-p", "3")
+    b.kill()
+    b.start()       # another era, which the new topic is counted from
+    b.ctl("topic", "create", "newer")
+    for topic in ("orders", "anew", "new", "newer"):
+        produce(b, topic, [b"later"])
+    b.backup("metadata")
+    b.stop()
+    b.forget()
+    data = b.dir / "data"
+    shutil.copytree(b.tmp / "logs/data", data)
+    for name in ("meta.db", "leader-epoch"):
+        shutil.copy(b.tmp / "metadata/data" / name, data / name)
+    b.start()
+    assert [t["name"] for t in json.loads(b.ctl("-o", "json", "topic", "list").stdout)] == ["anew", "grows", "new", "newer", "orders"]
+    assert [ends(b, t) for t in ("orders", "grows", "anew", "new", "newer")] == [(0, 10), (0, 10), (0, 0), (0, 0), (0, 0)]
+    for topic in ("orders", "anew", "new", "newer"):
+        assert list(produce(b, topic, [b"more"])) == [10 if topic == "orders" else 0]
+    assert len(list(data.glob("*-stray"))) == 2
+
+
+def test_the_order_in_which_it_is_held(b):
+    """What others refer to comes after those who do: groups, logs, metadata, the era (doc/adr/014)."""
+    for topic in ("Orders", "orders"):
+        b.ctl("topic", "create", topic)
+        produce(b, topic, [b"x"])
+        commit(b, topic, 1)
+    with b.speak() as c:
+        paths = list(listed(c, begin(c)))
+    kinds = ["groups" if p.startswith("__consumer_offsets-") else "logs" if "/" in p else p for p in paths]
+    assert list(dict.fromkeys(kinds)) == ["groups", "logs", "checkpoint", "format", "login.secret", "meta.db", "leader-epoch"]
+    assert kinds == sorted(kinds, key=list(dict.fromkeys(kinds)).index)
+
+
+def test_with_little_memory(b):
+    b.configure("memory.max: 67108864")
+    b.restart()
+    b.ctl("topic", "create", "orders")
+    sent = produce(b, "orders", [b"%d" % i * 50000 for i in range(100)])
+    b.backup()
+    b.again()
+    assert consume(b, "orders", 100) == sent
+
+
 # ---- who may, and what is held for how long ----
 
 def begin(c):
@@ -371,6 +425,22 @@ def test_a_client_that_is_killed_holds_nothing(b):
     c.close()
     eventually(lambda: b.pinned() == [])
     b.backup()
+
+
+def test_who_says_nothing_for_a_minute_holds_nothing(b, shim, tmp_path):
+    """The connection stays, and may begin another one."""
+    b.stop()
+    b.start(env={**preloaded(shim, tmp_path), "SHIM_PASSED": "1"})
+    with b.speak() as c:
+        state = begin(c)
+        for passed in (40, 80):
+            (tmp_path / "passed").write_text(str(passed))
+            read(c, state, 0, 10)
+        (tmp_path / "passed").write_text("150")
+        eventually(lambda: b.pinned() == [])
+        assert c.call("backup_read", 0, id=state["id"], file=0, offset=0, length=10)["error_code"] == 91
+        assert "nobody has read for a minute" in b.log
+        begin(c)
 
 
 def test_a_start_removes_what_is_held(b):
@@ -678,5 +748,7 @@ def test_a_broker_without_room_for_it_says_so(tmp_path):
         disk.foreign().unlink()
         eventually(lambda: b.backup("again", check=False).returncode == 0 or shutil.rmtree(b.tmp / "again", ignore_errors=True))
     finally:
-        b.remove()
-        disk.unmount()
+        try:
+            b.remove()
+        finally:
+            disk.unmount()

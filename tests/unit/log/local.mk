@@ -1,5 +1,5 @@
 log_tests = tests/unit/log/test_store tests/unit/log/test_kafka tests/unit/log/test_recovery \
-	tests/unit/log/test_model tests/unit/log/test_retain \
+	tests/unit/log/test_model tests/unit/log/test_pin tests/unit/log/test_retain \
 	tests/unit/log/test_crash tests/unit/log/test_fault \
 	tests/unit/log/test_compact tests/unit/log/test_sequence \
 	tests/unit/log/test_partition tests/unit/log/test_journal \
@@ -58,3 +58,6 @@ tests_unit_log_test_unread_SOURCES = tests/unit/log/test_unread.c tests/unit/log
 tests_unit_log_test_unread_LDADD = $(log_test_libs)
 tests_unit_log_test_unread_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_open,--wrap=fs_list,--wrap=fs_slurp \
 	-Wl,--wrap=fs_sync,--wrap=fs_sync_dir,--wrap=fs_sync_all,--wrap=fs_replace,--wrap=fs_drop_cache
+tests_unit_log_test_pin_SOURCES = tests/unit/log/test_pin.c tests/unit/log/support.h
+tests_unit_log_test_pin_LDADD = $(log_test_libs)
+tests_unit_log_test_pin_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fs_link
