@@ -179,8 +179,9 @@ backups_begin(struct backups *b, uint64_t session, struct str by, char ret_id[BA
 {
 	lock_take(&b->lock);
 	if (b->state != NONE) {
+		int err = b->end || b->state == ENDING ? ERR_AGAIN : ERR_BUSY;
 		lock_drop(&b->lock);
-		return ERR_BUSY;
+		return err;
 	}
 	if (b->started)
 		pthread_join(b->thread, NULL); /* it has nothing more to do */

@@ -31,7 +31,8 @@ struct backup_state {
 	int64_t begun_ms, files, bytes, list_bytes;
 };
 
-/* Begins one for the connection of that number (session.h). ERR_BUSY: there is one. by: for the log. Any thread; never
+/* Begins one for the connection of that number (session.h). ERR_BUSY: there is one; ERR_AGAIN: what one that is over
+ * has held is still being removed. by: for the log. Any thread; never
  * blocks for long. */
 int backups_begin(struct backups *b, uint64_t session, struct str by, char ret_id[BACKUP_ID]);
 /* How far it is. ERR_NOTFOUND: it is none of this connection's, or over. One that failed is over when that was told. */

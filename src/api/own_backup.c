@@ -58,14 +58,22 @@ tell(struct request *rq, const struct backup_state *s, struct backup_begin_rsp *
 static enum kerr
 begin(struct request *rq, char ret_id[BACKUP_ID], struct str *ret_message)
 {
-	if (!auditing_backup(rq)) {
-		*ret_message = STR("it cannot be told of in the audit log, so it is not given (audit.failure: refuse)");
-		return KERR_KAFKA_STORAGE_ERROR;
+	struct backups *b = rq->core->backups;
+	uint64_t session = rq->session->number;
+	int err = backups_begin(b, session, rq->session->principal.user.s, ret_id);
+	if (err == ERR_AGAIN) {
+		*ret_message = STR("the backup before is over, and what it has held is still being removed: ask again");
+		return KERR_REQUEST_TIMED_OUT;
 	}
-	if (backups_begin(rq->core->backups, rq->session->number, rq->session->principal.user.s, ret_id) == 0)
+	if (err != 0) {
+		*ret_message = STR("another backup is under way: one at a time");
+		return KERR_DUPLICATE_RESOURCE;
+	}
+	if (auditing_backup(rq))
 		return KERR_NONE;
-	*ret_message = STR("another backup is under way: one at a time");
-	return KERR_DUPLICATE_RESOURCE;
+	(void)backups_end(b, session, str_from(ret_id));	/* nothing of it was given */
+	*ret_message = STR("it cannot be told of in the audit log, so it is not given (audit.failure: refuse)");
+	return KERR_KAFKA_STORAGE_ERROR;
 }
 
 enum api_turn

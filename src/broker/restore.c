@@ -127,25 +127,56 @@ find(const struct restore *r, const char *path)
 	return NULL;
 }
 
+/* The directory that the file is in; *ret_name: how it is called there. */
+static int
+enter(struct restore *r, struct str file, int *ret_fd, const char **ret_name)
+{
+	const char *slash = memchr(file.p, '/', file.n);
+	int err;
+	if (slash == NULL) {
+		*ret_name = arena_str(r->arena, file).p;
+		err = fs_open(r->data, O_RDONLY | O_DIRECTORY, ret_fd);
+		return err == 0 ? 0 : failed(r, err, r->data);
+	}
+	const char *dir = arena_str(r->arena, (struct str){ file.p, (size_t)(slash - file.p) }).p;
+	int above = -1;
+	*ret_name = arena_str(r->arena, (struct str){ slash + 1, file.n - (size_t)(slash - file.p) - 1 }).p;
+	err = fs_open(r->data, O_RDONLY | O_DIRECTORY, &above);
+	if (err != 0)
+		return failed(r, err, r->data);
+	err = fs_openat(above, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, ret_fd);
+	fs_close(&above);
+	if (err == ERR_KIND)
+		return why_set(r->why, err, "%s/%s is no directory", r->data, dir);
+	return err == 0 ? 0 : why_set(r->why, err, "%s/%s: %s: the backup is not whole", r->data, dir, err_text(err));
+}
+
+/* Looked at once it is open: whoever may write in the backup cannot exchange it in between. */
 static int
 open_file(struct restore *r, const struct manifest_file *f, char path[PATH_MAX], int *ret_fd)
 {
 	struct stat st;
-	const char *slash = memchr(f->path.p, '/', f->path.n);
-	int err = slash == NULL ? 0 : join(r, path, r->data, (struct str){ f->path.p, (size_t)(slash - f->path.p) });
-	if (err == 0 && slash != NULL && lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-		return why_set(r->why, ERR_KIND, "%s is no directory", path);
-	if (err != 0 || (err = join(r, path, r->data, f->path)) != 0)
+	const char *name = NULL;
+	int dir = -1, fd = -1, err = join(r, path, r->data, f->path);
+	if (err == 0)
+		err = enter(r, f->path, &dir, &name);
+	if (err != 0)
 		return err;
-	if (lstat(path, &st) != 0)
-		return why_set(r->why, ERR_NOTFOUND, "%s: %s: the backup is not whole", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return why_set(r->why, ERR_KIND, "%s is no plain file", path);
-	if (st.st_size != f->length)
-		return why_set(r->why, ERR_CORRUPT, "%s has %" PRId64 " bytes and had %" PRId64 " when the backup was made", path,
+	err = fs_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, &fd);
+	bool link = err != 0 && errno == ELOOP;
+	fs_close(&dir);
+	if (link || (err == 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))))
+		err = why_set(r->why, ERR_KIND, "%s is no plain file", path);
+	else if (err != 0)
+		err = why_set(r->why, err, "%s: %s: the backup is not whole", path, err_text(err));
+	else if (st.st_size != f->length)
+		err = why_set(r->why, ERR_CORRUPT, "%s has %" PRId64 " bytes and had %" PRId64 " when the backup was made", path,
 		    (int64_t)st.st_size, f->length);
-	err = fs_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, ret_fd);
-	return err == 0 ? 0 : failed(r, err, path);
+	if (err == 0)
+		*ret_fd = fd;
+	else
+		fs_close(&fd);
+	return err;
 }
 
 /* That all is there and what we can read, before anything is written. */

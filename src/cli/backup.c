@@ -19,10 +19,12 @@
 #include "broker/manifest.h"
 #include "cli/cli.h"
 #include "cli/term.h"
+#include "wire/kerr.h"
 
 #define PIECE		(1 << 20)
 #define WAIT_FIRST_MS	10
 #define WAIT_MS		500
+#define REMOVAL_MS	60000
 
 struct backup {
 	struct cli *cli;
@@ -78,13 +80,16 @@ call(struct backup *b, int key, const void *in, void *ret)
 	return conn_call(b->cli->conn, arena, key, in, ret, &why) == 0 ? 0 : cli_complain(CLI_UNREACHED, "%s", why.text);
 }
 
+/* The broker may still be at removing what the last one has held: that is waited for. */
 static int
 ask_begin(struct backup *b, struct str id)
 {
 	struct backup_begin_req in;
+	int status, left = REMOVAL_MS / WAIT_MS;
 	wire_defaults(&backup_begin_req_msg, &in);
 	in.id = id;
-	int status = call(b, WIRE_KEY_BACKUP_BEGIN, &in, &b->held);
+	while ((status = call(b, WIRE_KEY_BACKUP_BEGIN, &in, &b->held)) == 0 && b->held.error_code == KERR_REQUEST_TIMED_OUT && left-- > 0)
+		usleep(WAIT_MS * 1000);
 	return status != 0 ? status : cli_answer(b->cli, "backup", b->held.error_code, b->held.error_message);
 }
 

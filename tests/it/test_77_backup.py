@@ -471,7 +471,11 @@ def test_one_at_a_time(b):
         for api, words in (("backup_begin", {}), ("backup_read", {"file": 0, "offset": 0, "length": 1}), ("backup_end", {})):
             assert two.call(api, 0, id=state["id"], **words)["error_code"] == 91     # it is the other's
         assert one.call("backup_end", 0, id=state["id"])["error_code"] == 0
-        eventually(lambda: two.call("backup_begin", 0, id=None)["error_code"] == 0)
+        codes = []      # the next one begins when what the last one has held is gone, and is not told of another one
+        eventually(lambda: codes.append(two.call("backup_begin", 0, id=None)["error_code"]) or codes[-1] == 0)
+        assert set(codes) <= {0, 7}
+    for i in range(3):
+        b.backup(f"next-{i}")
 
 
 def test_what_is_asked_for_is_bounded(b):
