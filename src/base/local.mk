@@ -3,7 +3,7 @@ libbase_a_SOURCES = \
 	src/base/addr.c src/base/addr.h src/base/principal.c src/base/principal.h \
 	src/base/arena.c src/base/arena.h src/base/array.h src/base/be.h \
 	src/base/buf.c src/base/buf.h \
-	src/base/clock.c src/base/clock.h \
+	src/base/clock.c src/base/clock.h src/base/when.c src/base/when.h \
 	src/base/err.c src/base/err.h src/base/err.def \
 	src/base/event.c src/base/event.h \
 	src/base/fs.c src/base/fs.h \
