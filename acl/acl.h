@@ -3,7 +3,7 @@
 
 /*
  * May this user do that to this object? A pure function over an immutable
- * image: no clock, no lock, no allocation, no side effect. The broker, the
+ * image: no clock (the time is part of who asks), no lock, no allocation, no side effect. The broker, the
  * audit log and `schlossctl why` call the same functions and print the same
  * answer. schloss-acl(5) explains the rules to administrators.
  */
@@ -88,6 +88,7 @@ struct acl_who {
 	bool anonymous;			/* class other, and nothing else */
 	bool is_operator;
 	bool gone;			/* deleted, locked, expired or re-keyed: may nothing */
+	int64_t now_ms;			/* wall clock, that ends of rules are held against; 0: none has ended by it */
 };
 
 /* What is asked about. For ACL_TENANT, ACL_ROOT and the directories the string
@@ -107,6 +108,8 @@ struct acl_answer {
 	enum acl_op op;			/* what was asked */
 	struct acl_object object;
 	const struct acl_rule *rule;	/* of DENY_RULE and ALLOW_RULE */
+	/* Of a denial that no deny rule made: an allow rule that would have decided, had it not ended; or NULL. */
+	const struct acl_rule *ended;
 	/* Of MODE, DIRECTORY, OWNER, ADMIN, NOTHING: the node that was looked at
 	 * last (NULL: none there), whose it is, the class of the user on it, and
 	 * the bits of which one is needed. */
@@ -117,7 +120,7 @@ struct acl_answer {
 };
 
 /* The principal of a connection in this image. now_ms: wall clock, against
- * which the record's expiry is held; 0: expiry is not asked. A record whose
+ * which the record's expiry and the ends of rules are held; 0: they are not asked. A record whose
  * generation differs from the one that logged in counts as gone. */
 void acl_who_of(const struct acl_image *image, const struct principal *p, int64_t now_ms,
     struct acl_who *ret);

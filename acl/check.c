@@ -53,7 +53,7 @@ acl_who_of(const struct acl_image *image, const struct principal *p, int64_t now
     struct acl_who *ret)
 {
 	const struct acl_tenant *t = acl_image_tenant(image, p->user.tenant);
-	struct acl_who who = { .user = p->user, .host = p->host, .anonymous = p->anonymous };
+	struct acl_who who = { .user = p->user, .host = p->host, .anonymous = p->anonymous, .now_ms = now_ms };
 
 	who.gone = t == NULL;
 	if (t != NULL && !p->anonymous) {
@@ -71,7 +71,7 @@ acl_who_named(const struct acl_image *image, struct name user, struct addr host,
     int64_t now_ms, struct acl_who *ret)
 {
 	const struct acl_tenant *t = acl_image_tenant(image, user.tenant);
-	struct acl_who who = { .user = user, .host = host };
+	struct acl_who who = { .user = user, .host = host, .now_ms = now_ms };
 
 	who.anonymous = str_is(user.s, "ANONYMOUS");
 	who.record = t == NULL || who.anonymous ? NULL : acl_tenant_user(t, user.s);
@@ -211,7 +211,9 @@ rules_end(struct ask *ask, enum acl_type type, struct str name)
 {
 	struct acl_found found = acl_tenant_find_rules(ask->tenant, ask->who, ask->a.op, type, name, NULL);
 	if (ask->who->anonymous)
-		found.allow = NULL;
+		found.allow = found.ended = NULL;
+	if (ask->a.ended == NULL)
+		ask->a.ended = found.ended;
 	ask->a.rule = found.deny != NULL ? found.deny : found.allow;
 	if (ask->a.rule != NULL)
 		end(ask, found.deny != NULL ? ACL_STEP_DENY_RULE : ACL_STEP_ALLOW_RULE);
@@ -326,6 +328,8 @@ acl_check(const struct acl_image *image, const struct acl_who *who, enum acl_op 
 		else
 			ask_directory(&ask);
 	}
+	if (ask.a.allow || ask.a.step == ACL_STEP_DENY_RULE)
+		ask.a.ended = NULL;
 	if (ret != NULL)
 		*ret = ask.a;
 	return ask.a.allow;

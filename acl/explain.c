@@ -101,6 +101,18 @@ say_rule(struct sentence *s)
 	acl_binding_path(&s->buf, tenant_name(s->image, s->a->object.name.tenant), b);
 }
 
+/* What would have allowed it, and does no longer. */
+static void
+say_ended(struct sentence *s)
+{
+	const struct acl_binding *b = &s->a->ended->b;
+	say(s, "; it was allowed by rule ");
+	acl_rule_text_format(&s->buf, b, 1u << b->op);
+	say(s, " on ");
+	acl_binding_path(&s->buf, tenant_name(s->image, s->a->object.name.tenant), b);
+	say(s, ", which has ended");
+}
+
 /* What nothing allows, by what was looked at last. */
 static void
 say_nothing(struct sentence *s)
@@ -196,6 +208,8 @@ acl_explain(const struct acl_image *image, const struct acl_who *who,
 	if (who->record == NULL && !who->anonymous)
 		say(&s, " (without a user record)");
 	say_reason(&s);
+	if (answer->ended != NULL)
+		say_ended(&s);
 	return finish(&s, out, size);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "acl/image.h"
 
+#include "acl/ends.h"
 #include "acl/index.h"
 #include "base/mem.h"
 
@@ -29,6 +30,7 @@ struct acl_tenant {
 	struct entry *dirs[DIRS];
 	struct pmap *nodes[NODES];
 	struct pmap *users, *teams, *rules;
+	struct pmap *ends;		/* of the rules that have one */
 	size_t n_rules;
 };
 
@@ -178,6 +180,7 @@ acl_tenant_unref(struct acl_tenant **tenant)
 	pmap_unref(&t->users, &user_ops);
 	pmap_unref(&t->teams, &entry_ops);
 	acl_index_unref(&t->rules);
+	acl_ends_unref(&t->ends);
 	mem_free(t);
 }
 
@@ -195,6 +198,7 @@ copy(const struct acl_tenant *from)
 	pmap_ref(t->users);
 	pmap_ref(t->teams);
 	acl_index_ref(t->rules);
+	pmap_ref(t->ends);
 	return t;
 }
 
@@ -369,6 +373,11 @@ acl_tenant_add_rule(const struct acl_tenant *tenant, struct acl_rule *rule,
 	if (err != 0)
 		return err;
 	struct acl_tenant *t = copy(tenant);
+	const struct acl_rule *was = acl_index_get(t->rules, rule), *is = acl_index_get(rules, rule);
+	if (was != is) {
+		acl_ends_del(&t->ends, was);
+		acl_ends_add(&t->ends, is);
+	}
 	acl_index_unref(&t->rules);
 	t->rules = rules;
 	t->n_rules += added;
@@ -381,6 +390,7 @@ acl_tenant_del_rule(const struct acl_tenant *tenant, const struct acl_rule *rule
 {
 	size_t fewer;
 	struct acl_tenant *t = copy(tenant);
+	acl_ends_del(&t->ends, acl_index_get(t->rules, rule));
 	struct pmap *rules = acl_index_del(t->rules, rule, &fewer);
 	acl_index_unref(&t->rules);
 	t->rules = rules;
@@ -393,11 +403,25 @@ acl_tenant_del_owned_rules(const struct acl_tenant *tenant, enum acl_type type, 
 {
 	size_t fewer;
 	struct acl_tenant *t = copy(tenant);
+	acl_ends_del_owned(&t->ends, type, name);
 	struct pmap *rules = acl_index_del_owned(t->rules, type, name, &fewer);
 	acl_index_unref(&t->rules);
 	t->rules = rules;
 	t->n_rules -= fewer;
 	return t;
+}
+
+const struct acl_rule *
+acl_tenant_rule(const struct acl_tenant *tenant, const struct acl_rule *rule)
+{
+	return acl_index_get(tenant->rules, rule);
+}
+
+int
+acl_tenant_rules_due(const struct acl_tenant *tenant, int64_t now_ms,
+    int (*each)(const struct acl_rule *rule, void *arg), void *arg)
+{
+	return acl_ends_due(tenant->ends, now_ms, each, arg);
 }
 
 size_t

@@ -93,13 +93,20 @@ const struct acl_node *acl_tenant_next_node(const struct acl_tenant *tenant, enu
     struct str after, struct str *ret_name);
 
 /* Rules. ERR_LIMIT over ACL_RULES_PER_TARGET. An equal rule stays; if either of
- * the two was set by an administrator, so is what stays. */
+ * the two was set by an administrator, so is what stays. One of another end takes the place
+ * of the equal one. */
 int acl_tenant_add_rule(const struct acl_tenant *tenant, struct acl_rule *rule,
     struct acl_tenant **ret);
 struct acl_tenant *acl_tenant_del_rule(const struct acl_tenant *tenant, const struct acl_rule *rule);
 /* For groups and transactional ids made by use, when they end. */
 struct acl_tenant *acl_tenant_del_owned_rules(const struct acl_tenant *tenant, enum acl_type type,
     struct str name);
+/* The rule that is equal; NULL: none. */
+const struct acl_rule *acl_tenant_rule(const struct acl_tenant *tenant, const struct acl_rule *rule);
+/* Calls each(rule, arg) for the rules that something is due of by now_ms (acl_rule_due_ms), the earliest first;
+ * stops at the first nonzero, which is returned. Costs nothing for those that have no end. */
+int acl_tenant_rules_due(const struct acl_tenant *tenant, int64_t now_ms,
+    int (*each)(const struct acl_rule *rule, void *arg), void *arg);
 size_t acl_tenant_rule_count(const struct acl_tenant *tenant);
 
 /* Calls each(rule, arg) for every rule that the filter matches (NULL: all),
@@ -111,11 +118,11 @@ int acl_tenant_rules(const struct acl_tenant *tenant, const struct acl_binding *
 /*
  * What acl_check() asks: the first rules that apply to the name, through literal, prefixed
  * and "*" patterns, for any principal of who; NULL: none. One walk finds both, and ends at a deny:
- * where there is one, allow may not have been looked for. ret_steps (may be NULL) is
- * increased by the lookups made.
+ * where there is one, allow may not have been looked for. Rules that have ended are passed over, but the first
+ * allow rule of them is told, too. ret_steps (may be NULL) is increased by the lookups made.
  */
 struct acl_found {
-	const struct acl_rule *deny, *allow;
+	const struct acl_rule *deny, *allow, *ended;
 };
 struct acl_found acl_tenant_find_rules(const struct acl_tenant *tenant, const struct acl_who *who,
     enum acl_op op, enum acl_type type, struct str name, unsigned *ret_steps);

@@ -156,6 +156,23 @@ bundle_find(const struct bundle *b, const struct acl_rule *rule)
 	return i;
 }
 
+static bool
+same_end(const struct acl_rule *a, const struct acl_rule *b)
+{
+	return a->b.until_ms == b->b.until_ms && a->ended == b->ended;
+}
+
+const struct acl_rule *
+acl_index_get(const struct pmap *index, const struct acl_rule *rule)
+{
+	char buf[KEY_MAX];
+	const struct target *t = pmap_get(index, &target_ops,
+	    make_key(buf, rule->b.type, rule->b.pattern, rule->b.name));
+	const struct bundle *b = t == NULL ? NULL : pmap_get(t->bundles, &bundle_ops, rule->b.principal);
+	uint32_t at = bundle_find(b, rule);
+	return b == NULL || at == b->n ? NULL : b->rules[at];
+}
+
 int
 acl_index_add(struct pmap *index, struct acl_rule *rule, struct pmap **ret, bool *ret_added)
 {
@@ -167,7 +184,7 @@ acl_index_add(struct pmap *index, struct acl_rule *rule, struct pmap **ret, bool
 	uint32_t at = bundle_find(old, rule);
 	bool there = old != NULL && at < old->n;
 
-	if (there && (!old->rules[at]->by_owner || rule->by_owner)) {
+	if (there && same_end(old->rules[at], rule) && (!old->rules[at]->by_owner || rule->by_owner)) {
 		*ret = pmap_ref(index);
 		*ret_added = false;
 		return 0;
@@ -294,6 +311,11 @@ look_in_bundle(struct search *s, const struct target *t, struct str principal)
 	for (uint32_t i = 0; b != NULL && i < b->n && s->found.deny == NULL; i++, s->steps++) {
 		const struct acl_rule *r = b->rules[i], **first =
 		    r->b.permission == ACL_DENY ? &s->found.deny : &s->found.allow;
+		if (acl_rule_is_over(r, s->who->now_ms)) {
+			if (r->b.permission == ACL_DENY)
+				continue;
+			first = &s->found.ended;
+		}
 		if (*first == NULL && acl_rule_applies(r, &s->who->host, s->op))
 			*first = r;
 	}

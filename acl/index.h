@@ -23,6 +23,9 @@ struct pmap *acl_index_del(struct pmap *index, const struct acl_rule *rule, size
 struct pmap *acl_index_del_owned(struct pmap *index, enum acl_type type, struct str name,
     size_t *ret_n);
 
+/* The rule equal to this one; NULL. */
+const struct acl_rule *acl_index_get(const struct pmap *index, const struct acl_rule *rule);
+
 /* As acl_tenant_rules(). */
 int acl_index_each(const struct pmap *index, const struct acl_binding *filter,
     int (*each)(const struct acl_rule *rule, void *arg), void *arg);

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libacl.a
 libacl_a_SOURCES = \
 	acl/acl.h acl/check.c acl/ops.def acl/steps.def acl/names.c \
-	acl/image.c acl/image.h acl/index.c acl/index.h \
+	acl/image.c acl/image.h acl/index.c acl/index.h acl/ends.c acl/ends.h \
 	acl/rule.c acl/rule.h \
 	acl/change.c acl/change.h \
 	acl/text.h acl/path.c acl/mode.c acl/rule_text.c acl/explain.c acl/escape.h \

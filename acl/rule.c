@@ -16,6 +16,7 @@
 
 #define NAME_MAX_BYTES 1024
 #define TEAM_MAX_BYTES 63
+#define UNTIL_MAX_MS INT64_C(253402300799999)	/* the end of 9999 */
 
 int
 acl_team_name_check(struct str name, struct why *why)
@@ -87,6 +88,14 @@ check_op(const struct acl_binding *b, struct why *why)
 }
 
 static int
+check_until(int64_t until_ms, struct why *why)
+{
+	if (until_ms < 0 || until_ms > UNTIL_MAX_MS)
+		return why_set(why, ERR_INVAL, "a rule ends in the years from 1970 to 9999, or never");
+	return 0;
+}
+
+static int
 check_host(struct str host, struct acl_host *ret, struct why *why)
 {
 	struct acl_host h = { .any = str_is(host, "*") };
@@ -113,6 +122,8 @@ check(const struct acl_binding *b, struct acl_host *ret_host, struct why *why)
 		err = check_principal(b->principal, b->permission, why);
 	if (err == 0)
 		err = check_op(b, why);
+	if (err == 0)
+		err = check_until(b->until_ms, why);
 	if (err == 0)
 		err = check_host(b->host, ret_host, why);
 	return err;
@@ -187,6 +198,21 @@ bool
 acl_rule_eq(const struct acl_rule *a, const struct acl_rule *b)
 {
 	return acl_filter_exact(&b->b) && acl_filter_match(&b->b, &a->b);
+}
+
+bool
+acl_rule_is_over(const struct acl_rule *rule, int64_t now_ms)
+{
+	return rule->ended || (rule->b.until_ms != 0 && rule->b.until_ms <= now_ms);
+}
+
+int64_t
+acl_rule_due_ms(const struct acl_rule *rule)
+{
+	if (rule->b.until_ms == 0)
+		return INT64_MAX;
+	bool marks = rule->b.permission == ACL_ALLOW && !rule->ended;
+	return rule->b.until_ms + (marks ? 0 : ACL_RULE_RESTS_MS);
 }
 
 /* Bit 1 << op of every operation that an allow rule of op gives. */

@@ -37,6 +37,8 @@ struct acl_binding {
 	struct str name;
 	struct str principal;		/* "User:anna", "User:*", "Team:billing" */
 	struct str host;		/* "*", an address, "10.0.0.0/8" */
+	/* Ours, and no part of what makes two equal, nor of filters: when it ends, wall clock; 0: never. */
+	int64_t until_ms;
 };
 
 struct acl_host {
@@ -52,7 +54,18 @@ struct acl_rule {
 	/* Set by the right of ownership, so it dies with its node; one set by an
 	 * administrator outlives names. Not part of what makes rules equal. */
 	bool by_owner;
+	/* An allow rule that has been seen past its end: it stays ended, whatever the clock says later. */
+	bool ended;
 };
+
+/* What has ended is kept so long, to be told of, and as a deny rule holds again where the clock is set back. */
+#define ACL_RULE_RESTS_MS INT64_C(86400000)
+
+/* Whether the rule has ended: it gives and denies nothing. now_ms 0: only whether it was seen to. */
+bool acl_rule_is_over(const struct acl_rule *rule, int64_t now_ms);
+/* When something is to be done about its end, wall clock: an allow rule is to be marked as ended at its end, and all
+ * are deleted when they have rested. INT64_MAX: never. */
+int64_t acl_rule_due_ms(const struct acl_rule *rule);
 
 /* Checks a binding and makes a rule; the caller owns one reference. ERR_INVAL
  * with the reason in why (may be NULL). */
@@ -61,7 +74,7 @@ int acl_rule_create(const struct acl_binding *b, bool by_owner, struct acl_rule 
 struct acl_rule *acl_rule_ref(const struct acl_rule *rule);
 void acl_rule_unref(struct acl_rule **rule);
 
-/* Equal in all seven fields of the binding. */
+/* Equal in all seven fields of Kafka's binding. */
 bool acl_rule_eq(const struct acl_rule *a, const struct acl_rule *b);
 
 /* Whether the rule speaks of this host and operation; principal and name are

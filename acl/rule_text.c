@@ -8,6 +8,7 @@
 
 #include "acl/escape.h"
 #include "acl/text.h"
+#include "base/when.h"
 
 #define X_OPS (1u << ACL_ALTER | 1u << ACL_ALTER_CONFIGS | 1u << ACL_DELETE)
 
@@ -78,6 +79,23 @@ parse_principal(struct arena *arena, struct str kind, struct str name, struct st
 	return 0;
 }
 
+/* Cuts " until TIME" from the end of what stands behind the name, where there is one. */
+static int
+parse_until(struct str *rest, int64_t *ret_ms, struct why *why)
+{
+	static const char word[] = " until ";
+	const char *at = memmem(rest->p, rest->n, word, sizeof(word) - 1);
+	*ret_ms = 0;
+	if (at == NULL)
+		return 0;
+	const char *from = at + sizeof(word) - 1;
+	struct str when = { from, (size_t)(rest->p + rest->n - from) };
+	rest->n = (size_t)(at - rest->p);
+	if (when_parse(when, ret_ms) != 0 || *ret_ms == 0)
+		return why_set(why, ERR_INVAL, "the end is no time like 2027-03-31T18:00:00Z");
+	return 0;
+}
+
 static int
 parse_line(struct arena *arena, struct str line, struct acl_binding *b, uint32_t *ret_ops,
     struct why *why)
@@ -90,9 +108,12 @@ parse_line(struct arena *arena, struct str line, struct acl_binding *b, uint32_t
 	if (rest.p == NULL || !str_cut(&rest, ':', &name))
 		return why_set(why, ERR_INVAL,
 		    "a line is [deny:]user:NAME:OPS[@HOST] or [deny:]team:NAME:OPS[@HOST]");
+	int err = parse_until(&rest, &b->until_ms, why);
+	if (err != 0)
+		return err;
 	str_cut(&rest, '@', &ops);
 	b->host = rest.p == NULL ? STR("*") : arena_str(arena, rest);
-	int err = parse_principal(arena, kind, name, &b->principal, why);
+	err = parse_principal(arena, kind, name, &b->principal, why);
 	return err != 0 ? err : parse_ops(ops, ret_ops, why);
 }
 
@@ -167,6 +188,7 @@ format_ops(struct buf *out, uint32_t ops)
 int
 acl_rule_text_format(struct buf *out, const struct acl_binding *b, uint32_t ops)
 {
+	char text[WHEN_TEXT];
 	struct str name = b->principal, kind;
 	str_cut(&name, ':', &kind);
 	int err = buf_printf(out, "%s%s:", b->permission == ACL_DENY ? "deny:" : "",
@@ -179,5 +201,7 @@ acl_rule_text_format(struct buf *out, const struct acl_binding *b, uint32_t ops)
 		err = format_ops(out, ops);
 	if (err == 0 && !str_is(b->host, "*"))
 		err = buf_printf(out, "@%.*s", STR_ARG(b->host));
+	if (err == 0 && b->until_ms != 0)
+		err = buf_printf(out, " until %s", when_format(b->until_ms, text));
 	return err;
 }

@@ -48,10 +48,10 @@ char *acl_mode_format(unsigned mode, char out[ACL_MODE_TEXT]);
 
 /*
  * One rule a line, as getfacl prints and setfacl reads:
- *	[deny:]user:NAME:OPS[@HOST]	user:*:...	team:NAME:...
+ *	[deny:]user:NAME:OPS[@HOST][ until TIME]	user:*:...	team:NAME:...
  * OPS: of r, w, x ("rw", "r--"; read, write, and alter + alter-configs + delete),
  * or operations by name joined by '+' ("read+describe"), or "all". A line makes a
- * binding for each operation. NAME may have %XX. Lines that are empty or begin
+ * binding for each operation. TIME is as RFC 3339 has it. NAME may have %XX. Lines that are empty or begin
  * with '#' make none; lines over ACL_TEXT_MAX are refused.
  * on: type, pattern and name of the bindings. Calls each(binding, arg); returns
  * its first nonzero, or ERR_INVAL with the reason.

@@ -12,6 +12,7 @@
 #include "api/changes.h"
 #include "api/groups.h"
 #include "api/session.h"
+#include "base/clock.h"
 #include "meta/tree.h"
 
 struct acl_binding
@@ -62,7 +63,8 @@ acls_may(struct request *rq, const struct acl_binding *b, bool *ret_by_owner)
 struct describing {
 	struct request *rq;
 	struct describe_acls_rsp *out;
-	bool ends;			/* says which rules end with their node */
+	bool ends;			/* says which rules end with their node, or at some time */
+	int64_t now_ms;
 };
 
 static bool
@@ -98,10 +100,14 @@ static int
 describe_rule(const struct acl_rule *rule, void *arg)
 {
 	struct describing *d = arg;
+	if (!d->ends && acl_rule_is_over(rule, d->now_ms))
+		return 0;		/* Kafka's tools could not tell that it decides nothing */
 	int err = describe(&rule->b, arg);
 	const struct describe_acls_rsp_resource *r = &d->out->resources.v[d->out->resources.n - 1];
-	if (d->ends)
+	if (d->ends) {
 		r->acls.v[r->acls.n - 1].of_owner = rule->by_owner;
+		r->acls.v[r->acls.n - 1].until_ms = rule->b.until_ms;
+	}
 	return err;
 }
 
@@ -124,7 +130,7 @@ enum api_turn
 api_describe_acls(struct request *rq, const void *vin, void *vout)
 {
 	const struct describe_acls_req *in = vin;
-	struct describing d = { rq, vout, in->rules_only };
+	struct describing d = { rq, vout, in->rules_only, clock_wall_ms() };
 	struct acl_binding f = ACLS_BINDING(in->resource_type_filter, in->pattern_type_filter,
 	    in->resource_name_filter.s, in->principal_filter, in->host_filter, in->operation,
 	    in->permission_type);
@@ -198,6 +204,8 @@ created(struct request *rq)
 	for (int32_t i = 0; i < c->n; i++) {
 		const struct rule_change *r = &c->rules[i];
 		enum change_result res = r->result != CHANGE_OK ? r->result : c->change.result;
+		if (res == CHANGE_OK)
+			out->results.v[i].until_ms = r->binding.until_ms;
 		if (res == CHANGE_OK || out->results.v[i].error_code != 0)
 			continue;
 		out->results.v[i].error_code = (int16_t)change_code(res);
@@ -218,6 +226,7 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 	bool any = false;
 	const struct acl_tenant *t = acl_image_tenant(image_acl(rq->image), request_tenant(rq));
 	c->tenant = request_tenant(rq);
+	c->now_ms = clock_wall_ms();
 	c->rules = arena_zalloc(rq->arena, (most + 1) * sizeof(*c->rules));
 	for (c->n = 0; c->n < in->creations.n; c->n++) {
 		const struct create_acls_req_creation *from = &in->creations.v[c->n];
@@ -226,6 +235,7 @@ api_create_acls(struct request *rq, const void *vin, void *vout)
 		struct acl_rule *rule;
 		r->binding = ACLS_BINDING(from->resource_type, from->resource_pattern_type,
 		    from->resource_name.s, from->principal, from->host, from->operation, from->permission_type);
+		r->binding.until_ms = from->until_ms;
 		if (acl_rule_create(&r->binding, false, &rule, &r->why) != 0)
 			r->result = CHANGE_BAD_REQUEST;
 		else {

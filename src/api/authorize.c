@@ -7,6 +7,7 @@
 #include "api/authorize.h"
 
 #include "acl/denials.h"
+#include "acl/rule.h"
 #include "acl/text.h"
 #include "api/auditing.h"
 #include "api/memo.h"
@@ -64,10 +65,11 @@ may_kept(struct request *rq, enum acl_op op, const struct acl_object *object)
 }
 
 static void
-keep(struct request *rq, enum acl_op op, const struct acl_object *object, const struct acl_who *w)
+keep(struct request *rq, enum acl_op op, const struct acl_object *object, const struct acl_who *w, const struct acl_answer *a)
 {
+	int64_t ends = w->record == NULL ? 0 : w->record->expires_ms, until = a->rule == NULL ? 0 : a->rule->b.until_ms;
 	if (keeps(rq))
-		memo_note(&rq->session->memo, rq->image, op, object, w->record == NULL ? 0 : w->record->expires_ms);
+		memo_note(&rq->session->memo, rq->image, op, object, until != 0 && (ends == 0 || until < ends) ? until : ends);
 }
 
 /* KERR_NONE, the error for a denial, or 56: allowed, but it cannot be told of. again: the session will ask so with
@@ -85,7 +87,7 @@ ask(struct request *rq, enum acl_op op, const struct acl_object *object, enum ke
 	if (rq->core->audit != NULL && !auditing_allowed(rq, &w, &a))
 		return KERR_KAFKA_STORAGE_ERROR;
 	if (again)
-		keep(rq, op, object, &w);
+		keep(rq, op, object, &w, &a);
 	return KERR_NONE;
 }
 
@@ -186,12 +188,13 @@ sees_asked_topic(struct request *rq, struct name topic)
 {
 	struct acl_object o = { ACL_TOPIC, topic, NULL };
 	struct acl_who w;
+	struct acl_answer a;
 	if (may_kept(rq, ACL_DESCRIBE, &o) != NULL)
 		return true;
 	who(rq, &w);
-	if (!acl_visible(image_acl(rq->image), &w, &o))
+	if (!acl_check(image_acl(rq->image), &w, ACL_DESCRIBE, &o, &a))
 		return false;
-	keep(rq, ACL_DESCRIBE, &o, &w);
+	keep(rq, ACL_DESCRIBE, &o, &w, &a);
 	return true;
 }
 

@@ -12,7 +12,7 @@
 
 struct memo {
 	uint64_t generation;		/* of the image that all items are of */
-	int64_t expires_ms;
+	int64_t expires_ms;		/* the first item's to end; 0: none does */
 	unsigned next;			/* to be given up */
 	struct memo_item items[ITEMS];
 };
@@ -31,6 +31,12 @@ forget(struct memo *m)
 		free_item(&m->items[i]);
 }
 
+static bool
+is_over(const struct memo *m)
+{
+	return m->expires_ms != 0 && clock_wall_ms() >= m->expires_ms;
+}
+
 static struct memo_item *
 item_of(struct memo *m, const struct acl_object *o)
 {
@@ -43,8 +49,7 @@ item_of(struct memo *m, const struct acl_object *o)
 struct memo_item *
 memo_find(struct memo *m, const struct image *image, enum acl_op op, const struct acl_object *o)
 {
-	if (m == NULL || m->generation != image_generation(image) ||
-	    (m->expires_ms != 0 && clock_wall_ms() >= m->expires_ms))
+	if (m == NULL || m->generation != image_generation(image) || is_over(m))
 		return NULL;
 	struct memo_item *it = item_of(m, o);
 	return it != NULL && (it->ops >> op & 1) != 0 ? it : NULL;
@@ -70,10 +75,13 @@ memo_note(struct memo **memo, const struct image *image, enum acl_op op, const s
 		return;
 	if (m == NULL)
 		m = *memo = MEM_NEW(struct memo);
-	if (m->generation != image_generation(image))
+	if (m->generation != image_generation(image) || is_over(m)) {
 		forget(m);
+		m->expires_ms = 0;
+	}
 	m->generation = image_generation(image);
-	m->expires_ms = expires_ms;
+	if (expires_ms != 0 && (m->expires_ms == 0 || expires_ms < m->expires_ms))
+		m->expires_ms = expires_ms;
 	struct memo_item *it = item_of(m, o);
 	if (it == NULL)
 		it = new_item(m, o);

@@ -126,7 +126,7 @@ add_rule(const struct acl_rule *rule, void *arg)
 	const struct acl_binding *b = &rule->b;
 	enum acl_type type = (enum acl_type)b->type;
 	bool every = str_is(b->name, "*");
-	if (type == ACL_TENANT || !acl_rule_names(rule, &w->who))
+	if (type == ACL_TENANT || !acl_rule_names(rule, &w->who) || acl_rule_is_over(rule, w->who.now_ms))
 		return 0;
 	if (b->permission == ACL_DENY ? !w->administered : w->who.anonymous) /* to himself it says only what he may */
 		return 0;

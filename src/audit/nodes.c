@@ -38,7 +38,7 @@ static const char *const shown[] = {
 	"operator", "locked", "expires", "mechanism", "primary", "by.owner", "value", "producer_byte_rate",
 	"consumer_byte_rate", "request_percentage", "controller_mutation_rate", "connection_creation_rate", "stored_bytes",
 	"connections", "groups", "requester",
-	"renewer", "issued", "max",
+	"renewer", "issued", "max", "until", "ended",
 };
 
 static bool

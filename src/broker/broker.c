@@ -18,6 +18,7 @@
 #include "security/drop.h"
 
 #define TICK_S 1
+#define TICKS 4				/* in that time, for what cannot wait so long */
 
 /* Another user first: files must be made as theirs. */
 static int
@@ -148,9 +149,11 @@ reload(struct broker *b)
 static void
 serve(struct broker *b, const sigset_t *signals)
 {
-	const struct timespec tick = { .tv_sec = TICK_S };
-	for (;;) {
-		parts_tick(b, clock_mono_ns(), clock_wall_ms());
+	const struct timespec tick = { .tv_nsec = NS_PER_SEC * TICK_S / TICKS };
+	for (unsigned n = 0;; n++) {
+		parts_tick_rules(b, clock_wall_ms());
+		if (n % TICKS == 0)
+			parts_tick(b, clock_mono_ns(), clock_wall_ms());
 		int signal = sigtimedwait(signals, NULL, &tick);
 		if (signal < 0)
 			continue; /* EAGAIN: the time is over; EINTR */

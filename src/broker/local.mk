@@ -4,7 +4,7 @@ libbroker_a_SOURCES = \
 	src/broker/client_file.c src/broker/client_file.h \
 	src/broker/commands.c src/broker/commands.h \
 	src/broker/bootstrap.c src/broker/bootstrap.h \
-	src/broker/broker.c src/broker/broker.h src/broker/parts.h src/broker/parts_audit.c src/broker/parts_data.c src/broker/parts_doors.c src/broker/parts_login.c src/broker/parts_options.c src/broker/parts_sandbox.c src/broker/parts_serve.c src/broker/parts_tick.c src/broker/parts_tokens.c src/broker/parts_web.c \
+	src/broker/broker.c src/broker/broker.h src/broker/parts.h src/broker/parts_audit.c src/broker/parts_data.c src/broker/parts_doors.c src/broker/parts_login.c src/broker/parts_options.c src/broker/parts_rules.c src/broker/parts_sandbox.c src/broker/parts_serve.c src/broker/parts_tick.c src/broker/parts_tokens.c src/broker/parts_web.c \
 	src/broker/conf.c src/broker/conf.h src/broker/conf_print.c \
 	src/broker/init.c src/broker/init.h \
 	src/broker/options.c src/broker/options.h src/broker/options.def \

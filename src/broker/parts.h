@@ -14,6 +14,7 @@
 #include "meta/controller.h"
 #include "meta/meta.h"
 #include "meta/tokens.h"
+#include "meta/tree.h"
 #include "tenant/quota.h"
 #include "web/web.h"
 
@@ -61,6 +62,9 @@ struct broker {
 	uint64_t next_token_sweep;
 	struct tokens_sweep token_sweep;	/* the controller's while token_sweeping */
 	atomic_bool token_sweeping;
+	struct rules_end rules_end;		/* the controller's while rules_ending */
+	atomic_bool rules_ending;
+	atomic_int rules_end_rest;		/* looks left out after one that failed */
 	struct loop **loops;
 	struct watch *watches;		/* one a loop: who may not stay goes */
 	unsigned loops_n;
@@ -138,6 +142,8 @@ int part_login_prepare(struct broker *b, struct conf *conf, struct why *why);
 int part_tokens_start(struct broker *b, struct why *why);
 int part_tokens_reload(struct broker *b, const struct conf *conf, struct why *why);
 /* Expired tokens go, where it is time for that; main's thread. */
+/* The ends of rules; a few times a second, as they have to be seen by what waits within one. */
+void parts_tick_rules(struct broker *b, int64_t wall_ms);
 void parts_tick_tokens(struct broker *b, uint64_t now_ns, int64_t wall_ms);
 
 /* parts_serve.c */

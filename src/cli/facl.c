@@ -11,8 +11,10 @@
 #include "acl/acl.h"
 #include "acl/text.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/when.h"
 #include "cli/cli.h"
 #include "cli/tree.h"
 #include "wire/kerr.h"
@@ -120,7 +122,7 @@ ask_rules(struct cli *cli, struct rules *r, bool quiet)
 		for (int32_t k = 0; k < res->acls.n; k++) {
 			struct acl_binding b = { res->resource_type, res->pattern_type, res->acls.v[k].operation,
 			    res->acls.v[k].permission_type, res->resource_name.s, res->acls.v[k].principal,
-			    res->acls.v[k].host };
+			    res->acls.v[k].host, res->acls.v[k].until_ms };
 			keep(&b, r);
 		}
 	}
@@ -141,7 +143,7 @@ static bool
 one_line(const struct acl_binding *a, const struct acl_binding *b)
 {
 	return a->permission == b->permission && str_eq(a->principal, b->principal) &&
-	    str_eq(a->host, b->host);
+	    str_eq(a->host, b->host) && a->until_ms == b->until_ms;
 }
 
 /* The line of the i-th rule and of all that differ only in the operation;
@@ -243,11 +245,16 @@ add_rules(struct cli *cli, const struct rules *r)
 		c->host = b->host;
 		c->operation = b->op;
 		c->permission_type = b->permission;
+		c->until_ms = b->until_ms;
 	}
 	int status = cli_call(cli, WIRE_KEY_CREATE_ACLS, &in, &out);
-	for (int32_t i = 0; status == 0 && i < out.results.n; i++)
+	for (int32_t i = 0; status == 0 && i < out.results.n; i++) {
 		status = cli_answer(cli, cli_escape(cli, r->text), out.results.v[i].error_code,
 		    out.results.v[i].error_message);
+		if (status == 0 && i < r->list.n && out.results.v[i].until_ms != r->list.v[i].until_ms)
+			status = cli_complain(CLI_REFUSED, "%s: this broker knows of no rules that end, and has made one "
+			    "without: remove it with setfacl -x", cli_escape(cli, r->text));
+	}
 	if (status == 0)
 		warn_of_nobody(cli, r);
 	return status;
@@ -386,6 +393,7 @@ struct setfacl {
 	ARRAY(const char *) add, remove;
 	const char *file;
 	bool clear;
+	int64_t until_ms;		/* of rules of -m that do not say it themselves; 0: none is given */
 };
 
 static int
@@ -397,6 +405,17 @@ parse_words(struct rules *r, const char *const *v, int32_t n)
 	return status;
 }
 
+/* Those of -m, which end with --until where they do not say it themselves, and those of the file. */
+static int
+parse_added(struct rules *add, const struct setfacl *s)
+{
+	int status = parse_words(add, s->add.v, s->add.n);
+	for (int32_t i = 0; i < add->list.n; i++)
+		if (add->list.v[i].until_ms == 0)
+			add->list.v[i].until_ms = s->until_ms;
+	return status == 0 && s->file != NULL ? parse_file(add, s->file) : status;
+}
+
 /* Adds before it removes, so that nobody loses a right in between; but a deny
  * rule that is to go, goes after what is to come. ret_missed: some that were to
  * go were not there, which was said; all else is done. */
@@ -404,9 +423,7 @@ static int
 apply(struct cli *cli, const struct setfacl *s, const struct rules *on, bool *ret_missed)
 {
 	struct rules add = *on, gone = *on, now = *on, missing = *on;
-	int status = parse_words(&add, s->add.v, s->add.n);
-	if (status == 0 && s->file != NULL)
-		status = parse_file(&add, s->file);
+	int status = parse_added(&add, s);
 	if (status == 0)
 		status = parse_words(&gone, s->remove.v, s->remove.n);
 	int32_t named = gone.list.n;
@@ -429,6 +446,38 @@ apply(struct cli *cli, const struct setfacl *s, const struct rules *on, bool *re
 	return status;
 }
 
+/* "2027-03-31T18:00:00Z", or "8h": from now on. */
+static int
+parse_until(const char *text, int64_t *ret)
+{
+	static const struct { char unit; int64_t ms; } units[] = {
+		{ 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 }, { 'w', 7 * 86400000 },
+	};
+	struct str s = str_from(text);
+	int64_t n;
+	if (when_parse(s, ret) == 0)
+		return 0;
+	for (size_t i = 0; s.n > 1 && i < sizeof(units) / sizeof(units[0]); i++)
+		if (s.p[s.n - 1] == units[i].unit && str_to_i64((struct str){ s.p, s.n - 1 }, 1, 100000000, &n) == 0) {
+			*ret = clock_wall_ms() + n * units[i].ms;
+			*ret -= *ret % 1000; /* what was asked for in seconds is told in such */
+			return 0;
+		}
+	return cli_complain(CLI_USAGE, "\"%s\" is no end: 2027-03-31T18:00:00Z, or from now on 90m, 8h, 30d, 2w", text);
+}
+
+static int
+read_until(struct args *args, struct setfacl *s)
+{
+	const char *until;
+	if (!args_option(args, "--until", &until))
+		return 0;
+	if (s->add.n == 0)
+		return cli_complain(CLI_USAGE, "--until is the end of rules that -m adds; in a file each rule says its own: "
+		    "user:NAME:OPS until 2027-03-31T18:00:00Z");
+	return parse_until(until, &s->until_ms);
+}
+
 static int
 read_setfacl(struct cli *cli, struct args *args, struct setfacl *ret)
 {
@@ -440,7 +489,9 @@ read_setfacl(struct cli *cli, struct args *args, struct setfacl *ret)
 		*ARRAY_ADD(cli->arena, s.remove) = rule;
 	args_option(args, "--set-file", &s.file);
 	s.clear = args_flag(args, "-b|--remove-all");
-	int status = args_end(args, 1, 1000);
+	int status = read_until(args, &s);
+	if (status == 0)
+		status = args_end(args, 1, 1000);
 	if (status == 0 && s.add.n == 0 && s.remove.n == 0 && s.file == NULL && !s.clear)
 		status = cli_complain(CLI_USAGE, "nothing to do: -m RULE adds, -x RULE removes, -b removes all, "
 		    "--set-file FILE replaces all; a rule is [deny:]user:NAME:OPS[@HOST] or team:NAME:OPS");
@@ -468,7 +519,7 @@ run_setfacl(struct cli *cli, struct args *args)
 const struct verb facl_verbs[] = {
 	{ NULL, "getfacl", run_getfacl, "PATH", "the rules on a path; setfacl reads its output" },
 	{ NULL, "setfacl", run_setfacl,
-	    "{-m RULE,... | -x RULE,... | -b | --set-file FILE} PATH ...",
+	    "{-m RULE,... [--until TIME] | -x RULE,... | -b | --set-file FILE} PATH ...",
 	    "add, remove, replace rules: [deny:]user:NAME:OPS[@HOST], team:NAME:OPS" },
 	{ .name = NULL },
 };

@@ -147,13 +147,20 @@ site_diff(struct arena *arena, const struct site *have, const struct site *want,
 	}
 }
 
+/* Only rules that do not end have no value where two are compared. */
+static const char *
+end_text(struct cli *cli, const struct site_fact *f)
+{
+	return site_is_rule(f) && f->value.n == 0 ? "without end" : value_text(cli, f);
+}
+
 static void
 print_line(struct cli *cli, const struct site_change *c)
 {
 	if (c->have == NULL || c->want == NULL)
 		printf("%c %s\n", c->have == NULL ? '+' : '-', site_fact_text(cli, c->have == NULL ? c->want : c->have));
 	else
-		printf("~ %s %s -> %s\n", place_text(cli, c->have), value_text(cli, c->have), value_text(cli, c->want));
+		printf("~ %s %s -> %s\n", place_text(cli, c->have), end_text(cli, c->have), end_text(cli, c->want));
 }
 
 void

@@ -119,6 +119,9 @@ int site_make_tenants(struct site_plan *p);
 
 /* "/acme/topics/orders" of "topics/orders". */
 struct str site_path(struct arena *arena, struct str tenant, struct str name);
+/* A rule's value: "until 2027-03-31T18:00:00Z", or empty; and back, 0: it has no end. */
+struct str site_rule_end(struct arena *arena, int64_t until_ms);
+int64_t site_rule_until(const struct site_fact *f);
 /* A rule of a SITE_RULE or SITE_OWN_RULE. */
 int site_rule(struct arena *arena, const struct site_fact *f, struct acl_binding *ret, struct why *why);
 

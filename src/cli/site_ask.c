@@ -305,10 +305,13 @@ add_rule(struct asking *a, const struct acl_binding *b, bool of_owner)
 	struct buf path, text;
 	buf_init(&path, ACL_TEXT_MAX);
 	buf_init(&text, ACL_TEXT_MAX);
-	if (acl_binding_path(&path, a->tenant, b) == 0 && acl_rule_text_format(&text, b, UINT32_C(1) << b->op) == 0) {
+	struct acl_binding endless = *b;
+	endless.until_ms = 0;
+	if (acl_binding_path(&path, a->tenant, b) == 0 && acl_rule_text_format(&text, &endless, UINT32_C(1) << b->op) == 0) {
 		struct str whole = arena_str(arena, buf_str(&path));
 		struct str name = whole.n > own ? (struct str){ whole.p + own + 1, whole.n - own - 1 } : STR("/");
-		add(a, of_owner ? SITE_OWN_RULE : SITE_RULE, name, arena_str(arena, buf_str(&text)), STR(""));
+		add(a, of_owner ? SITE_OWN_RULE : SITE_RULE, name, arena_str(arena, buf_str(&text)),
+		    site_rule_end(arena, b->until_ms));
 	}
 	buf_free(&path);
 	buf_free(&text);
@@ -332,7 +335,8 @@ ask_rules(struct asking *a)
 		const struct describe_acls_rsp_resource *r = &out.resources.v[i];
 		for (int32_t k = 0; k < r->acls.n; k++) {
 			const struct acl_binding b = { r->resource_type, r->pattern_type, r->acls.v[k].operation,
-				r->acls.v[k].permission_type, r->resource_name.s, r->acls.v[k].principal, r->acls.v[k].host };
+				r->acls.v[k].permission_type, r->resource_name.s, r->acls.v[k].principal, r->acls.v[k].host,
+				r->acls.v[k].until_ms };
 			add_rule(a, &b, r->acls.v[k].of_owner);
 		}
 	}

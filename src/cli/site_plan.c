@@ -10,6 +10,7 @@
 #include "acl/acl.h"
 #include "acl/change.h"
 #include "acl/text.h"
+#include "base/clock.h"
 #include "cli/site.h"
 #include "cli/site_do.h"
 #include "wire/kerr.h"
@@ -70,6 +71,14 @@ is_twin(const struct site_plan *p, const struct site_change *c)
 	    f->name, f->attr) != NULL;
 }
 
+/* What a file gives until a time that is over, it gives no more. */
+static bool
+has_ended(const struct site_change *c)
+{
+	int64_t until_ms = c->want == NULL || !site_is_rule(c->want) ? 0 : site_rule_until(c->want);
+	return until_ms != 0 && until_ms <= clock_wall_ms();
+}
+
 static void
 choose(struct site_plan *p)
 {
@@ -78,7 +87,7 @@ choose(struct site_plan *p)
 	p->changes.n = 0;
 	p->left = 0;
 	ARRAY_FOREACH(const struct site_change, c, all) {
-		if (is_twin(p, c))
+		if (is_twin(p, c) || has_ended(c))
 			continue;
 		if (c->want != NULL)
 			*ARRAY_ADD(p->cli->arena, p->changes) = *c;

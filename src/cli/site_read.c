@@ -193,7 +193,8 @@ struct one_rule {
 	struct str name;
 };
 
-/* Each operation of a line is a fact, so that taking one away is one change. */
+/* Each operation of a line is a fact, so that taking one away is one change; its end is the value, so that another
+ * end is a change of it, too. */
 static int
 take_binding(const struct acl_binding *b, void *arg)
 {
@@ -204,9 +205,11 @@ take_binding(const struct acl_binding *b, void *arg)
 	if (err != 0)
 		return err;
 	buf_init(&text, ACL_TEXT_MAX);
+	struct str end = site_rule_end(one->r->arena, b->until_ms);
+	rule->b.until_ms = 0;
 	err = acl_rule_text_format(&text, &rule->b, UINT32_C(1) << rule->b.op);
 	if (err == 0)
-		add(one->r, one->at, one->kind, one->name, arena_str(one->r->arena, buf_str(&text)), STR(""));
+		add(one->r, one->at, one->kind, one->name, arena_str(one->r->arena, buf_str(&text)), end);
 	buf_free(&text);
 	acl_rule_unref(&rule);
 	return err;
@@ -333,7 +336,7 @@ check_twice(struct site_reader *r)
 		struct site_fact *f = &s->facts.v[i];
 		if (n == 0 || site_compare(&s->facts.v[n - 1], f) != 0)
 			s->facts.v[n++] = *f;
-		else if (!site_is_rule(f))
+		else if (!site_is_rule(f) || !str_eq(s->facts.v[n - 1].value, f->value))
 			return why_set(r->why, ERR_INVAL, "%s:%u:%u: this stands twice: also in line %u", s->file, f->line, f->column,
 			    s->facts.v[n - 1].line);
 	}

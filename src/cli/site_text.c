@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "acl/text.h"
+#include "base/when.h"
 #include "cli/site.h"
 #include "security/cred.h"
 #include "security/scram_keys.h"
@@ -18,6 +19,25 @@ site_path(struct arena *arena, struct str tenant, struct str name)
 {
 	return str_is(name, "/") ? arena_printf(arena, "/%.*s", STR_ARG(tenant)) :
 	    arena_printf(arena, "/%.*s/%.*s", STR_ARG(tenant), STR_ARG(name));
+}
+
+static const struct str until_word = { "until ", 6 };
+
+struct str
+site_rule_end(struct arena *arena, int64_t until_ms)
+{
+	char text[WHEN_TEXT];
+	return until_ms == 0 ? STR("") : arena_printf(arena, "until %s", when_format(until_ms, text));
+}
+
+int64_t
+site_rule_until(const struct site_fact *f)
+{
+	int64_t ms = 0;
+	struct str s = f->value;
+	if (str_starts(s, until_word))
+		(void)when_parse((struct str){ s.p + until_word.n, s.n - until_word.n }, &ms);
+	return ms;
 }
 
 /* A rule's text has one operation, but "x" would be three: there is one binding, or it is no such text. */
@@ -52,6 +72,7 @@ site_rule(struct arena *arena, const struct site_fact *f, struct acl_binding *re
 		err = acl_rule_text_parse(arena, f->attr, &on, take_one, &one, why);
 	if (err == 0 && one.n != 1)
 		err = why_set(why, ERR_INVAL, "one operation is expected");
+	one.b.until_ms = site_rule_until(f);
 	if (err == 0)
 		*ret = one.b;
 	return err;
@@ -223,42 +244,24 @@ site_key_parse(struct arena *arena, struct str text, struct site_key *ret)
 struct str
 site_time(struct arena *arena, int64_t ms)
 {
-	char text[32];
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-	if (ms == 0)
-		return STR("never");
-	if (ms < 0 || gmtime_r(&t, &tm) == NULL || tm.tm_year > 9999 - 1900 ||
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		return arena_printf(arena, "%lld", (long long)ms);
-	if (ms % 1000 == 0)
-		return arena_printf(arena, "%sZ", text);
-	return arena_printf(arena, "%s.%03dZ", text, (int)(ms % 1000));
+	char text[WHEN_TEXT];
+	return ms == 0 ? STR("never") : arena_str(arena, str_from(when_format(ms, text)));
 }
 
 int
 site_time_parse(struct str text, int64_t *ret)
 {
-	struct tm tm = { 0 };
-	int64_t ms = 0;
 	if (str_is(text, "never")) {
 		*ret = 0;
 		return 0;
 	}
 	if (str_to_i64(text, 1, INT64_MAX, ret) == 0)
 		return 0;
-	const char *end = strptime(text.p, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (end != NULL && *end == '.' && end + 5 == text.p + text.n) {
-		if (str_to_i64((struct str){ end + 1, 3 }, 0, 999, &ms) != 0)
-			return ERR_INVAL;
-		end += 4;
-	}
-	if (end == NULL || end + 1 != text.p + text.n || *end != 'Z')
+	/* There are more ways to write it, and a file has one, or two could not be compared. */
+	char same[WHEN_TEXT];
+	int64_t ms;
+	if (when_parse(text, &ms) != 0 || !str_is(text, when_format(ms, same)))
 		return ERR_INVAL;
-	struct tm same = tm;
-	int64_t seconds = (int64_t)timegm(&same);
-	if (seconds <= 0 || same.tm_mday != tm.tm_mday)
-		return ERR_INVAL;
-	*ret = seconds * 1000 + ms;
+	*ret = ms;
 	return 0;
 }

@@ -225,6 +225,7 @@ site_do_rules(struct site_work *w)
 		c->host = b.host;
 		c->operation = b.op;
 		c->permission_type = b.permission;
+		c->until_ms = b.until_ms;
 		c->of_owner = f->kind == SITE_OWN_RULE;
 		*ARRAY_ADD(arena, a.of) = f;
 		if (a.of.n >= BATCH)

@@ -214,7 +214,8 @@ rules(struct site_writer *w, int depth, int32_t at, int32_t end)
 		struct buf b;
 		for (int32_t k = i; k < all.n && a->op != 0; k++) {
 			struct acl_binding *o = &all.v[k];
-			if (o->op == 0 || o->permission != a->permission || !str_eq(o->principal, a->principal) || !str_eq(o->host, a->host))
+			if (o->op == 0 || o->permission != a->permission || !str_eq(o->principal, a->principal) || !str_eq(o->host, a->host) ||
+			    o->until_ms != a->until_ms)
 				continue;
 			ops |= UINT32_C(1) << o->op;
 			if (k > i)

@@ -366,9 +366,12 @@ apply_rule(struct apply *a)
 		return no_tenant(a);
 	if (address_rule(a->arena, a->name, &b) != 0)
 		return why_set(a->why, ERR_CORRUPT, "no rule");
+	if (!a->deleted && record_int(&a->r, "until", 0, &b.until_ms) != 0)
+		return why_set(a->why, ERR_CORRUPT, "no end of a rule");
 	int err = acl_rule_create(&b, !a->deleted && record_flag(&a->r, "by.owner"), &rule, a->why);
 	if (err != 0)
 		return err;
+	rule->ended = !a->deleted && record_flag(&a->r, "ended");
 	if (a->deleted)
 		next = acl_tenant_del_rule(t, rule);
 	else

@@ -6,7 +6,7 @@ libmeta_a_SOURCES = \
 	src/meta/image.c src/meta/image.h src/meta/image_apply.c src/meta/image_impl.h \
 	src/meta/image_tokens.c src/meta/image_tokens.h \
 	src/meta/load.c src/meta/load.h src/meta/meta.c src/meta/meta.h src/meta/meta_sqlite.c src/meta/meta_sqlite.h \
-	src/meta/record.c src/meta/record.h \
+	src/meta/record.c src/meta/record.h src/meta/rule_ends.c \
 	src/meta/scram_record.c src/meta/scram_record.h src/meta/tokens.c src/meta/tokens.h \
 	src/meta/tenants.c src/meta/tenants.h \
 	src/meta/topic_config.c src/meta/topic_config.h src/meta/topic_config.def \

@@ -17,7 +17,8 @@ struct topic_gone;
 void topic_plan_end(struct plan *p, struct arena *arena, const struct image_topic *t, struct topic_gone *g);
 void topic_files_end(struct plan *p, const struct topic_gone *g);
 void topic_end(struct plan *p, const struct topic_gone *g);	/* and what groups hold of it */
-void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner);
+/* ended: it was seen past its end (acl/rule.h). */
+void rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *b, bool by_owner, bool ended);
 void rules_delete_one(struct plan *p, uint32_t tenant, const struct acl_binding *b);
 /* The literal rules on a name that its owner set: before its node goes. */
 void rules_delete_owned(struct plan *p, struct name name, enum acl_type type);

@@ -2,6 +2,7 @@
 #include "meta/record.h"
 
 #define VERSION_LINE "v1\n"
+#define STRICT_LINE "v2\n"		/* as long */
 
 static bool
 is_plain(uint8_t c)
@@ -45,7 +46,7 @@ record_parse(struct arena *arena, struct str text, struct record *ret)
 {
 	struct record r = { .fields = { NULL, 0 } };
 	struct str line, key;
-	if (!str_starts(text, STR(VERSION_LINE)))
+	if (!str_starts(text, STR(VERSION_LINE)) && !str_starts(text, STR(STRICT_LINE)))
 		return text.n > 0 && text.p[0] == 'v' ? ERR_UNSUPPORTED : ERR_CORRUPT;
 	text.p += sizeof(VERSION_LINE) - 1;
 	text.n -= sizeof(VERSION_LINE) - 1;
@@ -93,6 +94,12 @@ void
 record_begin(struct buf *out)
 {
 	(void)buf_add(out, VERSION_LINE, sizeof(VERSION_LINE) - 1);
+}
+
+void
+record_begin_strict(struct buf *out)
+{
+	(void)buf_add(out, STRICT_LINE, sizeof(STRICT_LINE) - 1);
 }
 
 static void

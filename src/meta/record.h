@@ -29,6 +29,8 @@ int record_int(const struct record *r, const char *key, int64_t dflt, int64_t *r
 bool record_flag(const struct record *r, const char *key);
 
 void record_begin(struct buf *out);
+/* The same with "v2", which brokers before it refuse: of what must not be read without a key that they do not know. */
+void record_begin_strict(struct buf *out);
 void record_add(struct buf *out, const char *key, struct str value);
 void record_add_int(struct buf *out, const char *key, int64_t value);
 

@@ -155,14 +155,22 @@ names_end_init(struct names_end *c)
 /* ---- rules ---- */
 
 void
-rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *binding, bool by_owner)
+rules_put_one(struct plan *p, uint32_t tenant, const struct acl_binding *binding, bool by_owner, bool ended)
 {
 	struct buf b;
 	struct str part = address_of_rule(plan_arena(p), binding);
-	buf_init(&b, 64);
-	record_begin(&b);
+	buf_init(&b, 128);
+	/* A broker that passed over the end would give for ever what was given for a day. */
+	if (binding->until_ms != 0)
+		record_begin_strict(&b);
+	else
+		record_begin(&b);
 	if (by_owner)
 		record_add_int(&b, "by.owner", 1);
+	if (binding->until_ms != 0)
+		record_add_int(&b, "until", binding->until_ms);
+	if (ended)
+		record_add_int(&b, "ended", 1);
 	plan_put(p, &b, "/tenants/%u/rules/%.*s", tenant, STR_ARG(part));
 }
 
@@ -240,6 +248,26 @@ owner_stays(struct plan *p, uint32_t tenant, const struct rule_change *r)
 	return n != NULL && str_eq(n->owner, r->owner);
 }
 
+/* With the end that it has already a rule stays as it is, ended or not, so that what getfacl shows can be set again;
+ * but none is made that has ended before it begins. */
+static enum change_result
+put_rule(struct plan *p, const struct rules_add *c, struct rule_change *r, const struct acl_rule *rule)
+{
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_image(p)), c->tenant);
+	const struct acl_rule *now = t == NULL ? NULL : acl_tenant_rule(t, rule);
+	bool same_end = now != NULL && now->b.until_ms == rule->b.until_ms;
+	if (!owner_stays(p, c->tenant, r))
+		return CHANGE_SECURITY;
+	if (!same_end && acl_rule_is_over(rule, c->now_ms)) {
+		why_set(&r->why, 0, "the rule would have ended already");
+		return CHANGE_BAD_REQUEST;
+	}
+	/* One of another end is another's will: an owner's, who must not make an administrator's rule last. */
+	bool by_owner = now == NULL || !same_end ? r->by_owner : is_owners(p, c->tenant, rule, r->by_owner);
+	rules_put_one(p, c->tenant, &rule->b, by_owner, same_end && now->ended);
+	return CHANGE_OK;
+}
+
 static enum change_result
 rules_add_plan(struct change *change, struct plan *p)
 {
@@ -253,10 +281,7 @@ rules_add_plan(struct change *change, struct plan *p)
 			r->result = CHANGE_BAD_REQUEST;
 			continue;
 		}
-		if (owner_stays(p, c->tenant, r))
-			rules_put_one(p, c->tenant, &rule->b, is_owners(p, c->tenant, rule, r->by_owner));
-		else
-			r->result = CHANGE_SECURITY;
+		r->result = put_rule(p, c, r, rule);
 		acl_rule_unref(&rule);
 	}
 	return CHANGE_OK;

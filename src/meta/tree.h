@@ -51,6 +51,7 @@ struct rules_add {
 	uint32_t tenant;
 	struct rule_change *rules;
 	int32_t n;
+	int64_t now_ms;			/* wall clock, that ends are held against */
 };
 void rules_add_init(struct rules_add *c);
 
@@ -63,6 +64,16 @@ struct rules_delete {
 	int32_t n;
 };
 void rules_delete_init(struct rules_delete *c);
+
+/* Whether something is due of the end of a rule in this image. */
+bool rules_are_due(const struct image *image, int64_t now_ms);
+/* It is done: allow rules are marked as ended, and what has rested is deleted; some at a time. */
+struct rules_end {
+	struct change change;
+	int64_t now_ms;			/* wall clock */
+	size_t ret_ended, ret_gone;
+};
+void rules_end_init(struct rules_end *c);
 
 /* One entity's values: those named are set, or removed with a value of 0. */
 struct quota_set {

@@ -17,7 +17,7 @@ VOLATILE = {"throttle_time_ms", "cluster_id", "port", "host", "broker_id", "node
             "error_message", "batch_index_error_message", "log_append_time_ms", "controller_id", "rack", "current_leader", "log_dir",
             "total_bytes", "usable_bytes", "partition_size", "producer_id", "session_id", "preferred_read_replica",
             "aborted_transactions", "cluster_authorized_operations", "synonyms",
-            "of_owner"}  # the last is a tagged field of ours
+            "of_owner", "until_ms"}  # the last two are tagged fields of ours
 # Of these APIs more differs, and the codes are the point.
 CODES = {"create_topics": {"configs"}, "api_versions": {"api_keys", "finalized_features_epoch", "supported_features"},
          "list_groups": {"groups"}, "join_group": {"member_id"}, "fetch": {"records"},

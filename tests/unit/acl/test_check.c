@@ -672,7 +672,58 @@ an_operation_that_a_type_does_not_have_is_denied_to_everybody(void **state)
 	assert_int_equal(step(c, "admin", (enum acl_op)77, ACL_TOPIC, "g"), ACL_STEP_NO_SUCH);
 }
 
-TEST_MAIN(CT(an_operator_is_a_record_of_main_with_the_flag), CT(a_token_is_no_operator),
+static struct acl_rule *
+until(int permission, const char *principal, int op, int64_t until_ms)
+{
+	struct acl_rule *r = make_rule(ACL_TOPIC, ACL_LITERAL, "orders", principal, "*", op, permission, false);
+	r->b.until_ms = until_ms;
+	return r;
+}
+
+static bool
+carl_may(const struct castle *c, enum acl_op op, int64_t now_ms, struct acl_answer *ret)
+{
+	struct acl_object o = obj(ACL_TOPIC, 0, "orders");
+	struct acl_who w = named(c, 0, "carl", now_ms);
+	return acl_check(c->image, &w, op, &o, ret);
+}
+
+static void
+a_rule_past_its_end_gives_and_denies_nothing(void **state)
+{
+	struct castle *c = *state;
+	struct acl_answer a;
+	add_rule_by(c, 0, until(ACL_ALLOW, "User:carl", ACL_READ, 2000));
+	assert_true(carl_may(c, ACL_READ, 1999, &a));
+	assert_int_equal(a.step, ACL_STEP_ALLOW_RULE);
+	assert_null(a.ended);
+	assert_false(carl_may(c, ACL_READ, 2000, &a));
+	assert_int_equal(a.step, ACL_STEP_NOTHING);
+	assert_int_equal(a.ended->b.until_ms, 2000);
+	assert_false(carl_may(c, ACL_DESCRIBE, 2000, &a)); /* which it implied */
+	rule(c, ACL_ALLOW, "User:*", ACL_READ, ACL_TOPIC, ACL_LITERAL, "orders");
+	assert_true(carl_may(c, ACL_READ, 2000, &a)); /* by the other, behind the one that has ended */
+	add_rule_by(c, 0, until(ACL_DENY, "User:carl", ACL_READ, 3000));
+	assert_false(carl_may(c, ACL_READ, 2999, &a));
+	assert_int_equal(a.step, ACL_STEP_DENY_RULE);
+	assert_true(carl_may(c, ACL_READ, 3000, &a));
+	assert_false(carl_may(c, ACL_READ, 2999, NULL)); /* the clock was set back: it denies again */
+}
+
+static void
+an_allow_rule_that_was_seen_to_end_stays_ended(void **state)
+{
+	struct castle *c = *state;
+	struct acl_rule *r = until(ACL_ALLOW, "User:carl", ACL_READ, 2000);
+	r->ended = true;
+	add_rule_by(c, 0, r);
+	assert_false(carl_may(c, ACL_READ, 1000, NULL));
+	add_rule_by(c, 0, until(ACL_ALLOW, "User:carl", ACL_READ, 2000)); /* made anew, it is not */
+	assert_true(carl_may(c, ACL_READ, 1000, NULL));
+}
+
+TEST_MAIN(CT(a_rule_past_its_end_gives_and_denies_nothing), CT(an_allow_rule_that_was_seen_to_end_stays_ended),
+    CT(an_operator_is_a_record_of_main_with_the_flag), CT(a_token_is_no_operator),
     CT(a_mapped_name_without_a_record_has_no_teams),
     CT(an_operation_needs_its_bits_on_a_topic), CT(an_operation_needs_its_bits_on_a_group),
     CT(an_operation_needs_its_bits_on_a_transactional_id),

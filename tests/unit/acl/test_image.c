@@ -2,6 +2,8 @@
 /* Images: versions that share, and an index that stays quick when large. */
 #include "fixture.h"
 
+#include "base/buf.h"
+
 #include <stdlib.h>
 
 static void
@@ -310,7 +312,59 @@ a_check_does_not_grow_with_the_number_of_rules(void **state)
 	assert_true(most <= 30);
 }
 
-TEST_MAIN(CT(a_change_leaves_the_old_version), CT(tenants_are_found_by_number_and_name),
+static struct acl_rule *
+ending(const char *principal, int permission, int64_t until_ms, bool by_owner)
+{
+	struct acl_rule *r = make_rule(ACL_TOPIC, ACL_LITERAL, "orders", principal, "*", ACL_READ, permission, by_owner);
+	r->b.until_ms = until_ms;
+	return r;
+}
+
+static int
+note_due(const struct acl_rule *rule, void *arg)
+{
+	struct buf *b = arg;
+	return buf_printf(b, "%s@%d ", rule->b.principal.p + 5, (int)rule->b.until_ms);
+}
+
+static void
+due(struct castle *c, int64_t now_ms, const char *want)
+{
+	struct buf b;
+	buf_init(&b, 256);
+	assert_ok(acl_tenant_rules_due(acl_image_tenant(c->image, 0), now_ms, note_due, &b));
+	assert_true(str_is(buf_str(&b), want));
+	buf_free(&b);
+}
+
+static void
+rules_come_due_in_the_order_of_their_ends(void **state)
+{
+	struct castle *c = *state;
+	struct acl_rule *carl = ending("User:carl", ACL_ALLOW, 3000, false);
+	add_rule_by(c, 0, acl_rule_ref(carl));
+	add_rule_by(c, 0, ending("User:bert", ACL_ALLOW, 2000, true));
+	add_rule_by(c, 0, ending("User:dora", ACL_DENY, 1000, false));
+	rule(c, ACL_ALLOW, "User:emil", ACL_READ, ACL_TOPIC, ACL_LITERAL, "orders");
+	due(c, 1999, "");
+	due(c, 2999, "bert@2000 ");
+	due(c, 3000, "bert@2000 carl@3000 ");
+	due(c, 1000 + ACL_RULE_RESTS_MS, "bert@2000 carl@3000 dora@1000 ");
+	add_rule_by(c, 0, ending("User:bert", ACL_ALLOW, 4000, true)); /* another end takes its place */
+	assert_int_equal(acl_tenant_rule_count(acl_image_tenant(c->image, 0)), 4);
+	due(c, 4000, "carl@3000 bert@4000 ");
+	CHANGE(c, 0, acl_tenant_del_owned_rules(t, ACL_TOPIC, s("orders")));
+	due(c, 4000, "carl@3000 ");
+	struct acl_rule *seen = ending("User:carl", ACL_ALLOW, 3000, false);
+	seen->ended = true;
+	add_rule_by(c, 0, seen);
+	due(c, 3000 + ACL_RULE_RESTS_MS - 1, "dora@1000 ");
+	CHANGE(c, 0, acl_tenant_del_rule(t, carl));
+	due(c, 3000 + ACL_RULE_RESTS_MS, "dora@1000 ");
+	acl_rule_unref(&carl);
+}
+
+TEST_MAIN(CT(rules_come_due_in_the_order_of_their_ends), CT(a_change_leaves_the_old_version), CT(tenants_are_found_by_number_and_name),
     CT(users_and_teams_are_walked_in_order), CT(a_users_strings_are_copied),
     CT(a_rule_set_by_the_right_of_ownership_dies_with_its_node),
     CT(an_equal_rule_stays_and_an_administrators_outlives), CT(rules_are_removed_one_by_one),

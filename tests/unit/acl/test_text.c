@@ -160,6 +160,8 @@ rules_are_lines_that_come_back(void **state)
 		{ "user:anna@REALM:all", "User:anna@REALM", "*", 3, 1 },
 		{ "user:a%20b:read+describe", "User:a b", "*", 3, 2 },
 		{ "user:a%25:create", "User:a%", "*", 3, 1 },
+		{ "user:bert:r until 2027-03-31T18:00:00Z", "User:bert", "*", 3, 1 },
+		{ "deny:team:billing:rw@10.0.0.0/8 until 2027-03-31T18:00:00.250Z", "Team:billing", "10.0.0.0/8", 2, 2 },
 	};
 	struct acl_binding on = { .type = ACL_TOPIC, .pattern = ACL_LITERAL, .name = s("orders") };
 	struct arena *arena = arena_create(1 << 20);
@@ -196,7 +198,9 @@ static void
 a_bad_line_makes_no_rule(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "x", "user", "user:", "user:bert", "user:bert:", "user::r",
+	static const char *const bad[] = { "user:bert:r until ", "user:bert:r until tomorrow",
+		"user:bert:r until 2027-02-31T00:00:00Z", "user:bert:r until 1970-01-01T00:00:00Z",
+		"user:bert:r until 2027-03-31T18:00:00", "x", "user", "user:", "user:bert", "user:bert:", "user::r",
 		"group:a:r", "user:bert:q", "user:bert:read+", "user:bert:+read", "user:bert:---",
 		"user:bert:r@", "user:bert:r@host", "user:bert:r@10.0.0.1/8", "deny:bert:r",
 		"user:a%:r", "user:a%ff:r", "team:A:r", "user:bert:read+idempotent-write",

@@ -103,6 +103,23 @@ nothing_outlives_the_users_record(void **state)
 }
 
 static void
+nothing_outlives_the_first_end_of_a_rule(void **state)
+{
+	struct place *p = *state;
+	struct acl_object o = topic("orders");
+	memo_note(&p->memo, p->image, ACL_READ, &o, clock_wall_ms());
+	note(p, ACL_DESCRIBE, o);	/* rests on what has no end, and forgets what was over */
+	assert_true(knows(p, ACL_DESCRIBE, o));
+	assert_false(knows(p, ACL_READ, o));
+	memo_note(&p->memo, p->image, ACL_READ, &o, clock_wall_ms());
+	memo_note(&p->memo, p->image, ACL_WRITE, &o, 0);
+	memo_note(&p->memo, p->image, ACL_READ, &o, clock_wall_ms());
+	memo_note(&p->memo, p->image, ACL_WRITE, &o, INT64_MAX);
+	assert_false(knows(p, ACL_READ, o));
+	assert_true(knows(p, ACL_WRITE, o));
+}
+
+static void
 the_oldest_makes_room(void **state)
 {
 	struct place *p = *state;
@@ -158,6 +175,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(and_no_other_question, make, end),
 		cmocka_unit_test_setup_teardown(nothing_is_kept_across_images, make, end),
 		cmocka_unit_test_setup_teardown(nothing_outlives_the_users_record, make, end),
+		cmocka_unit_test_setup_teardown(nothing_outlives_the_first_end_of_a_rule, make, end),
 		cmocka_unit_test_setup_teardown(the_oldest_makes_room, make, end),
 		cmocka_unit_test_setup_teardown(one_place_holds_all_that_is_known_of_a_name, make, end),
 		cmocka_unit_test_setup_teardown(what_is_too_long_is_not_kept, make, end),
