@@ -63,6 +63,16 @@ def b():
     b.remove()
 
 
+def test_the_end_of_a_rule_is_told(b):
+    """By nobody: it was the clock."""
+    b.start()
+    b.ctl("setfacl", "-m", "user:anna:r", "--until", "3s", "/main/topics/orders")
+    made = b.line(what="rule", object="/main/topics/orders")
+    assert made["user"] == "admin" and int(made["after"]["until"]) > 0
+    over = b.line(what="rule", object="/main/topics/orders", after={"ended": "1"})
+    assert over["rule"] == "user:anna:r" and over.get("user") is None and over["before"] == {}
+
+
 def test_every_change_says_who_from_where_before_and_after(b):
     b.start()
     b.ctl("topic", "create", "orders", "-c", "retention.ms=1000")

@@ -646,6 +646,35 @@ owners_make_rules_while_they_are(void **state)
 	room_free(&r);
 }
 
+static void
+end_rules(struct room *r, int64_t now_ms, size_t ended, size_t gone)
+{
+	struct rules_end e = { .now_ms = now_ms };
+	rules_end_init(&e);
+	assert_int_equal(submit(r, &e.change), CHANGE_OK);
+	assert_true(e.ret_ended == ended && e.ret_gone == gone);
+	assert_false(rules_are_due(r->image, now_ms));
+}
+
+static void
+rules_end_and_go_a_day_later(void **state)
+{
+	struct room r;
+	struct rule_change rules[2] = { { .binding = { ACL_TOPIC, ACL_LITERAL, ACL_READ, ACL_ALLOW, STR("t"), STR("User:x"), STR("*"), 2000 } },
+		{ .binding = { ACL_TOPIC, ACL_LITERAL, ACL_READ, ACL_DENY, STR("t"), STR("User:x"), STR("*"), 1000 } } };
+	struct rules_add c = { .rules = rules, .n = 2 };
+	(void)state;
+	room_make(&r);
+	rules_add_init(&c);
+	assert_int_equal(submit(&r, &c.change), CHANGE_OK);
+	end_rules(&r, 1999, 0, 0);
+	end_rules(&r, 2000, 1, 0);
+	end_rules(&r, 1000 + ACL_RULE_RESTS_MS, 0, 1);
+	end_rules(&r, 2000 + ACL_RULE_RESTS_MS, 0, 1);
+	assert_int_equal(acl_tenant_rule_count(tenant_of(&r, 0)), 0);
+	room_free(&r);
+}
+
 static enum change_result
 set_node(struct room *r, int before, const char *seen, const char *owner)
 {
@@ -763,7 +792,7 @@ a_start_tells_the_log_that_all_is_claimed(void **state)
 	room_free(&r);
 }
 
-TEST_MAIN(T(a_start_tells_the_log_that_all_is_claimed), T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
+TEST_MAIN(T(rules_end_and_go_a_day_later), T(a_start_tells_the_log_that_all_is_claimed), T(what_is_published_is_what_is_stored), T(doubt_is_settled_by_looking),
     T(blind_controllers_take_nothing), T(half_a_change_is_seen), T(nobody_inherits_from_a_half_deleted_user),
     T(a_half_deleted_tenant_is_empty_of_users), T(owners_rules_do_not_outlive_a_half_deleted_topic),
     T(nothing_is_published_before_the_answer), T(changes_are_of_the_topic_that_was_meant),
