@@ -171,12 +171,12 @@ carry_out(struct site_plan *p, const struct apply *a)
 	(void)fflush(stdout);
 	if (a->dry_run) {
 		if (table)
-			printf("Plan %s, %d changes; nothing was done.\n", plan, n);
+			printf("Plan %s, %d change%s; nothing was done.\n", plan, n, n == 1 ? "" : "s");
 		return 0;
 	}
 	int status = site_plan_run(p);
 	if (status == 0 && table)
-		printf("%d changes are done.\n", n);
+		printf("%d change%s done.\n", n, n == 1 ? " is" : "s are");
 	return status;
 }
 
