@@ -491,6 +491,7 @@ static const struct {
 	const char *first, *third;	/* parts of the path; the second is the tenant's number */
 	int parts;
 	int (*apply)(struct apply *a);
+	bool strict;			/* knows what "v2" means there */
 } kinds[] = {
 	{ "tenants", NULL,	2, apply_tenant },
 	{ "tenants", "dirs",	4, apply_dir },
@@ -501,7 +502,7 @@ static const struct {
 	{ "tenants", "teams",	4, apply_team },
 	{ "tenants", "secrets",	4, apply_secret },
 	{ "tenants", "tokens",	4, apply_token },
-	{ "tenants", "rules",	4, apply_rule },
+	{ "tenants", "rules",	4, apply_rule, .strict = true },
 	{ "tenants", "quotas",	4, apply_quota },
 	{ "broker",  NULL,	2, apply_option },
 	{ "next",    NULL,	1, apply_next },
@@ -519,6 +520,8 @@ find_kind(struct apply *a)
 		if (str_is(a->part[0], "tenants") && str_to_i64(a->part[1], 0, UINT32_MAX - 1, &number) != 0)
 			break;
 		a->tenant = (uint32_t)number;
+		if (a->r.strict && !kinds[i].strict)
+			return why_set(a->why, ERR_UNSUPPORTED, "a node as a later version writes it");
 		int err = record_path_name(a->arena, a->part[a->parts - 1], &a->name);
 		return err != 0 ? err : kinds[i].apply(a);
 	}

@@ -46,7 +46,8 @@ record_parse(struct arena *arena, struct str text, struct record *ret)
 {
 	struct record r = { .fields = { NULL, 0 } };
 	struct str line, key;
-	if (!str_starts(text, STR(VERSION_LINE)) && !str_starts(text, STR(STRICT_LINE)))
+	r.strict = str_starts(text, STR(STRICT_LINE));
+	if (!r.strict && !str_starts(text, STR(VERSION_LINE)))
 		return text.n > 0 && text.p[0] == 'v' ? ERR_UNSUPPORTED : ERR_CORRUPT;
 	text.p += sizeof(VERSION_LINE) - 1;
 	text.n -= sizeof(VERSION_LINE) - 1;

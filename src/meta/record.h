@@ -18,6 +18,7 @@ struct record_field {
 
 struct record {
 	ARRAY(struct record_field) fields;
+	bool strict;			/* "v2": what does not know all keys that such a node may have must refuse it */
 };
 
 /* ERR_UNSUPPORTED for another version, ERR_CORRUPT. Values lie in the arena. */

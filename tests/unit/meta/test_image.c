@@ -98,6 +98,8 @@ what_cannot_be_read_is_refused(void **state)
 		{ "/tenants/0/dirs/topics", "v1\nowner=anna\n", ERR_CORRUPT },
 		{ "/tenants/0/dirs/cellar", "v1\nmode=448\n", ERR_CORRUPT },
 		{ "/tenants/0/rules/2", "v1\n", ERR_CORRUPT },
+		{ "/tenants/0/rules/2", "v3\n", ERR_UNSUPPORTED },
+		{ "/tenants/0/topics/orders", "v2\n", ERR_UNSUPPORTED },
 		{ "/tenants/0/quotas/uanna", "v1\nproducer_byte_rate=many\n", ERR_CORRUPT },
 		{ "/tenants/0/quotas/uanna", "v1\nproducer_byte_rate=-1\n", ERR_CORRUPT },
 		{ "/tenants/0/attic/x", "v1\n", ERR_UNSUPPORTED },
