@@ -265,6 +265,13 @@ def test_nobody_fetches_as_a_replica(site, user):
         assert ASKS["fetch", "replica"].judge(answer, site.open) == "29", version
 
 
+@pytest.mark.parametrize("user, code", [("stan", 31), ("tina", 31), ("admin", 0)])
+def test_internal_topics_are_mended_by_operators(site, user, code):
+    """The row's question about the installation; of other topics it asks the topic's owner."""
+    told = site.connection(user).call("topic_recover", 0, topic="__consumer_offsets", partitions=[0])[0]
+    assert told["error_code"] == code, told
+
+
 OPEN_TO_ALL = {"api_versions", "sasl_handshake", "sasl_authenticate"}
 
 
