@@ -102,8 +102,18 @@ struct acl_object {
 	const struct acl_node *node;
 };
 
+/* What a decision passes before it ends, as bits: acl_explain_steps() tells them. */
+enum acl_passed {
+	ACL_PASSED_WHO = 1,		/* a user who may log in, of the object's tenant and no operator */
+	ACL_PASSED_MAKING = 2,		/* no rule denies to make the name, which there is not yet */
+	ACL_PASSED_RULES = 4,		/* no rule on the object decides */
+	ACL_PASSED_TENANT = 8,		/* nor one on the tenant, for a topic that is to be made */
+	ACL_PASSED_NODE = 16,		/* the mode of the node gives nothing */
+};
+
 struct acl_answer {
 	bool allow;
+	uint8_t passed;			/* bits of enum acl_passed */
 	enum acl_step step;
 	enum acl_op op;			/* what was asked */
 	struct acl_object object;

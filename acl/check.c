@@ -143,6 +143,7 @@ ask_node(struct ask *ask, const struct acl_node *node)
 	unsigned need = bits_of(ask->a.op);
 	if (has_bits(ask, type, node, need))
 		return end(ask, ACL_STEP_MODE);
+	ask->a.passed |= ACL_PASSED_NODE;
 	if (need != ANY_BIT)
 		return end(ask, ACL_STEP_NOTHING);
 	if (ask->a.cls == ACL_CLASS_OWNER)
@@ -217,6 +218,8 @@ rules_end(struct ask *ask, enum acl_type type, struct str name)
 	ask->a.rule = found.deny != NULL ? found.deny : found.allow;
 	if (ask->a.rule != NULL)
 		end(ask, found.deny != NULL ? ACL_STEP_DENY_RULE : ACL_STEP_ALLOW_RULE);
+	else
+		ask->a.passed |= type == ask->a.object.type ? ACL_PASSED_RULES : ACL_PASSED_TENANT;
 	return ask->a.rule != NULL;
 }
 
@@ -264,6 +267,8 @@ gates_end(struct ask *ask)
 		end(ask, ACL_STEP_OPERATORS_ONLY);
 	else if (ask->who->user.tenant != o->name.tenant)
 		end(ask, ACL_STEP_FOREIGN);
+	if (ask->a.step == ACL_STEP_UNASKED)
+		ask->a.passed = ACL_PASSED_WHO;
 	return ask->a.step != ACL_STEP_UNASKED;
 }
 
@@ -290,6 +295,7 @@ may_not_be_made(struct ask *ask)
 	    !(o->type == ACL_TXN && ask->a.op == ACL_WRITE))
 		return false;
 	ask->a.rule = acl_tenant_find_rules(ask->tenant, ask->who, ACL_CREATE, o->type, o->name.s, NULL).deny;
+	ask->a.passed |= ask->a.rule == NULL ? ACL_PASSED_MAKING : 0;
 	return ask->a.rule != NULL;
 }
 

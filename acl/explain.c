@@ -213,6 +213,84 @@ acl_explain(const struct acl_image *image, const struct acl_who *who,
 	return finish(&s, out, size);
 }
 
+/* ---- the way there ---- */
+
+/* "bert is a user of acme, in team billing, and no operator" */
+static void
+step_who(struct sentence *s)
+{
+	const struct acl_user *u = s->who->record;
+	acl_escape(&s->buf, s->who->user.s);
+	if (u == NULL) {
+		say(s, s->who->anonymous ? " has not logged in: other everywhere" : " has no user record, and no team");
+		return;
+	}
+	buf_printf(&s->buf, " is a user of %.*s, no operator, in %s", STR_ARG(tenant_name(s->image, s->who->user.tenant)),
+	    u->n_teams == 0 ? "no team" : u->n_teams == 1 ? "team" : "teams");
+	for (uint32_t i = 0; i < u->n_teams; i++) {
+		say(s, i == 0 ? " " : ", ");
+		acl_escape(&s->buf, u->teams[i]);
+	}
+}
+
+static void
+step_rules(struct sentence *s, enum acl_type type, bool only_denied)
+{
+	buf_printf(&s->buf, only_denied ? "no rule denies to %s " : "no rule denies or allows to %s ", acl_op_name(s->a->op));
+	say_path(s, type);
+}
+
+static void
+step_making(struct sentence *s, enum acl_type type, bool unused)
+{
+	(void)unused;
+	say(s, "no rule denies to make ");
+	say_path(s, type);
+}
+
+static void
+step_node(struct sentence *s, enum acl_type type, bool unused)
+{
+	(void)unused;
+	say(s, "the mode of ");
+	say_path(s, type);
+	say(s, " does not give it");
+}
+
+size_t
+acl_explain_steps(const struct acl_image *image, const struct acl_who *who, const struct acl_answer *a, char *out, size_t size,
+    size_t max)
+{
+	enum acl_type type = a->object.type;
+	bool by_allow = a->step == ACL_STEP_ALLOW_RULE, on_tenant = (a->passed & ACL_PASSED_RULES) != 0;
+	const struct {
+		bool passed;
+		void (*tell)(struct sentence *s, enum acl_type type, bool only_denied);
+		enum acl_type type;
+	} steps[] = {
+		{ a->passed & ACL_PASSED_MAKING, step_making, type },
+		{ (a->passed & ACL_PASSED_RULES) || (by_allow && !on_tenant), step_rules, type },
+		{ (a->passed & ACL_PASSED_TENANT) || (by_allow && on_tenant), step_rules, ACL_TENANT },
+		{ a->passed & ACL_PASSED_NODE && a->node_type != type, step_node, type },
+	};
+	struct sentence s = { .image = image, .who = who, .a = a };
+	size_t n = 0;
+	if (max > 0 && a->passed & ACL_PASSED_WHO) {
+		buf_init(&s.buf, SENTENCE_MAX);
+		step_who(&s);
+		finish(&s, out, size);
+		n = 1;
+	}
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && n < max; i++) {
+		if (!steps[i].passed)
+			continue;
+		buf_init(&s.buf, SENTENCE_MAX);
+		steps[i].tell(&s, steps[i].type, by_allow && !(a->passed & (steps[i].type == ACL_TENANT ? ACL_PASSED_TENANT : ACL_PASSED_RULES)));
+		finish(&s, out + n++ * size, size);
+	}
+	return n;
+}
+
 char *
 acl_explain_to(const struct acl_image *image, const struct acl_who *asker,
     const struct acl_who *who, const struct acl_answer *answer, char *out, size_t size,

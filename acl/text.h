@@ -66,6 +66,11 @@ int acl_rule_text_format(struct buf *out, const struct acl_binding *b, uint32_t 
  * billing: other)". Names are escaped. */
 char *acl_explain(const struct acl_image *image, const struct acl_who *who,
     const struct acl_answer *answer, char *out, size_t size);
+/* What the decision passed before it ended there, a line for a human each, at most max of size bytes; how many. To be
+ * shown to who may see the object. */
+#define ACL_EXPLAIN_STEPS 6
+size_t acl_explain_steps(const struct acl_image *image, const struct acl_who *who, const struct acl_answer *answer,
+    char *out, size_t size, size_t max);
 /* The same as asker may read it: of what he may not see it says no more than
  * that (model section 4). hidden (may be NULL): whether it was cut so. */
 char *acl_explain_to(const struct acl_image *image, const struct acl_who *asker,

@@ -121,6 +121,15 @@ why_hangs_on_owner(const struct acl_image *acl, const struct question *q, const 
 	return a->step == ACL_STEP_DIRECTORY || a->step == ACL_STEP_NOTHING;
 }
 
+static void
+tell_steps(struct request *rq, const struct question *q, const struct acl_answer *a, struct why_rsp *out)
+{
+	char lines[ACL_EXPLAIN_STEPS][1024];
+	size_t n = acl_explain_steps(image_acl(rq->image), &q->who, a, lines[0], sizeof(lines[0]), ACL_EXPLAIN_STEPS);
+	for (size_t i = 0; i < n; i++)
+		*ARRAY_ADD(rq->arena, out->steps) = arena_str(rq->arena, str_from(lines[i]));
+}
+
 enum api_turn
 api_why(struct request *rq, const void *vin, void *vout)
 {
@@ -158,6 +167,8 @@ api_why(struct request *rq, const void *vin, void *vout)
 		out->class = r.class;
 		out->bits = r.bits;
 		out->path = in->path;
+		if (in->explain)
+			tell_steps(rq, &q, &a, out);
 	}
 	return API_ANSWER;
 }

@@ -169,13 +169,13 @@ json_string(FILE *out, struct str s)
 }
 
 static void
-json_list(FILE *out, struct str s)
+json_list(FILE *out, struct str s, char between)
 {
 	struct str part;
 	bool first = true;
 	fputc('[', out);
 	while (s.p != NULL && s.n > 0) {
-		str_cut(&s, ',', &part);
+		str_cut(&s, between, &part);
 		if (!first)
 			fputs(", ", out);
 		first = false;
@@ -187,8 +187,8 @@ json_list(FILE *out, struct str s)
 static void
 json_cell(FILE *out, enum print_kind kind, struct str s)
 {
-	if (kind == PRINT_LIST)
-		json_list(out, s);
+	if (kind == PRINT_LIST || kind == PRINT_LINES)
+		json_list(out, s, kind == PRINT_LIST ? ',' : '\n');
 	else if (s.p == NULL)
 		fputs("null", out);
 	else if (kind == PRINT_TEXT)

@@ -20,6 +20,7 @@ enum print_kind {
 	PRINT_NUMBER,
 	PRINT_BOOL,			/* "true" or "false" */
 	PRINT_LIST,			/* words with commas between */
+	PRINT_LINES,			/* sentences with '\n' between, for JSON */
 };
 
 struct print_column {

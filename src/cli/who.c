@@ -48,10 +48,10 @@ why_json(struct cli *cli, const struct why_rsp *out)
 {
 	static const struct print_column columns[] = {
 		{ "allowed", PRINT_BOOL }, { "step", PRINT_TEXT }, { "rule", PRINT_TEXT }, { "class", PRINT_TEXT },
-		{ "bits", PRINT_TEXT }, { "path", PRINT_TEXT }, { "sentence", PRINT_TEXT },
+		{ "bits", PRINT_TEXT }, { "path", PRINT_TEXT }, { "sentence", PRINT_TEXT }, { "steps", PRINT_LINES },
 	};
 	struct print_table t;
-	print_table_init(&t, &cli->print, "why", columns, 7);
+	print_table_init(&t, &cli->print, "why", columns, 8);
 	struct str *cell = print_row(&t);
 	cell[0] = print_bool(out->allowed);
 	cell[1] = out->step;
@@ -60,7 +60,18 @@ why_json(struct cli *cli, const struct why_rsp *out)
 	cell[4] = out->bits;
 	cell[5] = out->path;
 	cell[6] = out->sentence;
+	for (int32_t i = 0; i < out->steps.n; i++)
+		cell[7] = i == 0 ? out->steps.v[i] : arena_printf(cli->arena, "%.*s\n%.*s", STR_ARG(cell[7]), STR_ARG(out->steps.v[i]));
 	print_table(&cli->print, &t);
+}
+
+/* The steps before it, where they were asked for: the sentence is the last one. */
+static void
+why_text(struct cli *cli, const struct why_rsp *out)
+{
+	for (int32_t i = 0; i < out->steps.n; i++)
+		printf("%d. %s\n", i + 1, cli_escape(cli, out->steps.v[i]));
+	printf("%s\n", cli_escape(cli, out->sentence));
 }
 
 static int
@@ -72,6 +83,7 @@ run_why(struct cli *cli, struct args *args)
 	const char *host = NULL;
 	wire_defaults(&why_req_msg, &in);
 	args_option(args, "--host", &host);
+	in.explain = args_flag(args, "--explain");
 	int status = args_end(args, 3, 3);
 	if (status != 0)
 		return status;
@@ -94,7 +106,7 @@ run_why(struct cli *cli, struct args *args)
 	if (cli->print.form == PRINT_JSON)
 		why_json(cli, &out);
 	else
-		printf("%s\n", cli_escape(cli, out.sentence));
+		why_text(cli, &out);
 	if (!out.allowed)
 		hint_of_why(cli, &in, args->v[1]);
 	return out.allowed ? CLI_OK : CLI_NO;
@@ -216,7 +228,7 @@ run_what_can(struct cli *cli, struct args *args)
 }
 
 const struct verb who_verbs[] = {
-	{ NULL, "why", run_why, "USER OPERATION PATH [--host ADDRESS]",
+	{ NULL, "why", run_why, "USER OPERATION PATH [--host ADDRESS] [--explain]",
 	    "may the user do that? 0: yes, 1: no; and the reason" },
 	{ NULL, "who-can", run_who_can, "OPERATION PATH [--host ADDRESS]", "users who may do that, and through what" },
 	{ NULL, "what-can", run_what_can, "[USER] [--host ADDRESS]",

@@ -341,7 +341,7 @@ def test_every_listing_as_json(site):
         ("ls", "-R"): "mode owner team note path",
         ("id",): "user tenant primary_team teams operator mechanism host",
         ("getfacl", "topics/keys"): "path rule",
-        ("why", "admin", "read", "topics/keys"): "allowed step rule class bits path sentence",
+        ("why", "admin", "read", "topics/keys"): "allowed step rule class bits path sentence steps",
     }
     site.ctl("topic", "create", "keys", "-c", "retention.ms=5")
     site.ctl("setfacl", "-m", "user:anna:r", "topics/keys")
@@ -597,6 +597,32 @@ def test_odd_names_are_quoted(site):
     assert by_bash(["schlossctl", "group", "describe", "od"], site.dir / "admin.conf").stdout == "odd\\$\\(three\\)\n"
     assert by_bash(["schlossctl", "user", "lock", "od"], site.dir / "admin.conf").stdout == "odd\\ one\n"
     site.ctl("user", "delete", "odd one")
+
+
+def test_why_explains_each_step(site):
+    """In the order of the decision, which ends at the first that says something."""
+    site.ctl("topic", "create", "steps", "--owner", "carl", "--team", "shop", "--mode", "0740")
+
+    def steps(user, operation, path):
+        told = site.ctl("why", user, operation, path, "--explain", check=False).stdout.split("\n")
+        assert json.loads(site.ctl("-o", "json", "why", user, operation, path, "--explain", check=False).stdout)[0]["steps"] == [
+            s.split(". ", 1)[1] for s in told[:-2]]
+        assert told[-2:] == [*site.ctl("why", user, operation, path, check=False).stdout.split("\n")]
+        return told[:-2]
+    anna, bert = ("1. anna is a user of main, no operator, in team shop", "1. bert is a user of main, no operator, in no team")
+    rules = "2. no rule denies or allows to {} /main/topics/{}"
+    assert steps("admin", "read", "topics/steps") == []
+    assert steps("anna", "read", "topics/steps") == [anna, rules.format("read", "steps")]
+    assert steps("bert", "describe", "topics/steps") == [bert, rules.format("describe", "steps")]
+    assert steps("bert", "create", "topics/new") == [
+        bert, rules.format("create", "new"), "3. no rule denies or allows to create /main"]
+    assert steps("bert", "read", "groups/new") == [
+        bert, "2. no rule denies to make /main/groups/new", "3. no rule denies or allows to read /main/groups/new"]
+    site.ctl("setfacl", "-m", "user:bert:r", "topics/steps")
+    assert steps("bert", "read", "topics/steps") == [bert, "2. no rule denies to read /main/topics/steps"]
+    site.ctl("setfacl", "-m", "deny:user:bert:r", "topics/steps")
+    assert steps("bert", "read", "topics/steps") == [bert]
+    site.ctl("topic", "delete", "steps")
 
 
 def test_every_command_is_one_json_document(site):

@@ -268,6 +268,31 @@ says(const struct castle *c, uint32_t tenant, const char *name, enum acl_op op, 
 }
 
 static void
+passes(const struct castle *c, const char *name, enum acl_op op, enum acl_type type, const char *object, const char *want)
+{
+	char out[ACL_EXPLAIN_STEPS][256], all[1024] = "";
+	struct acl_answer a;
+	struct acl_who who = user(c, 0, name);
+	struct acl_object o = obj(type, 0, object);
+	if (op == ACL_CREATE)
+		acl_check_create(c->image, &who, &o, &a);
+	else
+		acl_check(c->image, &who, op, &o, &a);
+	size_t n = acl_explain_steps(c->image, &who, &a, out[0], sizeof(out[0]), ACL_EXPLAIN_STEPS);
+	for (size_t i = 0; i < n; i++)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s\n", out[i]);
+	assert_string_equal(all, want);
+}
+
+static void
+steps_are_what_was_passed(void **state)
+{
+	struct castle *c = *state;
+	passes(c, "bert", ACL_WRITE, ACL_TOPIC, "orders", "bert is a user of main, no operator, in team billing\n"
+	    "no rule denies or allows to write /main/topics/orders\n");
+}
+
+static void
 an_answer_is_a_sentence(void **state)
 {
 	struct castle *c = *state;
@@ -380,6 +405,6 @@ operations_have_kafkas_names_and_short_ones(void **state)
 TEST_MAIN(T(paths_are_parsed_and_written), T(odd_paths_are_refused),
     T(every_name_comes_back_from_its_path), T(modes_are_octal_letters_or_clauses),
     T(rules_are_lines_that_come_back), T(a_bad_line_makes_no_rule), T(a_rule_stands_on_a_path),
-    CT(an_answer_is_a_sentence), CT(why_says_only_not_visible_of_what_one_may_not_see),
+    CT(an_answer_is_a_sentence), CT(steps_are_what_was_passed), CT(why_says_only_not_visible_of_what_one_may_not_see),
     CT(why_says_all_to_administrators_and_of_what_is_allowed),
     T(operations_have_kafkas_names_and_short_ones))
