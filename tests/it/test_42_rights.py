@@ -272,6 +272,17 @@ def test_odd_names_of_groups(site):
 
 # Nodes and rules.
 
+def test_who_may_ask_for_settings_is_told_of_what_he_sees(site):
+    """Of topics that have some: the right on the tenant shows none that is hidden from him."""
+    make(site, "private")
+    site.rules("main", [binding("allow User:rita DESCRIBE_CONFIGS on tenant literal kafka-cluster", site.open),
+                        binding("allow User:rita DESCRIBE", site.open)])
+    told = site.connection("rita").call("list_config_resources", 1, resource_types=[2])[0]
+    names = {r["resource_name"] for r in told["config_resources"]}
+    assert told["error_code"] == 0 and site.open.name in names and "private" not in names, names
+    site.do("delete_topics", 5, topic_names=["private"])
+
+
 def test_joining_a_group_costs_no_metadata(site):
     """Its owner lies beside its state: the tree on disk knows nothing of it."""
     site.commit("byuse", site.open, "olga")

@@ -95,6 +95,29 @@ def test_a_waiting_sync_is_asked_again(site, rita):
         assert (told["error_code"], told["assignment"]) == (30, b"")
 
 
+def test_who_leads_without_the_right_hands_nothing_out(site, rita):
+    """Her SyncGroup is refused before it is looked at: those whom she would have given partitions wait on."""
+    site.broker.ctl("group", "create", "led")	# or it would be hers
+    with site.client() as admin, site.client() as other:
+        allow(admin, 3, "led")
+        who = join(rita, "led")
+        member = as_member(other, "led")
+        rejoin(rita, who)
+        led, told = rita.answer("join_group", 5)[1], other.answer("join_group", 5)[1]
+        assert led["leader"] == who["member_id"] and told["generation_id"] == led["generation_id"]
+        mine = dict(group_id="led", generation_id=led["generation_id"])
+        other.send("sync_group", 3, {**mine, "member_id": member, "assignments": []})
+        forbid(admin, 3, "led")
+        done = rita.call("sync_group", 3, **mine, member_id=who["member_id"], assignments=[
+            {"member_id": m, "assignment": b"for " + m.encode()} for m in (member, who["member_id"])])
+        assert (done["error_code"], done["assignment"]) == (30, b"")
+        state = admin.call("describe_groups", 5, groups=["led"])["groups"][0]
+        assert state["group_state"] == "CompletingRebalance" and not [m for m in state["members"] if m["member_assignment"].startswith(b"for ")]
+        other.sock.settimeout(1)
+        with pytest.raises(TimeoutError):
+            other.answer("sync_group", 3)
+
+
 def test_a_waiting_produce_is_asked_again(site, rita):
     """There is no room before the disk writes; when it does, hers is not written any more."""
     for name in ("full", "wanted"):
