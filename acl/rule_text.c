@@ -91,7 +91,7 @@ parse_until(struct str *rest, int64_t *ret_ms, struct why *why)
 	const char *from = at + sizeof(word) - 1;
 	struct str when = { from, (size_t)(rest->p + rest->n - from) };
 	rest->n = (size_t)(at - rest->p);
-	if (when_parse(when, ret_ms) != 0 || *ret_ms == 0)
+	if (when_parse(when, ret_ms) != 0)
 		return why_set(why, ERR_INVAL, "the end is no time like 2027-03-31T18:00:00Z");
 	return 0;
 }

@@ -73,9 +73,9 @@ when_parse(struct str text, int64_t *ret_ms)
 	if (at == NULL || parse_offset(at, &ahead) != 0)
 		return ERR_INVAL;
 	struct tm same = tm;
-	int64_t seconds = (int64_t)timegm(&same) - ahead;
-	if (seconds < 0 || same.tm_mday != tm.tm_mday) /* the 31st of February is none */
+	int64_t since = ((int64_t)timegm(&same) - ahead) * 1000 + ms;
+	if (since <= 0 || same.tm_mday != tm.tm_mday) /* the 31st of February is none */
 		return ERR_INVAL;
-	*ret_ms = seconds * 1000 + ms;
+	*ret_ms = since;
 	return 0;
 }

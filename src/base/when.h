@@ -12,5 +12,5 @@
 char *when_format(int64_t ms, char out[WHEN_TEXT]);
 
 /* Any offset, "Z" or "+02:00", and a fraction, of which what is below a millisecond is dropped. ERR_INVAL for all
- * else, and for a time before 1970. */
+ * else, and for a time that is not after the beginning of 1970: 0 is "never" to those who ask. */
 int when_parse(struct str text, int64_t *ret_ms);

@@ -79,7 +79,7 @@ def getfacl(site, topic):
 
 
 def test_a_waiting_fetch_is_answered_without_it(site):
-    until = end_in(4)[0]
+    until = end_in(8)[0]
     give(site, "waited", until)
     with connected(site, "rita") as rita:
         rita.call("metadata", 9, topics=[])
@@ -116,7 +116,7 @@ def test_a_deny_rule_ends(site):
 
 def test_what_is_told_of_it(site):
     b = site.broker
-    until, text = end_in(4)
+    until, text = end_in(8)
     b.ctl("setfacl", "-m", "user:rita:r", "--until", text, "topics/told")
     assert getfacl(site, "told") == [f"user:rita:r until {text}"]
     why = b.ctl("why", "rita", "read", "topics/told", check=False)
@@ -148,7 +148,8 @@ def test_another_end_takes_its_place(site):
     assert getfacl(site, "files") == told
     past = b.ctl("setfacl", "-m", "user:rita:r", "--until", "2020-01-01T00:00:00Z", "topics/files", check=False)
     assert past.returncode == 4 and "would have ended already" in past.stderr and getfacl(site, "files") == told
-    for wrong in (["-b", "--until", "8h"], ["-m", "user:rita:r", "--until", "soon"], ["-m", "user:rita:r", "--until", "0h"]):
+    for wrong in (["-b", "--until", "8h"], ["-m", "user:rita:r", "--until", "soon"], ["-m", "user:rita:r", "--until", "0h"],
+                  ["-m", "user:rita:r", "--until", "1970-01-01T00:00:00Z"]):  # which would be no end at all
         assert b.ctl("setfacl", *wrong, "topics/files", check=False).returncode == 2
     site.do("create_acls", 3, creations=[binding("allow User:rita READ", Thing("topic", "files"))])  # as Kafka's tools do
     assert getfacl(site, "files")[0] == "user:rita:r"
