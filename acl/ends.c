@@ -98,26 +98,6 @@ acl_ends_del(struct pmap **ends, const struct acl_rule *rule)
 	item_put(it);
 }
 
-/* The first that its owner set on this very name. */
-static const struct acl_rule *
-find_owned(const struct pmap *ends, enum acl_type type, struct str name)
-{
-	bool first = true;
-	struct str at = STR("");
-	for (struct item *it; (it = pmap_after(ends, &item_ops, at, first)) != NULL; at = it->key, first = false)
-		if (it->rule->by_owner && it->rule->b.type == (int8_t)type && it->rule->b.pattern == ACL_LITERAL &&
-		    str_eq(it->rule->b.name, name))
-			return it->rule;
-	return NULL;
-}
-
-void
-acl_ends_del_owned(struct pmap **ends, enum acl_type type, struct str name)
-{
-	for (const struct acl_rule *r; (r = find_owned(*ends, type, name)) != NULL;)
-		acl_ends_del(ends, r);
-}
-
 int
 acl_ends_due(const struct pmap *ends, int64_t now_ms,
     int (*each)(const struct acl_rule *rule, void *arg), void *arg)
@@ -125,8 +105,10 @@ acl_ends_due(const struct pmap *ends, int64_t now_ms,
 	bool first = true;
 	struct str at = STR("");
 	for (struct item *it; (it = pmap_after(ends, &item_ops, at, first)) != NULL; at = it->key, first = false) {
-		int err = acl_rule_due_ms(it->rule) > now_ms ? 0 : each(it->rule, arg);
-		if (err != 0 || acl_rule_due_ms(it->rule) > now_ms)
+		if (acl_rule_due_ms(it->rule) > now_ms)
+			return 0;
+		int err = each(it->rule, arg);
+		if (err != 0)
 			return err;
 	}
 	return 0;

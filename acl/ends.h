@@ -15,8 +15,6 @@ void acl_ends_unref(struct pmap **ends);
 /* rule NULL, or without an end: nothing is done. */
 void acl_ends_add(struct pmap **ends, const struct acl_rule *rule);
 void acl_ends_del(struct pmap **ends, const struct acl_rule *rule);
-/* As acl_index_del_owned(). */
-void acl_ends_del_owned(struct pmap **ends, enum acl_type type, struct str name);
 
 /* As acl_tenant_rules_due(). */
 int acl_ends_due(const struct pmap *ends, int64_t now_ms,

@@ -398,12 +398,18 @@ acl_tenant_del_rule(const struct acl_tenant *tenant, const struct acl_rule *rule
 	return t;
 }
 
+static void
+forget_end(const struct acl_rule *rule, void *arg)
+{
+	acl_ends_del(arg, rule);
+}
+
 struct acl_tenant *
 acl_tenant_del_owned_rules(const struct acl_tenant *tenant, enum acl_type type, struct str name)
 {
 	size_t fewer;
 	struct acl_tenant *t = copy(tenant);
-	acl_ends_del_owned(&t->ends, type, name);
+	acl_index_owned(t->rules, type, name, forget_end, &t->ends);
 	struct pmap *rules = acl_index_del_owned(t->rules, type, name, &fewer);
 	acl_index_unref(&t->rules);
 	t->rules = rules;

@@ -261,6 +261,22 @@ acl_index_del_owned(struct pmap *index, enum acl_type type, struct str name, siz
 	return with_bundles(index, key, bundles);
 }
 
+void
+acl_index_owned(const struct pmap *index, enum acl_type type, struct str name,
+    void (*each)(const struct acl_rule *rule, void *arg), void *arg)
+{
+	char buf[KEY_MAX];
+	const struct target *t = name.n > KEY_MAX - HEAD ? NULL :
+	    pmap_get(index, &target_ops, make_key(buf, type, ACL_LITERAL, name));
+	bool first = true;
+	struct str at = STR("");
+	for (const struct bundle *b; t != NULL && (b = pmap_after(t->bundles, &bundle_ops, at, first)) != NULL;
+	    at = b->principal, first = false)
+		for (uint32_t i = 0; i < b->n; i++)
+			if (b->rules[i]->by_owner)
+				each(b->rules[i], arg);
+}
+
 static int
 each_in_target(const struct target *t, const struct acl_binding *filter,
     int (*each)(const struct acl_rule *rule, void *arg), void *arg)

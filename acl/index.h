@@ -23,6 +23,9 @@ struct pmap *acl_index_del(struct pmap *index, const struct acl_rule *rule, size
 struct pmap *acl_index_del_owned(struct pmap *index, enum acl_type type, struct str name,
     size_t *ret_n);
 
+/* Calls each(rule, arg) for those that acl_index_del_owned() would delete. */
+void acl_index_owned(const struct pmap *index, enum acl_type type, struct str name,
+    void (*each)(const struct acl_rule *rule, void *arg), void *arg);
 /* The rule equal to this one; NULL. */
 const struct acl_rule *acl_index_get(const struct pmap *index, const struct acl_rule *rule);
 
