@@ -215,9 +215,16 @@ acl_explain(const struct acl_image *image, const struct acl_who *who,
 
 /* ---- the way there ---- */
 
-/* "bert is a user of acme, in team billing, and no operator" */
+/* Lines of one size, one behind the other. */
+struct way {
+	struct sentence s;
+	char *out;
+	size_t size, n, max;
+};
+
+/* "bert is a user of acme, no operator, in team billing" */
 static void
-step_who(struct sentence *s)
+say_user(struct sentence *s)
 {
 	const struct acl_user *u = s->who->record;
 	acl_escape(&s->buf, s->who->user.s);
@@ -233,62 +240,42 @@ step_who(struct sentence *s)
 	}
 }
 
+/* One more line: before, the operation where it is not ACL_OP_ANY, and the path of what is of this type. */
 static void
-step_rules(struct sentence *s, enum acl_type type, bool only_denied)
+pass(struct way *w, const char *before, enum acl_op op, enum acl_type type)
 {
-	buf_printf(&s->buf, only_denied ? "no rule denies to %s " : "no rule denies or allows to %s ", acl_op_name(s->a->op));
-	say_path(s, type);
-}
-
-static void
-step_making(struct sentence *s, enum acl_type type, bool unused)
-{
-	(void)unused;
-	say(s, "no rule denies to make ");
-	say_path(s, type);
-}
-
-static void
-step_node(struct sentence *s, enum acl_type type, bool unused)
-{
-	(void)unused;
-	say(s, "the mode of ");
-	say_path(s, type);
-	say(s, " does not give it");
+	if (w->n == w->max)
+		return;
+	buf_init(&w->s.buf, SENTENCE_MAX);
+	if (before == NULL)
+		say_user(&w->s);
+	else {
+		buf_printf(&w->s.buf, "%s %s%s", before, op == ACL_OP_ANY ? "" : acl_op_name(op), op == ACL_OP_ANY ? "" : " ");
+		say_path(&w->s, type);
+	}
+	finish(&w->s, w->out + w->n++ * w->size, w->size);
 }
 
 size_t
 acl_explain_steps(const struct acl_image *image, const struct acl_who *who, const struct acl_answer *a, char *out, size_t size,
     size_t max)
 {
+	static const char nothing[] = "no rule denies or allows to", no_deny[] = "no rule denies to";
+	struct way w = { .s = { .image = image, .who = who, .a = a }, .out = out, .size = size, .max = max };
 	enum acl_type type = a->object.type;
-	bool by_allow = a->step == ACL_STEP_ALLOW_RULE, on_tenant = (a->passed & ACL_PASSED_RULES) != 0;
-	const struct {
-		bool passed;
-		void (*tell)(struct sentence *s, enum acl_type type, bool only_denied);
-		enum acl_type type;
-	} steps[] = {
-		{ a->passed & ACL_PASSED_MAKING, step_making, type },
-		{ (a->passed & ACL_PASSED_RULES) || (by_allow && !on_tenant), step_rules, type },
-		{ (a->passed & ACL_PASSED_TENANT) || (by_allow && on_tenant), step_rules, ACL_TENANT },
-		{ a->passed & ACL_PASSED_NODE && a->node_type != type, step_node, type },
-	};
-	struct sentence s = { .image = image, .who = who, .a = a };
-	size_t n = 0;
-	if (max > 0 && a->passed & ACL_PASSED_WHO) {
-		buf_init(&s.buf, SENTENCE_MAX);
-		step_who(&s);
-		finish(&s, out, size);
-		n = 1;
-	}
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && n < max; i++) {
-		if (!steps[i].passed)
-			continue;
-		buf_init(&s.buf, SENTENCE_MAX);
-		steps[i].tell(&s, steps[i].type, by_allow && !(a->passed & (steps[i].type == ACL_TENANT ? ACL_PASSED_TENANT : ACL_PASSED_RULES)));
-		finish(&s, out + n++ * size, size);
-	}
-	return n;
+	if (a->passed & ACL_PASSED_WHO)
+		pass(&w, NULL, ACL_OP_ANY, type);
+	if (a->passed & ACL_PASSED_MAKING)
+		pass(&w, "no rule denies to make", ACL_OP_ANY, type);
+	if (a->passed & ACL_PASSED_RULES)
+		pass(&w, nothing, a->op, type);
+	if (a->passed & ACL_PASSED_TENANT)
+		pass(&w, nothing, a->op, ACL_TENANT);
+	if (a->step == ACL_STEP_ALLOW_RULE)	/* denials come first */
+		pass(&w, no_deny, a->op, a->passed & ACL_PASSED_RULES ? ACL_TENANT : type);
+	if (a->passed & ACL_PASSED_NODE && a->node_type != type)
+		pass(&w, "nothing is given by the mode of", ACL_OP_ANY, type);
+	return w.n;
 }
 
 char *
