@@ -159,6 +159,19 @@ take_place(struct http_exchange *x, const struct principal *p)
 	return l;
 }
 
+/* Whoever has proved who he is, where there is a place for him; else he is answered that there is none. */
+static void
+let_in(struct http_exchange *x, const struct principal *p, const uint8_t *digest, int64_t until_ms,
+    void (*then)(struct http_exchange *x, const struct principal *principal))
+{
+	struct quota_link *quota = take_place(x, p);
+	if (quota == NULL)
+		return;
+	remember(x, p, quota, digest, until_ms);
+	const struct memory *m = http_memory(x);
+	then(x, &m->principal);
+}
+
 /* ---- a login under way ---- */
 
 static void
@@ -211,14 +224,7 @@ accept_login(struct login *l)
 		login_end(l);
 		return;
 	}
-	struct quota_link *quota = take_place(x, p);
-	if (quota == NULL) {
-		login_end(l);
-		return;
-	}
-	remember(x, p, quota, l->digest, sasl_login_expires_ms(l->sasl));
-	const struct memory *m = http_memory(x);
-	l->then(x, &m->principal);
+	let_in(x, p, l->digest, sasl_login_expires_ms(l->sasl), l->then);
 	login_end(l);
 }
 
@@ -334,12 +340,7 @@ by_certificate(struct http_exchange *x, void (*then)(struct http_exchange *x, co
 		answer_refused(x, l->tls ? "a login is needed\n" : "a login is needed, and that needs TLS\n");
 		return;
 	}
-	struct quota_link *quota = take_place(x, &p);
-	if (quota == NULL)
-		return;
-	remember(x, &p, quota, NULL, 0);
-	const struct memory *m = http_memory(x);
-	then(x, &m->principal);
+	let_in(x, &p, NULL, 0, then);
 }
 
 void
