@@ -142,9 +142,10 @@ int part_login_prepare(struct broker *b, struct conf *conf, struct why *why);
 int part_tokens_start(struct broker *b, struct why *why);
 int part_tokens_reload(struct broker *b, const struct conf *conf, struct why *why);
 /* Expired tokens go, where it is time for that; main's thread. */
-/* The ends of rules; a few times a second, as they have to be seen by what waits within one. */
-void parts_tick_rules(struct broker *b, int64_t wall_ms);
 void parts_tick_tokens(struct broker *b, uint64_t now_ns, int64_t wall_ms);
+
+/* parts_rules.c: the ends of rules; a few times a second, as they have to be seen by what waits within one. Main's thread. */
+void parts_tick_rules(struct broker *b, int64_t wall_ms);
 
 /* parts_serve.c */
 int part_loops_start(struct broker *b, struct why *why);
@@ -213,6 +214,7 @@ struct parts_certificate {
 	const char *listener;
 	struct tls_ends ends;
 };
+struct parts_certificate parts_certificate_of(const struct core_listener *core);
 /* Of each listener; how many. Main's thread. */
 size_t parts_certificates(const struct broker *b, struct parts_certificate *ret, size_t max);
 

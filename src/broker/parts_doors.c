@@ -530,13 +530,8 @@ size_t
 parts_certificates(const struct broker *b, struct parts_certificate *ret, size_t max)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < b->doors_n && n < max; i++) {
-		const struct tls_context *tls = atomic_load(&b->doors[i].way->core.tls_context);
-		ret[n] = (struct parts_certificate){ .listener = b->doors[i].way->core.name.p };
-		if (tls != NULL)
-			tls_context_ends(tls, &ret[n].ends);
-		n++;
-	}
+	for (size_t i = 0; i < b->doors_n && n < max; i++)
+		ret[n++] = parts_certificate_of(&b->doors[i].way->core);
 	return n;
 }
 

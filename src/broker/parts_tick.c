@@ -11,6 +11,16 @@
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
 #define LIST_WARN_S (INT64_C(2) * 86400) /* what authorities say lives for days */
 
+struct parts_certificate
+parts_certificate_of(const struct core_listener *core)
+{
+	struct parts_certificate c = { .listener = core->name.p };
+	const struct tls_context *tls = atomic_load(&core->tls_context);
+	if (tls != NULL)
+		tls_context_ends(tls, &c.ends);
+	return c;
+}
+
 static void
 check_one(struct broker *b, const struct parts_certificate *c, int64_t now_s)
 {

@@ -217,13 +217,8 @@ size_t
 parts_front_certificates(const struct broker *b, struct parts_certificate *ret, size_t max)
 {
 	size_t n = 0;
-	for (size_t i = 0; b->front != NULL && i < b->front->doors_n && n < max; i++) {
-		const struct tls_context *tls = atomic_load(&b->front->doors[i].core.tls_context);
-		ret[n] = (struct parts_certificate){ .listener = b->front->doors[i].core.name.p };
-		if (tls != NULL)
-			tls_context_ends(tls, &ret[n].ends);
-		n++;
-	}
+	for (size_t i = 0; b->front != NULL && i < b->front->doors_n && n < max; i++)
+		ret[n++] = parts_certificate_of(&b->front->doors[i].core);
 	return n;
 }
 
