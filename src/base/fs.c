@@ -379,3 +379,18 @@ fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg)
 	free(entries);
 	return err;
 }
+
+static int
+count_one(const char *name, void *arg)
+{
+	(void)name;
+	++*(size_t *)arg;
+	return 0;
+}
+
+int
+fs_count(const char *path, size_t *ret)
+{
+	*ret = 0;
+	return fs_list(path, count_one, ret);
+}

@@ -73,3 +73,5 @@ int fs_space(const char *path, uint64_t *ret_free, uint64_t *ret_total);
 
 /* Calls each(name, arg) for every entry but . and .., in bytewise order. */
 int fs_list(const char *path, int (*each)(const char *name, void *arg), void *arg);
+/* How many entries it has. */
+int fs_count(const char *path, size_t *ret);

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/when.h"
 #include "broker/ask.h"
 #include "broker/bootstrap.h"
 #include "broker/broker.h"
@@ -495,7 +496,7 @@ command_restore(int argc, char **argv)
 	struct restored r;
 	struct conf *conf;
 	struct why why;
-	char time_text[32] = "";
+	char begun[WHEN_TEXT];
 	int c;
 	while ((c = getopt_long(argc, argv, "c:", none, NULL)) != -1) {
 		if (c != 'c')
@@ -511,15 +512,10 @@ command_restore(int argc, char **argv)
 		return status;
 	if (restore_run(conf, argv[optind], show_percent, &r, &why) != 0)
 		status = complain("restore: %s", why.text);
-	else {
-		time_t t = (time_t)(r.begun_ms / 1000);
-		struct tm tm;
-		if (gmtime_r(&t, &tm) != NULL)
-			(void)strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	else
 		printf("%s holds the data of cluster %s as of %s: %lld files, %lld bytes.\n"
 		    "It can be started; the configuration and its TLS files are those that are here now.\n", conf->log_dirs, r.cluster,
-		    time_text, (long long)r.files, (long long)r.bytes);
-	}
+		    when_format(r.begun_ms - r.begun_ms % 1000, begun), (long long)r.files, (long long)r.bytes);
 	conf_unref(&conf);
 	return status;
 }

@@ -59,19 +59,12 @@ failed(struct work *w, int err, const char *path)
 	return why_set(w->why, err, "%s: %s", path, err_text(err));
 }
 
-static int
-count_entry(const char *name, void *arg)
-{
-	(void)name;
-	++*(int *)arg;
-	return 0;
-}
-
 /* ERR_EXISTS unless the path is free or an empty directory. */
 static int
 check_unused(struct work *w, const char *path)
 {
-	int entries = 0, err = fs_list(path, count_entry, &entries);
+	size_t entries = 0;
+	int err = fs_count(path, &entries);
 	if (err == ERR_NOTFOUND)
 		return 0;
 	if (err != 0)

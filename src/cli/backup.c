@@ -41,14 +41,6 @@ struct backup {
 };
 
 static int
-count_entry(const char *name, void *arg)
-{
-	(void)name;
-	++*(int *)arg;
-	return 0;
-}
-
-static int
 local(const char *path, int err)
 {
 	return cli_complain(CLI_USAGE, "%s: %s", path, err_text(err));
@@ -57,10 +49,11 @@ local(const char *path, int err)
 static int
 prepare(struct backup *b)
 {
-	int entries = 0, err = fs_mkdir(b->dir);
+	size_t entries = 0;
+	int err = fs_mkdir(b->dir);
 	b->made = err == 0;
 	if (err == ERR_EXISTS) {
-		err = fs_list(b->dir, count_entry, &entries);
+		err = fs_count(b->dir, &entries);
 		if (err == 0 && entries > 0)
 			return cli_complain(CLI_USAGE, "%s is not empty: name a directory that is not there yet", b->dir);
 		if (err == 0 && chmod(b->dir, 0700) != 0)
