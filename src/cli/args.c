@@ -130,3 +130,19 @@ args_number(const char *option, const char *text, int64_t min, int64_t max, int6
 	return cli_complain(CLI_USAGE, "%s: \"%s\" is no number from %lld to %lld", option, text,
 	    (long long)min, (long long)max);
 }
+
+int
+args_period(const char *text, int64_t *ret_ms)
+{
+	static const struct { char unit; int64_t s; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	struct str s = str_from(text);
+	int64_t n;
+	for (size_t i = 0; s.n > 1 && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (s.p[s.n - 1] != units[i].unit ||
+		    str_to_i64((struct str){ s.p, s.n - 1 }, 1, INT64_C(36500) * 86400 / units[i].s, &n) != 0)
+			continue;
+		*ret_ms = n * units[i].s * 1000;
+		return 0;
+	}
+	return ERR_INVAL;
+}

@@ -66,6 +66,9 @@ int args_end(struct args *args, int min, int max);
 /* A number; CLI_USAGE after saying what is wrong. */
 int args_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret);
 
+/* "90s", "30m", "12h", "7d", "2w", up to a hundred years: ms. ERR_INVAL, and nothing is said. */
+int args_period(const char *text, int64_t *ret_ms);
+
 /* "schlossctl: ..." on standard error; returns status. */
 int cli_complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -20,10 +20,6 @@ struct part {
 	bool option, closed;		/* closed: a bracket ends behind it */
 };
 
-struct usage {
-	struct str rest;
-};
-
 /* Where the words have led. */
 struct place {
 	const struct verb *verb;
@@ -32,13 +28,13 @@ struct place {
 };
 
 static bool
-next_part(struct usage *u, struct part *ret)
+next_part(struct str *usage, struct part *ret)
 {
 	struct str s;
 	do {
-		if (u->rest.p == NULL)
+		if (usage->p == NULL)
 			return false;
-		str_cut(&u->rest, ' ', &s);
+		str_cut(usage, ' ', &s);
 	} while (s.n == 0);
 	*ret = (struct part){ .closed = memchr(s.p, ']', s.n) != NULL && s.p[s.n - 1] == ']' };
 	while (s.n > 0 && memchr("[{'", s.p[0], 3) != NULL) {
@@ -58,11 +54,11 @@ next_part(struct usage *u, struct part *ret)
 
 /* Whether an option of the usage takes a value; which. */
 static bool
-takes_value(struct usage u, const struct part *option, struct str *ret)
+takes_value(struct str usage, const struct part *option, struct str *ret)
 {
 	struct part next;
-	bool opens = u.rest.p != NULL && u.rest.n > 0 && u.rest.p[0] == '[';
-	if (option->closed || opens || !next_part(&u, &next) || next.option || str_is(next.text, "|"))
+	bool opens = usage.n > 0 && usage.p[0] == '[';
+	if (option->closed || opens || !next_part(&usage, &next) || next.option || str_is(next.text, "|"))
 		return false;
 	*ret = next.text;
 	return true;
@@ -70,6 +66,7 @@ takes_value(struct usage u, const struct part *option, struct str *ret)
 
 /* ---- the words ---- */
 
+/* The last is another name of the one before, and not offered. */
 static const char *const global[] = { "-F", "--tenant", "-o", "--output" };
 
 static bool
@@ -85,11 +82,11 @@ is_global(const char *word)
 static bool
 takes(const struct verb *v, const char *word, struct str *ret_value)
 {
-	struct usage u = { str_from(v->usage) };
+	struct str usage = str_from(v->usage);
 	struct part part;
-	while (next_part(&u, &part))
+	while (next_part(&usage, &part))
 		if (part.option && str_is(part.text, word))
-			return takes_value(u, &part, ret_value);
+			return takes_value(usage, &part, ret_value);
 	return false;
 }
 
@@ -198,14 +195,14 @@ offer(struct cli *cli, const struct verb *v, struct str text, struct str typed)
 static void
 offer_word(struct cli *cli, const struct place *p, struct str typed)
 {
-	struct usage u = { str_from(p->verb->usage) };
+	struct str usage = str_from(p->verb->usage);
 	struct part part;
 	struct str value, at = STR_NULL;
 	int n = -1;
 	bool same = false, again = false;
-	while (next_part(&u, &part)) {
-		if (part.option && takes_value(u, &part, &value))
-			(void)next_part(&u, &part);
+	while (next_part(&usage, &part)) {
+		if (part.option && takes_value(usage, &part, &value))
+			(void)next_part(&usage, &part);
 		else if (str_is(part.text, "..."))
 			again = true;
 		else if (str_is(part.text, "|"))
@@ -226,9 +223,9 @@ offer_word(struct cli *cli, const struct place *p, struct str typed)
 static void
 offer_options(const struct verb *v, struct str typed)
 {
-	struct usage u = { v == NULL ? STR_NULL : str_from(v->usage) };
+	struct str usage = v == NULL ? STR_NULL : str_from(v->usage);
 	struct part part;
-	while (next_part(&u, &part))
+	while (next_part(&usage, &part))
 		if (part.option)
 			complete_offer(part.text, typed);
 	for (size_t i = 0; i + 1 < sizeof(global) / sizeof(global[0]); i++)

@@ -450,19 +450,14 @@ apply(struct cli *cli, const struct setfacl *s, const struct rules *on, bool *re
 static int
 parse_until(const char *text, int64_t *ret)
 {
-	static const struct { char unit; int64_t ms; } units[] = {
-		{ 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 }, { 'w', 7 * 86400000 },
-	};
-	struct str s = str_from(text);
-	int64_t n;
-	if (when_parse(s, ret) == 0)
+	int64_t period;
+	if (when_parse(str_from(text), ret) == 0)
 		return 0;
-	for (size_t i = 0; s.n > 1 && i < sizeof(units) / sizeof(units[0]); i++)
-		if (s.p[s.n - 1] == units[i].unit && str_to_i64((struct str){ s.p, s.n - 1 }, 1, 100000000, &n) == 0) {
-			*ret = clock_wall_ms() + n * units[i].ms;
-			*ret -= *ret % 1000; /* what was asked for in seconds is told in such */
-			return 0;
-		}
+	if (args_period(text, &period) == 0) {
+		*ret = clock_wall_ms() + period;
+		*ret -= *ret % 1000; /* what was asked for in seconds is told in such */
+		return 0;
+	}
 	return cli_complain(CLI_USAGE, "\"%s\" is no end: 2027-03-31T18:00:00Z, or from now on 90m, 8h, 30d, 2w", text);
 }
 

@@ -14,17 +14,8 @@
 static int
 parse_period(const char *option, const char *text, int64_t *ret)
 {
-	static const struct { char unit; int64_t ms; } units[] = {
-		{ 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 },
-	};
-	struct str s = str_from(text);
-	int64_t n;
-	for (size_t i = 0; s.n > 1 && i < sizeof(units) / sizeof(units[0]); i++) {
-		if (s.p[s.n - 1] != units[i].unit || str_to_i64((struct str){ s.p, s.n - 1 }, 1, INT64_C(36500) * 86400, &n) != 0)
-			continue;
-		*ret = n * units[i].ms;
+	if (args_period(text, ret) == 0)
 		return 0;
-	}
 	return cli_complain(CLI_USAGE, "%s %s: a time is expected, like 90s, 30m, 12h or 7d", option, text);
 }
 
