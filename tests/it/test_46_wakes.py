@@ -77,20 +77,26 @@ def test_a_waiting_join_is_asked_again(site, rita):
         assert leader.answer("join_group", 5)[1]["error_code"] == 0
 
 
+def gathered(leader, other, group):
+    """Both are in one generation, and other waits for its assignment; the SyncGroup with which leader gives it."""
+    who = join(leader, group)
+    member = as_member(other, group)
+    rejoin(leader, who)
+    led, told = leader.answer("join_group", 5)[1], other.answer("join_group", 5)[1]
+    assert (led["error_code"], told["error_code"], told["generation_id"]) == (0, 0, led["generation_id"])
+    assert led["leader"] == who["member_id"]
+    mine = dict(group_id=group, generation_id=led["generation_id"])
+    other.send("sync_group", 3, {**mine, "member_id": member, "assignments": []})
+    return {**mine, "member_id": who["member_id"], "assignments": [
+        {"member_id": m, "assignment": b"for " + m.encode()} for m in (member, who["member_id"])]}
+
+
 def test_a_waiting_sync_is_asked_again(site, rita):
     with site.client() as admin, site.client() as leader:
         allow(admin, 3, "synced")
-        who = join(leader, "synced")
-        member = as_member(rita, "synced")
-        rejoin(leader, who)
-        led, told = leader.answer("join_group", 5)[1], rita.answer("join_group", 5)[1]
-        assert (led["error_code"], told["error_code"], told["generation_id"]) == (0, 0, led["generation_id"])
-        mine = dict(group_id="synced", generation_id=led["generation_id"])
-        rita.send("sync_group", 3, {**mine, "member_id": member, "assignments": []})
+        gives = gathered(leader, rita, "synced")
         forbid(admin, 3, "synced")
-        done = leader.call("sync_group", 3, **mine, member_id=who["member_id"], assignments=[
-            {"member_id": m, "assignment": b"for " + m.encode()} for m in (member, who["member_id"])])
-        assert done["error_code"] == 0
+        assert leader.call("sync_group", 3, **gives)["error_code"] == 0
         told = rita.answer("sync_group", 3)[1]
         assert (told["error_code"], told["assignment"]) == (30, b"")
 
@@ -100,16 +106,9 @@ def test_who_leads_without_the_right_hands_nothing_out(site, rita):
     site.broker.ctl("group", "create", "led")	# or it would be hers
     with site.client() as admin, site.client() as other:
         allow(admin, 3, "led")
-        who = join(rita, "led")
-        member = as_member(other, "led")
-        rejoin(rita, who)
-        led, told = rita.answer("join_group", 5)[1], other.answer("join_group", 5)[1]
-        assert led["leader"] == who["member_id"] and told["generation_id"] == led["generation_id"]
-        mine = dict(group_id="led", generation_id=led["generation_id"])
-        other.send("sync_group", 3, {**mine, "member_id": member, "assignments": []})
+        gives = gathered(rita, other, "led")
         forbid(admin, 3, "led")
-        done = rita.call("sync_group", 3, **mine, member_id=who["member_id"], assignments=[
-            {"member_id": m, "assignment": b"for " + m.encode()} for m in (member, who["member_id"])])
+        done = rita.call("sync_group", 3, **gives)
         assert (done["error_code"], done["assignment"]) == (30, b"")
         state = admin.call("describe_groups", 5, groups=["led"])["groups"][0]
         assert state["group_state"] == "CompletingRebalance" and not [m for m in state["members"] if m["member_assignment"].startswith(b"for ")]
