@@ -272,6 +272,20 @@ def test_odd_names_of_groups(site):
 
 # Nodes and rules.
 
+def test_an_operators_teams_are_operators_business(site):
+    """Who administers main puts others into teams and out of them, but no operator, and ends no team that one is in."""
+    ADD, REMOVE, CREATE, DELETE = 2, 3, 0, 1
+
+    def alter(who, action, team, *users):
+        told = site.connection(who).call("team_alter", 0, changes=[{"action": action, "team": team, "users": list(users)}])[0]
+        return told["error_code"] or told["results"][0]["error_code"]
+    assert [alter("tina", CREATE, "movers"), alter("tina", ADD, "movers", "stan"), alter("tina", REMOVE, "movers", "stan")] == [0, 0, 0]
+    assert [alter("tina", ADD, "movers", "admin"), alter("tina", ADD, "movers", "stan", "admin")] == [31, 31]
+    assert alter("admin", ADD, "movers", "admin") == 0
+    assert [alter("tina", REMOVE, "movers", "admin"), alter("tina", DELETE, "movers")] == [31, 31]
+    assert [alter("admin", REMOVE, "movers", "admin"), alter("tina", DELETE, "movers")] == [0, 0]
+
+
 def test_who_may_ask_for_settings_is_told_of_what_he_sees(site):
     """Of topics that have some: the right on the tenant shows none that is hidden from him."""
     make(site, "private")
