@@ -62,10 +62,11 @@ def make_tenant(client, name, users):
          "principal": w, "host": ["*", "10.0.0.0/8", "::1"][i % 3], "operation": op, "permission_type": 2 + i % 2}
         for i, w in enumerate(who) for op in (3, 4, 7) if op != 7 and (i % 2 == 0 or op != 4)])
     user, cid = (lambda n: {"entity_type": "user", "entity_name": n}), (lambda n: {"entity_type": "client-id", "entity_name": n})
+    # Of what is everybody's there is enough: by less, whoever exports the site would wait for a second at each request.
     ask(client, "alter_client_quotas", 1, validate_only=False, entries=[
         {"entity": e, "ops": [{"key": "request_percentage", "value": v, "remove": False}]} for e, v in
-        [([user(n)], 0.1 + i) for i, n in enumerate(users[:40])] + [([user(None)], 1 / 3), ([cid(None)], 1e-7)] +
-        [([cid(n[:1000])], 12.5) for n in ODDER] + [([user("late"), cid(n[:1000])], 7) for n in ODDER] + [([user(None), cid(None)], 3)]])
+        [([user(n)], 0.1 + i) for i, n in enumerate(users[:40])] + [([user(None)], 100 / 3), ([cid(None)], 50), ([cid("tiny")], 1e-7)] +
+        [([cid(n[:1000])], 12.5) for n in ODDER] + [([user("late"), cid(n[:1000])], 7) for n in ODDER] + [([user(None), cid(None)], 30)]])
     ask(client, "enter", tenant="main")
 
 
