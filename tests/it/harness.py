@@ -4,9 +4,12 @@
 A Broker is a directory made by `schlossd init`, a process, and the commands an administrator
 has. The programs come from $SCHLOSS_BUILD (set by ./runtests).
 """
+import contextlib
+import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -23,10 +26,17 @@ SCHLOSSCTL = BUILD / "schlossctl"
 SANITIZED = "detect_leaks=1:abort_on_error=0:exitcode=99"
 
 
+# Below those that the kernel gives to outgoing connections, one of which would take it while a broker is down.
+PORTS = itertools.cycle(range(12000, 32000))
+next(itertools.islice(PORTS, random.randrange(20000), None))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Not the same again before all others."""
+    for port in PORTS:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 class Failed(Exception):
