@@ -22,13 +22,15 @@
 #include "base/worker.h"
 #include "meta/load.h"
 
+#define TRIAL_GENERATIONS (UINT64_C(1) << 63)
+
 struct controller {
 	struct controller_config config;
 	struct lock lock;
 	pthread_cond_t wake;
 	struct change *head, **tail;
 	bool stop;
-	uint64_t generation;
+	uint64_t generation, trials;
 	bool doubt;			/* the image may differ from what is stored */
 	pthread_t thread;
 };
@@ -37,6 +39,7 @@ struct plan {
 	struct controller *controller;
 	struct arena *arena;
 	struct image *image;
+	const struct image *before;
 	ARRAY(struct meta_op) ops;
 	int err;
 	struct why why;
@@ -70,6 +73,12 @@ const struct image *
 plan_image(const struct plan *p)
 {
 	return p->image;
+}
+
+const struct image *
+plan_before(const struct plan *p)
+{
+	return p->before;
 }
 
 const struct controller_config *
@@ -344,15 +353,34 @@ begins(struct controller *c, struct change *change, struct plan *p)
 	return false;
 }
 
-/* Plans it on the image that is current, and commits. True where it holds. */
-static bool
-plan_and_commit(struct controller *c, struct change *change, struct plan *p)
+static void
+plan_it(struct change *change, struct plan *p)
 {
 	change->result = change->plan(change, p);
 	if (change->result == CHANGE_OK && p->err != 0) {
 		change->result = result_of(p->err);
 		change->why = p->why;
 	}
+}
+
+/* A trial's image has a generation of its own: what somebody remembers of one must hold for no other. */
+static void
+try_it(struct controller *c, struct change *change, struct plan *p)
+{
+	struct image *before = change->trial->image;
+	plan_it(change, p);
+	if (change->result != CHANGE_OK || p->image == before)
+		return;
+	image_set_generation(p->image, TRIAL_GENERATIONS + ++c->trials);
+	change->trial->image = p->image;
+	p->image = before;
+}
+
+/* Plans it on the image that is current, and commits. True where it holds. */
+static bool
+plan_and_commit(struct controller *c, struct change *change, struct plan *p)
+{
+	plan_it(change, p);
 	if (change->result != CHANGE_OK || p->ops.n == 0)
 		return change->result == CHANGE_OK;
 	if (!begins(c, change, p))
@@ -369,9 +397,12 @@ run(struct controller *c, struct change *change)
 	struct plan p = { .controller = c, .arena = arena_create(SIZE_MAX) };
 	bool happened;
 	int err = c->doubt ? settle(c, &p, &happened) : 0;
-	p.image = image_ref(atomic_load(c->config.image));
+	p.before = change->trial != NULL ? change->trial->image : atomic_load(c->config.image);
+	p.image = image_ref(p.before);
 	if (err != 0)
 		fail(change, ERR_IO);
+	else if (change->trial != NULL)
+		try_it(c, change, &p);
 	else if (plan_and_commit(c, change, &p)) {
 		if (change->carry_out != NULL)
 			change->carry_out(change, &p);

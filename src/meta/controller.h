@@ -32,6 +32,12 @@ enum change_result {
 /* Kafka's number for it. */
 int change_code(enum change_result result);
 
+/* Of a change that is only tried: it is planned upon this image, which becomes what the change would make of it, where
+ * it could be made. Nothing is written, carried out, told or published. */
+struct change_trial {
+	struct image *image;		/* a reference of the owner's; the controller's until done() */
+};
+
 /* One change: embedded in the struct of its kind (topics.h, users.h, ...). */
 struct change {
 	/* On the controller's thread: reads plan_image(), writes nodes by plan_put().
@@ -43,6 +49,7 @@ struct change {
 	/* Last, on the controller's thread: posts, and waits for nobody. */
 	void (*done)(struct change *change);
 	void *arg;			/* of done's owner */
+	struct change_trial *trial;	/* NULL: it is meant */
 	const void *by;			/* who asks, for config.begins(); NULL: the broker itself */
 
 	enum change_result result;
@@ -92,6 +99,8 @@ enum change_result controller_run(struct controller *controller, struct change *
 /* ---- for plans ---- */
 
 const struct image *plan_image(const struct plan *plan);
+/* The one that this change began with: the published one, or a trial's. */
+const struct image *plan_before(const struct plan *plan);
 const struct controller_config *plan_config(const struct plan *plan);
 struct arena *plan_arena(struct plan *plan);
 /* One node; path by printf with parts that record_path_part() made. Later puts see

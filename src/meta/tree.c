@@ -70,13 +70,11 @@ is_as_seen(const struct node_change *n, const struct acl_node *now)
 	    now->mode == n->seen.mode && now->create_mode == n->seen.create_mode;
 }
 
-/* The node as it is published, which is before this change: what the change itself has
- * written to it is nobody else's doing. */
+/* The node before this change: what the change itself has written to it is nobody else's doing. */
 static const struct acl_node *
 node_before(struct plan *p, const struct node_change *n)
 {
-	const struct image *published = atomic_load(plan_config(p)->image);
-	const struct acl_tenant *t = acl_image_tenant(image_acl(published), n->name.tenant);
+	const struct acl_tenant *t = acl_image_tenant(image_acl(plan_before(p)), n->name.tenant);
 	return t == NULL ? NULL : acl_tenant_node(t, n->type, n->name.s);
 }
 

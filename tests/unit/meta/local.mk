@@ -9,6 +9,11 @@ tests_unit_meta_test_controller_SOURCES = tests/unit/meta/test_controller.c \
 	tests/unit/meta/dump.h tests/unit/meta/token_changes.h tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
 tests_unit_meta_test_controller_LDADD = $(tests_unit_meta_test_image_LDADD)
 
+check_PROGRAMS += tests/unit/meta/test_operators
+tests_unit_meta_test_operators_SOURCES = tests/unit/meta/test_operators.c \
+	tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h
+tests_unit_meta_test_operators_LDADD = $(tests_unit_meta_test_image_LDADD)
+
 check_PROGRAMS += tests/unit/meta/test_listening
 tests_unit_meta_test_listening_SOURCES = tests/unit/meta/test_listening.c \
 	tests/unit/meta/engine.h tests/unit/meta/room.h tests/unit/log/support.h

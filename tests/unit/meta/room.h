@@ -17,6 +17,7 @@ struct room {
 	struct topic_overrides defaults;
 	struct controller *controller;
 	struct arena *arena;		/* of what the current change names */
+	struct change_trial *trial;	/* of all that is submitted; NULL: it is meant */
 	uint64_t rng;
 	uint64_t generation;
 	int (*begins)(void *arg, const struct change *change, const struct image *next, const struct change_node *nodes, int n);
@@ -68,5 +69,6 @@ static inline enum change_result
 submit(struct room *r, struct change *c)
 {
 	c->arena = r->arena;
+	c->trial = r->trial;
 	return controller_run(r->controller, c);
 }
