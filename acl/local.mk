@@ -5,5 +5,6 @@ libacl_a_SOURCES = \
 	acl/rule.c acl/rule.h \
 	acl/change.c acl/change.h \
 	acl/text.h acl/path.c acl/mode.c acl/rule_text.c acl/explain.c acl/escape.h \
+	acl/compare.c acl/compare.h \
 	acl/describe.c acl/describe.h acl/denials.c acl/denials.h
 EXTRA_DIST += acl/README.md

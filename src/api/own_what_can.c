@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "acl/change.h"
+#include "acl/compare.h"
 #include "acl/image.h"
 #include "acl/text.h"
 #include "api/authorize.h"
@@ -59,30 +60,13 @@ path_of(const struct what_can *w, enum acl_type type, struct str name, bool star
 	return path;
 }
 
-/* What goes without saying: everybody may write idempotently, no client may act for the cluster, what is there
- * is not made again, and writing to a directory is making names in it. */
-static bool
-worth_telling(enum acl_type type, enum acl_op op)
-{
-	switch ((int)op) {
-	case ACL_IDEMPOTENT_WRITE: case ACL_CLUSTER_ACTION:
-		return false;
-	case ACL_CREATE:
-		return type != ACL_TOPIC && type != ACL_GROUP && type != ACL_TXN;
-	case ACL_WRITE:
-		return type == ACL_TOPIC || type == ACL_TXN;
-	default:
-		return true;
-	}
-}
-
 static void
 ask_about(struct what_can *w, enum acl_type type, struct str name, const struct acl_node *used)
 {
 	struct acl_object o = { type, NAME(acl_tenant_number(w->tenant), name), used };
 	uint32_t ops = 0;
 	for (int op = ACL_ALL + 1; op <= ACL_OP_LAST; op++)
-		if (acl_op_valid(type, (enum acl_op)op) && worth_telling(type, (enum acl_op)op) &&
+		if (acl_op_valid(type, (enum acl_op)op) && acl_op_telling(type, (enum acl_op)op) &&
 		    acl_check(image_acl(w->rq->image), &w->who, (enum acl_op)op, &o, NULL))
 			ops |= UINT32_C(1) << op;
 	if (ops == 0)

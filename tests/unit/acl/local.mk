@@ -7,6 +7,7 @@ acl_tests = \
 	tests/unit/acl/test_change \
 	tests/unit/acl/test_text \
 	tests/unit/acl/test_describe \
+	tests/unit/acl/test_compare \
 	tests/unit/acl/test_denials
 check_PROGRAMS += $(acl_tests)
 acl_test_libs = libacl.a $(base_test_libs)
@@ -22,5 +23,7 @@ tests_unit_acl_test_text_SOURCES = tests/unit/acl/test_text.c tests/unit/acl/fix
 tests_unit_acl_test_text_LDADD = $(acl_test_libs)
 tests_unit_acl_test_describe_SOURCES = tests/unit/acl/test_describe.c tests/unit/acl/fixture.h
 tests_unit_acl_test_describe_LDADD = $(acl_test_libs)
+tests_unit_acl_test_compare_SOURCES = tests/unit/acl/test_compare.c tests/unit/acl/fixture.h
+tests_unit_acl_test_compare_LDADD = $(acl_test_libs)
 tests_unit_acl_test_denials_SOURCES = tests/unit/acl/test_denials.c tests/unit/acl/fixture.h
 tests_unit_acl_test_denials_LDADD = $(acl_test_libs)
