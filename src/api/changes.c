@@ -10,6 +10,7 @@
 #include "api/auditing.h"
 #include "api/authorize.h"
 #include "api/bounds.h"
+#include "api/rehearse.h"
 #include "api/session.h"
 
 static void
@@ -32,6 +33,7 @@ change_submit_then(struct request *rq, struct change *change, void (*done)(struc
 	change->arg = rq;
 	change->done = done;
 	change->by = auditing_by(rq);
+	change->trial = rehearse_trial(rq);
 	controller_submit(rq->core->controller, change);
 	return request_park(rq, resume, NULL, UINT64_MAX, false);
 }
@@ -94,6 +96,8 @@ mutations_over(struct request *rq)
 void
 mutations_charge(struct request *rq, double partitions)
 {
+	if (rq->rehearsal != NULL)
+		return; /* none were */
 	uint64_t delay = quota_charge(rq->session->quota, QUOTA_MUTATE, partitions, request_now(rq));
 	if (delay > rq->throttle_ns)
 		rq->throttle_ns = delay;

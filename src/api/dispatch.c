@@ -11,6 +11,7 @@
 #include "api/dispatch.h"
 
 #include "api/answer.h"
+#include "api/rehearse.h"
 #include "api/request.h"
 #include "api/session.h"
 #include "base/err.h"
@@ -119,15 +120,14 @@ changes_metadata(int16_t key)
 	case WIRE_KEY_USER_ALTER:
 	case WIRE_KEY_TEAM_ALTER:
 	case WIRE_KEY_TREE_SET:
+	case WIRE_KEY_REHEARSE:
 		return true;
 	}
 	return false;
 }
 
-/* Requests that change metadata, whose items take a hundred times the room that they take on
- * the wire: each has a place for its result and for a sentence about it. */
-static bool
-too_many_changes(const struct request *rq)
+bool
+dispatch_too_much(const struct request *rq)
 {
 	const struct wire_type *t = rq->header.api->req->type;
 	bool many = false;
@@ -155,7 +155,7 @@ decode(struct request *rq)
 		    rq->header.version, err_text(err));
 		return API_CLOSE;
 	}
-	if (too_many_changes(rq)) {
+	if (dispatch_too_much(rq)) {
 		ev_info(conn_event(rq->session->conn), "%s of more than %d things", api->name, CHANGES_MAX);
 		return API_CLOSE;
 	}
@@ -247,7 +247,7 @@ dispatch_resume(struct request *rq)
 	rq->image = rcu_read(*rq->core->image);
 	enum api_turn turn = API_CLOSE;
 	if (may_go_on(rq))
-		turn = rq->resume(rq);
+		turn = rq->rehearsal != NULL ? rehearse_resume(rq) : rq->resume(rq);
 	else if (rq->abandon != NULL)
 		rq->abandon(rq);
 	rq->cpu_ns += conn_take_time_ns(conn);

@@ -13,6 +13,10 @@ struct session;
  * connection. The bytes are the caller's again when it returns. */
 void dispatch(struct session *session, const uint8_t *frame, size_t n);
 
+/* Whether a decoded request changes metadata, and more things at once than there is room for: each, small on the wire,
+ * has a place for its result and for a sentence about it. */
+bool dispatch_too_much(const struct request *rq);
+
 /* A parked request goes on: woken, or its deadline has come. */
 void dispatch_resume(struct request *rq);
 

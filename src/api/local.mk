@@ -17,6 +17,7 @@ libapi_a_SOURCES = \
 	src/api/own_connections.c src/api/own_connections.h src/api/own_kill.c src/api/own_rates.c \
 	src/api/own_why.h src/api/own_user_keys.c src/api/own_who_can.c src/api/own_what_can.c \
 	src/api/produce.c \
+	src/api/rehearse.c src/api/rehearse.h src/api/rehearse_compare.c \
 	src/api/request.c src/api/request.h \
 	src/api/roster.c src/api/roster.h \
 	src/api/session.c src/api/session.h src/api/session_told.c src/api/stays.c src/api/stays.h \

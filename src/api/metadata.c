@@ -195,7 +195,7 @@ make_done(struct change *change)
 enum api_turn
 api_metadata(struct request *rq, const void *in, void *out)
 {
-	fill(rq, in, out, true);
+	fill(rq, in, out, rq->rehearsal == NULL);
 	struct auto_create *c = rq->state;
 	if (c == NULL)
 		return API_ANSWER;

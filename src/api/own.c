@@ -47,23 +47,6 @@ own_may_have_keys(const struct session *s)
 	return s->listener->tls && !p->anonymous && p->user_generation != 0 && uuid_is_zero(&p->token);
 }
 
-static void
-change_done(struct change *change)
-{
-	request_wake(change->arg);
-}
-
-enum api_turn
-own_submit(struct request *rq, struct change *change, enum api_turn (*resume)(struct request *))
-{
-	change->arena = rq->arena;
-	change->done = change_done;
-	change->arg = rq;
-	change->by = auditing_by(rq);
-	controller_submit(rq->core->controller, change);
-	return request_park(rq, resume, NULL, UINT64_MAX, false);
-}
-
 enum kerr
 own_result(struct request *rq, enum change_result result, const struct why *why,
     struct str *ret_message)

@@ -20,10 +20,6 @@ enum kerr own_denied(struct request *rq, const struct acl_who *w, const struct a
  * than a token. */
 bool own_may_have_keys(const struct session *session);
 
-/* Submits the change; resume runs on the loop when it is done. */
-enum api_turn own_submit(struct request *rq, struct change *change,
-    enum api_turn (*resume)(struct request *rq));
-
 /* Makes a tenant with its first administrator; the gate was passed. */
 enum api_turn own_make_tenant(struct request *rq, const struct tenant_alter_req *in, struct tenant_alter_rsp *out);
 

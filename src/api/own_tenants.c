@@ -6,6 +6,7 @@
  */
 #include "acl/change.h"
 #include "api/authorize.h"
+#include "api/changes.h"
 #include "api/own.h"
 #include "meta/tenants.h"
 
@@ -31,7 +32,7 @@ alter(struct request *rq, const struct tenant_alter_req *in, enum tenant_change_
 	c->name = in->tenant;
 	c->new_name = in->new_name.p == NULL ? STR("") : in->new_name;
 	c->purge = in->purge;
-	return own_submit(rq, &c->change, altered);
+	return change_submit(rq, &c->change, altered);
 }
 
 static enum api_turn
@@ -50,7 +51,7 @@ delete(struct request *rq, const struct tenant_alter_req *in)
 	tenant_delete_init(c);
 	c->name = in->tenant;
 	c->confirm = in->confirm.p == NULL ? STR("") : in->confirm;
-	return own_submit(rq, &c->change, deleted);
+	return change_submit(rq, &c->change, deleted);
 }
 
 enum api_turn

@@ -344,7 +344,7 @@ set_nodes(struct request *rq)
 	nodes_change_init(&s->change);
 	s->change.nodes = s->list.v;
 	s->change.n = s->list.n;
-	return own_submit(rq, &s->change.change, nodes_set);
+	return change_submit(rq, &s->change.change, nodes_set);
 }
 
 enum api_turn
@@ -424,5 +424,5 @@ api_group_create(struct request *rq, const void *vin, void *vout)
 	nodes_change_init(c);
 	c->nodes = n;
 	c->n = 1;
-	return own_submit(rq, &c->change, group_made);
+	return change_submit(rq, &c->change, group_made);
 }

@@ -213,7 +213,7 @@ groups_kept(struct request *rq)
 	struct user_work *w = rq->state;
 	struct user_alter_rsp *out = rq->out;
 	if (w->kept.change.result == CHANGE_OK)
-		return own_submit(rq, &w->change.change, users_changed);
+		return change_submit(rq, &w->change.change, users_changed);
 	for (int32_t i = 0; i < w->list.n; i++) {
 		struct user_alter_rsp_result *r = &out->results.v[w->row[i]];
 		r->error_code = (int16_t)own_result(rq, w->kept.change.result, &w->kept.change.why, &r->error_message);
@@ -244,11 +244,11 @@ api_user_alter(struct request *rq, const void *vin, void *vout)
 	w->change.users = w->list.v;
 	w->change.n = w->list.n;
 	if (w->groups.n == 0)
-		return own_submit(rq, &w->change.change, users_changed);
+		return change_submit(rq, &w->change.change, users_changed);
 	nodes_change_init(&w->kept);
 	w->kept.nodes = w->groups.v;
 	w->kept.n = w->groups.n;
-	return own_submit(rq, &w->kept.change, groups_kept);
+	return change_submit(rq, &w->kept.change, groups_kept);
 }
 
 static void
@@ -325,7 +325,7 @@ teams_changed(struct request *rq)
 		r->error_code = (int16_t)own_result(rq, c->result, &c->why, &r->error_message);
 	if (++w->next == w->list.n)
 		return API_ANSWER;
-	return own_submit(rq, &w->list.v[w->next].change, teams_changed);
+	return change_submit(rq, &w->list.v[w->next].change, teams_changed);
 }
 
 /* An operator's teams are operators' business, whoever administers main. */
@@ -398,7 +398,7 @@ api_team_alter(struct request *rq, const void *vin, void *vout)
 		r->team = in->changes.v[i].team;
 		r->error_code = (int16_t)plan_team(rq, w, i, tenant, &in->changes.v[i]);
 	}
-	return w->list.n == 0 ? API_ANSWER : own_submit(rq, &w->list.v[0].change, teams_changed);
+	return w->list.n == 0 ? API_ANSWER : change_submit(rq, &w->list.v[0].change, teams_changed);
 }
 
 enum api_turn
@@ -459,5 +459,5 @@ own_make_tenant(struct request *rq, const struct tenant_alter_req *in, struct te
 			err = KERR_UNACCEPTABLE_CREDENTIAL;
 	}
 	out->error_code = (int16_t)err;
-	return err != KERR_NONE ? API_ANSWER : own_submit(rq, &c->change, tenant_made);
+	return err != KERR_NONE ? API_ANSWER : change_submit(rq, &c->change, tenant_made);
 }

@@ -47,6 +47,7 @@ struct request {
 	bool parked, overtake, by_deadline, ended;
 	bool outlives;			/* parked without abandon: lives until it is woken */
 	bool awaits_last;		/* and by nothing but request_wake_last() */
+	struct rehearsal *rehearsal;	/* while one of its calls is handled (rehearse.h); NULL: all is meant */
 	bool for_others;		/* parked for what may never come: session_stop() wakes it */
 
 	/* While parked. */

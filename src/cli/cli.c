@@ -9,7 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "acl/acl.h"
 #include "acl/text.h"
+#include "cli/rehearse.h"
 #include "wire/kerr.h"
 
 int
@@ -129,6 +131,8 @@ cli_call(struct cli *cli, int key, const void *in, void *ret)
 	int status = cli_open(cli);
 	if (status != 0)
 		return status;
+	if (cli->dry_run && key != WIRE_KEY_ENTER) /* which changes nothing but what names of this connection mean */
+		return rehearse_call(cli, key, in, ret);
 	if (conn_call(cli->conn, cli->arena, key, in, ret, &why) != 0)
 		return cli_complain(CLI_UNREACHED, "%s", cli_escape(cli, str_from(why.text)));
 	return 0;
@@ -237,4 +241,14 @@ cli_when(struct cli *cli, int64_t ms)
 	if (gmtime_r(&t, &tm) == NULL || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		return print_number(&cli->print, ms);
 	return arena_str(cli->arena, str_from(text));
+}
+
+struct str
+cli_operations(struct cli *cli, int32_t bits)
+{
+	struct str s = STR_NULL;
+	for (int op = 0; op <= ACL_OP_LAST; op++)
+		if (((uint32_t)bits >> op & 1) != 0)
+			s = arena_printf(cli->arena, "%.*s%s%s", STR_ARG(s), s.n > 0 ? "," : "", acl_op_name((enum acl_op)op));
+	return s;
 }

@@ -27,6 +27,8 @@ struct cli {
 	struct props props;		/* from cli_open() on */
 	struct conn *conn;
 	struct str own_tenant;		/* null until it was asked for */
+	bool dry_run;
+	ARRAY(struct rehearse_req_call) rehearsed;	/* of a dry run, all that was asked */
 	struct str entered;		/* the tenant that Kafka's requests are about; null: own */
 };
 
@@ -47,6 +49,7 @@ struct verb {
 	int (*run)(struct cli *cli, struct args *args);
 	const char *usage;		/* what stands behind noun and verb */
 	const char *help;		/* one line */
+	bool rehearses;			/* --dry-run: all that it changes is the metadata */
 };
 
 /* Each file of nouns ends its list with a row of name NULL. */
@@ -109,6 +112,9 @@ void cli_hint_login(struct cli *cli, struct str tenant, struct str user, const c
 
 /* A time, wall ms, as a cell or in a sentence. */
 struct str cli_when(struct cli *cli, int64_t ms);
+
+/* Operations as words with commas between: bits, 1 << Kafka's number. */
+struct str cli_operations(struct cli *cli, int32_t bits);
 
 /* A string of the broker or the user as one visible token. */
 const char *cli_escape(struct cli *cli, struct str s);

@@ -230,6 +230,8 @@ offer_options(const struct verb *v, struct str typed)
 			complete_offer(part.text, typed);
 	for (size_t i = 0; i + 1 < sizeof(global) / sizeof(global[0]); i++)
 		complete_offer(str_from(global[i]), typed);
+	if (v != NULL && v->rehearses)
+		complete_offer(STR("--dry-run"), typed);
 	complete_offer(STR("--help"), typed);
 }
 

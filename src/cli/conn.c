@@ -355,6 +355,12 @@ conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void 
 }
 
 int
+conn_version(const struct conn *conn, int key)
+{
+	return version_of(conn, wire_api_find(key));
+}
+
+int
 conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,
     struct why *why)
 {

@@ -34,6 +34,9 @@ void conn_close(struct conn **conn);
 int conn_call(struct conn *conn, struct arena *arena, int key, const void *in, void *ret,
     struct why *why);
 
+/* The version that conn_call() would take; below the API's lowest: the broker does not know it. */
+int conn_version(const struct conn *conn, int key);
+
 /* One exchange of SASL tokens (SaslAuthenticate), for login.c: the answer's
  * bytes live in the arena. ERR_DENIED with the broker's words. */
 int conn_sasl_token(struct conn *conn, struct arena *arena, struct str token, struct str *ret,

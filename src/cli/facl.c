@@ -515,6 +515,6 @@ const struct verb facl_verbs[] = {
 	{ NULL, "getfacl", run_getfacl, "PATH", "the rules on a path; setfacl reads its output" },
 	{ NULL, "setfacl", run_setfacl,
 	    "{-m RULE,... [--until TIME] | -x RULE,... | -b | --set-file FILE} PATH ...",
-	    "add, remove, replace rules: [deny:]user:NAME:OPS[@HOST], team:NAME:OPS" },
+	    "add, remove, replace rules: [deny:]user:NAME:OPS[@HOST], team:NAME:OPS", true },
 	{ .name = NULL },
 };

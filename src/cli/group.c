@@ -247,7 +247,7 @@ const struct verb group_verbs[] = {
 	{ "group", "list", group_list, "", "the consumer groups that you may see" },
 	{ "group", "describe", group_describe, "NAME", "state, members, offsets and lag" },
 	{ "group", "create", group_create, "NAME [--owner USER] [--team TEAM] [--mode MODE]",
-	    "reserve a name, so that nobody else makes the group by joining" },
+	    "reserve a name, so that nobody else makes the group by joining", true },
 	{ "group", "delete", group_delete, "NAME ...", "delete groups without members, with their offsets" },
 	{ .name = NULL },
 };

@@ -8,7 +8,7 @@ libcli_a_SOURCES = \
 	src/cli/login.c src/cli/login.h src/cli/scram.c \
 	src/cli/print.c src/cli/print.h \
 	src/cli/props.c src/cli/props.h \
-	src/cli/quota.c src/cli/secret.c src/cli/secret.h \
+	src/cli/quota.c src/cli/rehearse.c src/cli/rehearse.h src/cli/secret.c src/cli/secret.h \
 	src/cli/site.c src/cli/site.h src/cli/site_ask.c src/cli/site_do.h src/cli/site_plan.c src/cli/site_read.c \
 	src/cli/site_run.c src/cli/site_text.c src/cli/site_topics.c src/cli/site_tree.c src/cli/site_users.c \
 	src/cli/site_verbs.c src/cli/site_write.c \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/complete.h"
+#include "cli/rehearse.h"
 #include "cli/verbs.h"
 
 static const char intro[] =
@@ -33,8 +34,8 @@ static const char outro[] =
 static void
 print_usage(FILE *out, const struct verb *v)
 {
-	fprintf(out, "  schlossctl %s%s%s %s\n      %s\n", v->noun != NULL ? v->noun : "",
-	    v->noun != NULL ? " " : "", v->name, v->usage, v->help);
+	fprintf(out, "  schlossctl %s%s%s %s%s\n      %s\n", v->noun != NULL ? v->noun : "",
+	    v->noun != NULL ? " " : "", v->name, v->usage, v->rehearses ? " [--dry-run]" : "", v->help);
 }
 
 /* All verbs, or those of one noun with their usage; how many. */
@@ -129,6 +130,18 @@ global_options(struct cli *cli, struct args *args)
 }
 
 static int
+run_verb(struct cli *cli, const struct verb *verb, struct args *args)
+{
+	if (verb->rehearses)
+		cli->dry_run = cli->print.quiet = args_flag(args, "--dry-run");
+	int status = verb->run(cli, args);
+	if (status == CLI_OK && cli->dry_run)
+		status = rehearse_tell(cli);
+	print_end(&cli->print, status != CLI_OK);
+	return status;
+}
+
+static int
 run(struct cli *cli, struct args *args)
 {
 	int words;
@@ -145,13 +158,11 @@ run(struct cli *cli, struct args *args)
 	const struct verb *verb = verbs_find(args->v, args->n, &words);
 	if (verb == NULL)
 		return unknown_verb(cli, args->v, args->n);
-	args->usage = arena_printf(cli->arena, "%s%s%s %s", verb->noun != NULL ? verb->noun : "",
-	    verb->noun != NULL ? " " : "", verb->name, verb->usage).p;
+	args->usage = arena_printf(cli->arena, "%s%s%s %s%s", verb->noun != NULL ? verb->noun : "",
+	    verb->noun != NULL ? " " : "", verb->name, verb->usage, verb->rehearses ? " [--dry-run]" : "").p;
 	args->v += words;
 	args->n -= words;
-	int status = verb->run(cli, args);
-	print_end(&cli->print, status != CLI_OK);
-	return status;
+	return run_verb(cli, verb, args);
 }
 
 /* Not by a reader who reads no further, as head does: he has what he wanted. */

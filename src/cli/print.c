@@ -252,6 +252,8 @@ static void __attribute__((format(printf, 4, 0)))
 say(struct print *p, const char *key, const char *more, const char *fmt, va_list ap)
 {
 	char text[SENTENCE_MAX];
+	if (p->quiet)
+		return;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	if (p->form == PRINT_JSON)
 		*ARRAY_ADD(p->arena, p->done) = (struct print_sentence){ arena_str(p->arena, str_from(text)),

@@ -37,6 +37,7 @@ struct print {
 	enum print_form form;
 	FILE *out;
 	struct arena *arena;
+	bool quiet;			/* nothing was done */
 	bool open;			/* between print_open and print_close */
 	unsigned parts;
 	ARRAY(struct print_sentence) done;	/* JSON: they are printed together */

@@ -36,7 +36,6 @@ secret_get(struct cli *cli, struct secret *s)
 {
 	struct why why;
 	int err = 0;
-	(void)cli;
 	if (s->given != NULL && s->file != NULL)
 		return cli_complain(CLI_USAGE, "--password or --password-file, not both");
 	if (s->given != NULL) {
@@ -47,7 +46,7 @@ secret_get(struct cli *cli, struct secret *s)
 		snprintf(s->password, sizeof(s->password), "%s", s->given);
 	} else if (s->file != NULL)
 		err = ask_from_file(s->file, s->password, &why);
-	else if (s->conf != NULL || !isatty(STDIN_FILENO))
+	else if (s->conf != NULL || cli->dry_run || !isatty(STDIN_FILENO))
 		invent(s);
 	else
 		err = ask_new_password("Password", s->password, &why);
@@ -163,8 +162,8 @@ write_conf(struct cli *cli, const struct secret *s, const char *login)
 int
 secret_deliver(struct cli *cli, const struct secret *s, const char *user, struct str tenant)
 {
-	int status = cli_own_tenant(cli);
-	if (status != 0)
+	int status = cli->dry_run ? 0 : cli_own_tenant(cli);
+	if (status != 0 || cli->dry_run) /* it opens nothing */
 		return status;
 	const char *login = login_of(cli, user, tenant);
 	if (s->conf != NULL)

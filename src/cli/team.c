@@ -131,10 +131,10 @@ team_list(struct cli *cli, struct args *args)
 }
 
 const struct verb team_verbs[] = {
-	{ "team", "create", team_create, "NAME", "make a team" },
-	{ "team", "add", team_add, "TEAM USER ...", "put users into a team" },
-	{ "team", "remove", team_remove, "TEAM USER ...", "take users out of a team" },
-	{ "team", "delete", team_delete, "TEAM", "delete a team" },
+	{ "team", "create", team_create, "NAME", "make a team", true },
+	{ "team", "add", team_add, "TEAM USER ...", "put users into a team", true },
+	{ "team", "remove", team_remove, "TEAM USER ...", "take users out of a team", true },
+	{ "team", "delete", team_delete, "TEAM", "delete a team", true },
 	{ "team", "list", team_list, "[TEAM ...]", "teams with their members" },
 	{ .name = NULL },
 };

@@ -380,9 +380,9 @@ run_id(struct cli *cli, struct args *args)
 
 const struct verb tree_verbs[] = {
 	{ NULL, "ls", run_ls, "[-R] [PATH]", "nodes of the tree with mode, owner and team" },
-	{ NULL, "chmod", run_chmod, "[-R] [--force] MODE PATH ...", "change modes: 0640, g+w, o=" },
-	{ NULL, "chown", run_chown, "[-R] USER[:TEAM] PATH ...", "change owners" },
-	{ NULL, "chgrp", run_chgrp, "[-R] TEAM PATH ...", "change teams" },
+	{ NULL, "chmod", run_chmod, "[-R] [--force] MODE PATH ...", "change modes: 0640, g+w, o=", true },
+	{ NULL, "chown", run_chown, "[-R] USER[:TEAM] PATH ...", "change owners", true },
+	{ NULL, "chgrp", run_chgrp, "[-R] TEAM PATH ...", "change teams", true },
 	{ NULL, "id", run_id, "[USER]", "who you are, or somebody else is" },
 	{ .name = NULL },
 };

@@ -426,14 +426,14 @@ user_list(struct cli *cli, struct args *args)
 const struct verb user_verbs[] = {
 	{ "user", "create", user_create,
 	    "NAME [--team TEAM] ... [--password P | --password-file FILE] [--conf FILE] [--operator] "
-	    "[--mechanism M] ...", "make a user, and a client file for him" },
+	    "[--mechanism M] ...", "make a user, and a client file for him", true },
 	{ "user", "passwd", user_passwd, "NAME [--password P | --password-file FILE] [--conf FILE]",
-	    "set a new password; his connections end" },
-	{ "user", "lock", user_lock, "NAME", "let him log in no more; his connections end" },
-	{ "user", "unlock", user_unlock, "NAME", "let him log in again" },
-	{ "user", "expire", user_expire, "NAME WHEN", "end his logins at 2027-03-31, 2027-03-31T18:00Z, in 30d, or never" },
+	    "set a new password; his connections end", true },
+	{ "user", "lock", user_lock, "NAME", "let him log in no more; his connections end", true },
+	{ "user", "unlock", user_unlock, "NAME", "let him log in again", true },
+	{ "user", "expire", user_expire, "NAME WHEN", "end his logins at 2027-03-31, 2027-03-31T18:00Z, in 30d, or never", true },
 	{ "user", "delete", user_delete, "NAME [--chown-to USER | --purge]",
-	    "delete a user; what he owns goes to another, or to nobody" },
+	    "delete a user; what he owns goes to another, or to nobody", true },
 	{ "user", "list", user_list, "[NAME ...]", "users with their teams" },
 	{ .name = NULL },
 };

@@ -165,23 +165,13 @@ run_who_can(struct cli *cli, struct args *args)
 
 /* ---- what-can ---- */
 
-static struct str
-operations_text(struct cli *cli, int32_t bits)
-{
-	struct str s = STR_NULL;
-	for (int op = 0; op <= ACL_OP_LAST; op++)
-		if (((uint32_t)bits >> op & 1) != 0)
-			s = arena_printf(cli->arena, "%.*s%s%s", STR_ARG(s), s.n > 0 ? "," : "", acl_op_name((enum acl_op)op));
-	return s;
-}
-
 static void
 what_rows(struct cli *cli, const struct what_can_rsp *out, struct print_table *nodes, struct print_table *rules)
 {
 	for (int32_t i = 0; i < out->nodes.n; i++) {
 		struct str *cell = print_row(nodes);
 		cell[0] = out->nodes.v[i].path;
-		cell[1] = operations_text(cli, out->nodes.v[i].operations);
+		cell[1] = cli_operations(cli, out->nodes.v[i].operations);
 	}
 	for (int32_t i = 0; i < out->rules.n; i++) {
 		struct str *cell = print_row(rules);

@@ -22,6 +22,7 @@ wire_schema = \
 	src/wire/schema/audit_head.api \
 	src/wire/schema/backup_begin.api \
 	src/wire/schema/backup_end.api \
+	src/wire/schema/rehearse.api \
 	src/wire/schema/backup_read.api \
 	src/wire/schema/connection_kill.api \
 	src/wire/schema/connection_list.api \

@@ -37,6 +37,15 @@ def fetch(version, offset=0, epoch=-1):
                                        "partition_max_bytes": 1 << 16} for i in range(3)]}])
 
 
+def carried(name, version, **value):
+    api = SCHEMA[name]
+    return {"api_key": api.key, "api_version": version, "body": api.encode("request", version, value)}
+
+
+def rehearse(*calls):
+    return call("rehearse", 0, calls=list(calls), compare=True)
+
+
 GROUP = {"group_id": "g"}
 DAYS = {
     "records": create("t", "u") + produce(5) + produce(7, "gzip") + fetch(4) + fetch(11, 1) + fetch(11, 99)
@@ -67,6 +76,15 @@ DAYS = {
     + call("describe_delegation_token", 3, owners=[{"principal_type": "User", "principal_name": "x"}])
     + call("renew_delegation_token", 2, hmac=bytes(64), renew_period_ms=-1)
     + call("expire_delegation_token", 2, hmac=bytes(64), expiry_time_period_ms=-1),
+    "rehearsed": create("t") + rehearse(carried("create_topics", 5, topics=[
+        {"name": "u", "num_partitions": 2, "replication_factor": 1, "assignments": [], "configs": []}], timeout_ms=1000),
+        carried("tree_set", 0, changes=[{"path": "/main/topics/u", "mode_set": 4}]), carried("metadata", 9, topics=None))
+    + rehearse(carried("user_alter", 0, changes=[{"action": 0, "user": "x", "mechanisms": ["PLAIN"]}]),
+               carried("team_alter", 0, changes=[{"action": 0, "team": "y"}, {"action": 2, "team": "y", "users": ["x"]}]))
+    + rehearse(carried("create_acls", 2, creations=[{"resource_type": 2, "resource_name": "t", "resource_pattern_type": 3,
+                                                     "principal": "User:x", "host": "*", "operation": 3, "permission_type": 3}]))
+    + rehearse(carried("delete_topics", 5, topic_names=["t"], timeout_ms=1000), carried("tenant_list", 0))
+    + rehearse({"api_key": 0, "api_version": 5, "body": b""}, {"api_key": 20063, "api_version": 0, "body": bytes(4)}),
 }
 
 
