@@ -87,7 +87,7 @@ static bool
 is_within(struct quota_link *l, enum quota_level level, uint64_t now_ns, struct quota_bound *ret)
 {
 	struct node *n = l->at[level];
-	double limit = l->rate[level][QUOTA_CONNECTIONS];
+	double limit = l->most[level][AMOUNT(QUOTA_CONNECTIONS)];
 	if (!(limit > 0) || n->links <= limit)
 		return true;
 	*ret = (struct quota_bound){ .of_user = level == QUOTA_USER, .used = n->links - 1, .limit = limit,
@@ -169,20 +169,20 @@ bool
 quota_link_limits(struct quota_link *l, enum quota_key key)
 {
 	quota_refresh(l);
-	return l->rate[QUOTA_TENANT][key] > 0 || l->rate[QUOTA_USER][key] > 0;
+	return l->most[QUOTA_TENANT][AMOUNT(key)] > 0 || l->most[QUOTA_USER][AMOUNT(key)] > 0;
 }
 
 bool
 quota_link_fits(struct quota_link *l, enum quota_key key, double more)
 {
 	quota_refresh(l);
-	double limit = l->rate[QUOTA_TENANT][key];
+	double limit = l->most[QUOTA_TENANT][AMOUNT(key)];
 	return !(limit > 0) || atomic_load_explicit(&l->at[QUOTA_TENANT]->amount[AMOUNT(key)], memory_order_relaxed) + more <= limit;
 }
 
 void
 quota_link_add(struct quota_link *l, enum quota_key key, double more)
 {
-	if (l->rate[QUOTA_TENANT][key] > 0)
+	if (l->most[QUOTA_TENANT][AMOUNT(key)] > 0)
 		add_amount(l->at[QUOTA_TENANT], key, more);
 }

@@ -130,10 +130,10 @@ client_node(const struct quota *q, struct node *user, struct str client, bool in
 static void
 leave(struct quota_link *l, int level, int key)
 {
-	if (l->place[level][key] == 0)
+	if (l->queued == NULL || l->queued->place[level][key] == 0)
 		return;
-	bucket_leave(&l->at[level]->bucket, (enum quota_key)key, l->place[level][key]);
-	l->place[level][key] = 0;
+	bucket_leave(&l->at[level]->bucket, (enum quota_key)key, l->queued->place[level][key]);
+	l->queued->place[level][key] = 0;
 	l->places--;
 }
 
@@ -198,14 +198,19 @@ unit_rate(enum quota_key key, double value)
 	return key == QUOTA_REQUEST ? value * 1e7 : value;
 }
 
+static double
+of_user(const struct quota_values *v, enum quota_key key)
+{
+	return v[USER].v[key] > 0 ? v[USER].v[key] : v[DEFAULT_USER].v[key];
+}
+
 /* Sets the link's rates of one key; notes which client buckets are needed. */
 static void
 resolve_key(struct quota_link *l, enum quota_key key, const struct quota_values *v,
     bool *needs, bool *named)
 {
-	double user = v[USER].v[key] > 0 ? v[USER].v[key] : v[DEFAULT_USER].v[key];
-	l->rate[QUOTA_USER][key] = unit_rate(key, user);
-	for (int i = 0; i < ENTITIES && (int)key < QUOTA_RATES; i++) { /* amounts are no client id's */
+	l->rate[QUOTA_USER][key] = unit_rate(key, of_user(v, key));
+	for (int i = 0; i < ENTITIES; i++) {
 		if (!(v[i].v[key] > 0))
 			continue;
 		enum quota_level level = entities[i].level;
@@ -237,12 +242,17 @@ resolve(struct quota_link *l)
 
 	l->epoch = atomic_load_explicit(&q->epoch, memory_order_relaxed);
 	memset(l->rate, 0, sizeof(l->rate));
-	memset(l->turn, 0, sizeof(l->turn)); /* it went by the limits of before */
+	if (l->queued != NULL)
+		memset(l->queued->turn, 0, sizeof(l->queued->turn)); /* it went by the limits of before */
 	read_limits(q->image, user->name, l->client, v);
 	quota_image_get(q->image, &e, &tenant);
-	for (int k = 0; k < QUOTA_KEYS; k++) {
+	for (int k = 0; k < QUOTA_RATES; k++) {
 		l->rate[QUOTA_TENANT][k] = unit_rate((enum quota_key)k, tenant.v[k]);
 		resolve_key(l, (enum quota_key)k, v, needs, &named);
+	}
+	for (int k = QUOTA_RATES; k < QUOTA_KEYS; k++) {
+		l->most[QUOTA_TENANT][AMOUNT(k)] = tenant.v[k];
+		l->most[QUOTA_USER][AMOUNT(k)] = of_user(v, (enum quota_key)k);
 	}
 	hold(l, QUOTA_CLIENT,
 	    needs[QUOTA_CLIENT] ? client_node(q, user, l->client, !named) : NULL);
@@ -419,6 +429,7 @@ quota_close(struct quota_link **link)
 		lock_drop(&l->quota->lock);
 	}
 	mem_free((char *)(uintptr_t)l->client.p);
+	mem_free(l->queued);
 	mem_free(l);
 }
 
@@ -470,11 +481,14 @@ static uint64_t
 wait_at(struct quota_link *l, int level, enum quota_key key, double amount, uint64_t now_ns)
 {
 	struct bucket *b = &l->at[level]->bucket;
-	uint64_t *turn = &l->turn[level][key];
-	bool joins = l->place[level][key] == 0;
+	if (l->queued == NULL)
+		l->queued = MEM_NEW(struct queued);
+	uint64_t *turn = &l->queued->turn[level][key];
+	int64_t *place = &l->queued->place[level][key];
+	bool joins = *place == 0;
 	uint64_t through = now_ns + bucket_wait(b, key, amount * 1e9 / l->rate[level][key], now_ns,
-	    &l->quota->config, &l->place[level][key]);
-	l->places += joins && l->place[level][key] != 0;
+	    &l->quota->config, place);
+	l->places += joins && *place != 0;
 	uint64_t delay = bucket_delay(b, key, now_ns, &l->quota->config);
 	if (joins || *turn > through)
 		*turn = through; /* later: some have left */
@@ -507,7 +521,7 @@ quota_admit(struct quota_link *l, const struct quota_ask *asks, unsigned n, uint
 				leave(l, i, key);
 			else if (wait == 0) {
 				wait = wait_at(l, i, key, asks[k].amount < 0 ? l->last[key] : asks[k].amount, now_ns);
-				behind = wait > 0 && l->turn[i][key] > now_ns;
+				behind = wait > 0 && l->queued->turn[i][key] > now_ns;
 			}
 		}
 	}

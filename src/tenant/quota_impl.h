@@ -39,15 +39,21 @@ struct quota {
 	uint32_t count;			/* the number of the present count of amounts */
 };
 
+/* Of a link that has had to wait, which most never have. */
+struct queued {
+	int64_t place[QUOTA_LEVELS][QUOTA_RATES]; /* among those who wait; 0: does not */
+	uint64_t turn[QUOTA_LEVELS][QUOTA_RATES]; /* when those before are through; 0: now */
+};
+
 struct quota_link {
 	struct quota *quota;
 	uint32_t epoch;			/* of the limits below */
 	struct node *at[QUOTA_LEVELS];	/* tenant and user always, the others where limited */
-	double rate[QUOTA_LEVELS][QUOTA_KEYS];	/* units a second; 0: no limit */
+	double rate[QUOTA_LEVELS][QUOTA_RATES];	/* units a second; 0: no limit */
+	double most[QUOTA_USER + 1][AMOUNTS];	/* of amounts, which are no client id's; 0: no limit */
 	uint8_t limited[QUOTA_RATES];	/* levels that have a limit, a bit each */
-	int64_t place[QUOTA_LEVELS][QUOTA_RATES]; /* among those who wait; 0: does not */
-	unsigned places;		/* that are not 0 */
-	uint64_t turn[QUOTA_LEVELS][QUOTA_RATES]; /* when those before are through; 0: now */
+	unsigned places;		/* among those who wait */
+	struct queued *queued;		/* NULL: it never has */
 	double last[QUOTA_RATES];	/* what was charged last */
 	struct str client;		/* own bytes */
 };
