@@ -55,7 +55,7 @@ charge(struct request *rq)
 {
 	struct session *s = rq->session;
 	uint64_t now = request_now(rq);
-	if (s->quota == NULL)
+	if (s->quota == NULL || rq->row == NULL) /* that of a raw token */
 		return; /* the login is on the first bill after it */
 	quota_client(s->quota, rq->header.client_id); /* another's may have come in between */
 	ask_delay(rq, quota_charge(s->quota, QUOTA_REQUEST, (double)(rq->cpu_ns + s->around_ns), now));

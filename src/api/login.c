@@ -246,6 +246,14 @@ api_sasl_authenticate(struct request *rq, const void *vin, void *vout)
 
 /* ---- raw tokens ---- */
 
+/* Kafka sends nothing after the last token of a ticket, and clients take what comes for the answer to their next
+ * request. Those of other mechanisms wait for one, which may be empty. */
+static bool
+raw_is_silent(const struct session *s, const struct sasl_turn *turn)
+{
+	return turn->step == SASL_STEP_DONE && str_is(str_from(s->principal.mechanism), "GSSAPI");
+}
+
 static void
 raw_send(struct request *rq, struct str token)
 {
@@ -290,6 +298,8 @@ raw_act(struct request *rq, const struct sasl_turn *turn)
 	if (turn->step == SASL_STEP_DONE && (late != NULL || !find_place(s, rq->arena, &message) ||
 	    !accept_login(s, &lifetime)))
 		return API_CLOSE;
+	if (raw_is_silent(s, turn))
+		return API_SILENT;
 	raw_send(rq, token);
 	return API_RAW;
 }

@@ -244,6 +244,26 @@ def test_tokens_as_old_clients_send_them(site, mechanism):
     assert p.returncode == 0, p.stderr
 
 
+RAW = """
+import sys, kafka
+conf = dict(line.strip().split("=", 1) for line in open(sys.argv[1]))
+kafka.KafkaProducer(bootstrap_servers=conf["bootstrap.servers"], security_protocol="SASL_SSL", ssl_cafile=conf["ssl.ca.location"],
+                    sasl_mechanism=conf["sasl.mechanisms"], sasl_plain_username=conf.get("sasl.username"),
+                    sasl_plain_password=conf.get("sasl.password")).send("t", b"raw").get(20)
+"""
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"])
+def test_raw_tokens_of_kafka_python(site, mechanism):
+    """It knows no SaslAuthenticate, and after its last token takes what comes for the answer to its first request, but for
+    what its mechanism lets it wait for."""
+    if mechanism == "GSSAPI":
+        pytest.importorskip("gssapi", reason="no python3-gssapi")
+    conf = site.tickets() if mechanism == "GSSAPI" else site.password(mechanism)
+    p = run("/usr/bin/python3", "-c", RAW, write(site, "raw", conf), env=site.ticket(), check=False, timeout=60)
+    assert p.returncode == 0, p.stderr
+
+
 def test_a_mechanism_that_the_user_lacks(site):
     refused(site.password("PLAIN", "olaf"))
     refused(site.password("SCRAM-SHA-512", "olaf"))
