@@ -21,6 +21,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#define GSS_TOKEN 0x60		/* how a ticket begins (RFC 2743 section 3.1), and no API's key */
+
 static void
 checked(void *arg)
 {
@@ -310,6 +312,19 @@ raw_resumed(struct request *rq)
 	struct sasl_turn turn;
 	sasl_login_resume(rq->session->login, request_now(rq), &turn);
 	return raw_act(rq, &turn);
+}
+
+bool
+login_bare_ticket(struct session *s, const uint8_t *p, size_t n)
+{
+	if (s->phase != SESSION_START || !s->listener->sasl || n == 0 || p[0] != GSS_TOKEN)
+		return false;
+	if (s->login == NULL)
+		begin(s);
+	if (sasl_login_mechanism(s->login, STR("GSSAPI")) != 0)
+		return false;
+	session_move(s, SESSION_RAW);
+	return true;
 }
 
 void

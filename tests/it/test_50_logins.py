@@ -5,13 +5,16 @@ import contextlib
 import os
 import re
 import socket
+import ssl
 import subprocess
 import time
 
 import pytest
+import twin
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from harness import ROOT, SCHLOSSCTL, Broker, free_port, run
+from hostile import closed, eventually
 
 KDC = ROOT / "tests/unit/security/kdc.sh"
 FAILED = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
@@ -262,6 +265,37 @@ def test_raw_tokens_of_kafka_python(site, mechanism):
     conf = site.tickets() if mechanism == "GSSAPI" else site.password(mechanism)
     p = run("/usr/bin/python3", "-c", RAW, write(site, "raw", conf), env=site.ticket(), check=False, timeout=60)
     assert p.returncode == 0, p.stderr
+
+
+def test_a_ticket_without_a_handshake(site):
+    """A first frame that begins as a ticket does is one where tickets are taken, and nothing anywhere else or later;
+    Go's clients, who send good ones, are test_95_auth_page.py's."""
+    ca = ssl.create_default_context(cafile=site.b.dir / "tls/ca.pem")
+    ticket = b"\x60\x82\x02\xb8" + bytes(700)
+
+    def connect(listener):
+        return twin.Client("127.0.0.1", site.ports[listener], server_hostname="localhost", ssl_context=ca, timeout=30)
+    for versions in (False, True):
+        begin = len(site.b.log)
+        with connect("tickets") as c:
+            if versions:
+                c.call("api_versions", 2)
+            c.send_frame(ticket)
+            assert closed(c.sock)
+        eventually(lambda begin=begin: re.search("mechanism=GSSAPI .*login refused: ", site.b.log[begin:]))
+    begin = len(site.b.log)
+    with connect("passwords") as c:
+        c.send_frame(ticket)
+        assert closed(c.sock)
+    with connect("passwords") as c:
+        assert c.call("sasl_handshake", 1, mechanism="PLAIN")["error_code"] == 0
+        c.send_frame(ticket)
+        assert closed(c.sock)
+    with connect("passwords") as c:
+        assert c.sasl_plain("anna", "secret")["error_code"] == 0
+        c.send_frame(ticket)
+        assert closed(c.sock)
+    assert "GSSAPI" not in site.b.log[begin:]
 
 
 def test_a_mechanism_that_the_user_lacks(site):
