@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fetches other people's clients by their package managers, once, below the build directory; or says why not."""
 import pathlib
+import re
 import shutil
 import subprocess
 
-from harness import BUILD
+from harness import BUILD, Failed
 
 KAFKA = "4.3.1"
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -93,6 +94,24 @@ def python_modules(*packages):
     def fetch(d, call):
         call("/usr/bin/python3", "-m", "pip", "install", "-q", "--only-binary", ":all:", "--target", d / "libs", *packages)
     return reached("python-" + "-".join(packages), ["pip3"], fetch) / "libs"
+
+
+def go_program(name, modules, sources):
+    """The program of these sources, {file: text}: its modules (PATH@VERSION) are fetched and compiled once, it each time."""
+    def fetch(d, call):
+        paths = sorted(set(re.findall(r'(?m)^\t(?:\w+ )?"(\w+\.\w+/.*)"$', "".join(sources.values()))))
+        (d / "main.go").write_text("package main\n\nimport (\n" + "".join(f'\t_ "{p}"\n' for p in paths) + ")\n\nfunc main() {}\n")
+        call("go", "mod", "init", "schloss/" + name)
+        call("go", "get", *modules)
+        call("go", "mod", "tidy")
+        call("go", "build", "-o", "program", ".")
+    d = reached(name, ["go"], fetch, 900)
+    for file, source in sources.items():
+        (d / file).write_text(source)
+    p = subprocess.run(["go", "build", "-mod=mod", "-o", "program", "."], cwd=d, capture_output=True, text=True, timeout=600, check=False)
+    if p.returncode != 0:
+        raise Failed(f"{name} does not compile:\n{p.stderr}")
+    return d / "program"
 
 
 def librdkafka_tests(version="1.10.1"):

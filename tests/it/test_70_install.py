@@ -85,7 +85,7 @@ def test_install_as_the_page_says(site):
 
 
 def test_pages_and_completion_are_installed(site):
-    for page in ("man8/schlossd.8", "man5/schlossd.yaml.5", "man5/schloss-acl.5", "man5/schloss-audit.5", "man7/schloss-metrics.7", "man7/schloss-tutorial.7", "man1/schlossctl.1"):
+    for page in ("man8/schlossd.8", "man5/schlossd.yaml.5", "man5/schloss-acl.5", "man5/schloss-audit.5", "man7/schloss-auth.7", "man7/schloss-metrics.7", "man7/schloss-tutorial.7", "man1/schlossctl.1"):
         site.run(f"test -s /usr/local/share/man/{page}")
     site.run("test -s /usr/local/share/zsh/site-functions/_schlossctl")
     for data in ("grafana/schloss.json", "prometheus/schloss.rules.yml"):
