@@ -119,34 +119,13 @@ begin_call(struct request *rq)
 
 /* ---- all of them ---- */
 
-static int
-keep_answer(struct request *rq)
-{
-	struct rehearsal *r = rq->rehearsal;
-	struct writer w;
-	struct pieces pieces;
-	struct buf body;
-	writer_init(&w, rq->arena);
-	int err = wire_encode(rq->header.api->rsp, rq->header.version, &w, request_tenant(rq), rq->out);
-	if (err == 0)
-		err = writer_finish(&w, &pieces);
-	if (err != 0)
-		return err;
-	buf_init(&body, SIZE_MAX);
-	for (int32_t i = 0; i < pieces.n && err == 0; i++)
-		err = buf_add(&body, pieces.v[i].p, pieces.v[i].n);
-	struct str kept = arena_str(rq->arena, buf_str(&body));
-	r->out->body = (struct bytes){ (const uint8_t *)kept.p, kept.n };
-	buf_free_secret(&body);
-	return err;
-}
-
 /* The request is Rehearse again. */
 static enum api_turn
 end(struct request *rq)
 {
 	struct rehearsal *r = rq->rehearsal;
-	int err = r->refused ? 0 : keep_answer(rq);
+	int err = r->refused ? 0 : wire_encode_whole(rq->header.api->rsp, rq->header.version, rq->arena, request_tenant(rq), rq->out,
+	    &r->out->body);
 	if (err != 0) { /* as answer.c says of it */
 		ev_crit(conn_event(rq->session->conn), "ALARM: the answer to a rehearsed %s version %d could not be made: %s",
 		    rq->header.api->name, rq->header.version, err_text(err));

@@ -7,30 +7,8 @@
 
 #include <stdio.h>
 
-#include "base/mem.h"
 #include "wire/codec.h"
 #include "wire/kerr.h"
-
-static int
-body_of(struct cli *cli, int key, int version, const void *in, struct bytes *ret)
-{
-	struct writer w;
-	struct pieces out;
-	struct buf body;
-	writer_init(&w, cli->arena);
-	int err = wire_encode(wire_api_find(key)->req, version, &w, 0, in);
-	if (err == 0)
-		err = writer_finish(&w, &out);
-	if (err != 0)
-		return err;
-	buf_init(&body, SIZE_MAX);
-	for (int32_t i = 0; err == 0 && i < out.n; i++)
-		err = buf_add(&body, out.v[i].p, out.v[i].n);
-	struct str kept = arena_str(cli->arena, buf_str(&body));
-	*ret = (struct bytes){ (const uint8_t *)kept.p, kept.n };
-	buf_free_secret(&body);
-	return err;
-}
 
 static int
 ask(struct cli *cli, bool compare, struct rehearse_rsp *ret)
@@ -55,7 +33,7 @@ rehearse_call(struct cli *cli, int key, const void *in, void *ret)
 	struct rehearse_req_call *call = ARRAY_ADD(cli->arena, cli->rehearsed);
 	call->api_key = (int16_t)key;
 	call->api_version = (int16_t)version;
-	if (version < wire_api_find(key)->lo || body_of(cli, key, version, in, &call->body) != 0)
+	if (version < wire_api_find(key)->lo || wire_encode_whole(wire_api_find(key)->req, version, cli->arena, 0, in, &call->body) != 0)
 		return cli_complain(CLI_UNREACHED, "--dry-run: the broker does not know this request");
 	int status = ask(cli, false, &out);
 	if (status != 0)

@@ -128,6 +128,10 @@ int wire_decode(const struct wire_msg *msg, int version, struct reader *r,
 int wire_encode(const struct wire_msg *msg, int version, struct writer *w,
     uint32_t tenant, const void *in);
 
+/* The same in one run of bytes, in the arena; nothing is in *ret after an error. */
+int wire_encode_whole(const struct wire_msg *msg, int version, struct arena *arena, uint32_t tenant, const void *in,
+    struct bytes *ret);
+
 /* Fills an element with its defaults: fetch_rsp_partition_type and so on. */
 static inline void
 wire_defaults_of(const struct wire_type *type, void *ret_item)

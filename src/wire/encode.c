@@ -224,3 +224,21 @@ wire_encode(const struct wire_msg *msg, int version, struct writer *w,
 	encode_struct(&e, msg->type, in);
 	return w->err;
 }
+
+int
+wire_encode_whole(const struct wire_msg *msg, int version, struct arena *arena, uint32_t tenant, const void *in, struct bytes *ret)
+{
+	struct writer w;
+	struct pieces list;
+	writer_init(&w, arena);
+	int err = wire_encode(msg, version, &w, tenant, in);
+	if (err == 0)
+		err = writer_finish(&w, &list);
+	if (err != 0)
+		return err;
+	uint8_t *p = arena_alloc(arena, w.n + 1), *end = p;
+	for (int32_t i = 0; i < list.n; end += list.v[i++].n)
+		memcpy(end, list.v[i].p, list.v[i].n);
+	*ret = (struct bytes){ p, w.n };
+	return 0;
+}

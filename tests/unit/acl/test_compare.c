@@ -270,15 +270,5 @@ it_ends_where_it_must(void **state)
 	arena_destroy(&arena);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(nothing_that_differs_is_left_out, castle_up, castle_down),
-		cmocka_unit_test_setup_teardown(a_mode_and_a_rule, castle_up, castle_down),
-		cmocka_unit_test_setup_teardown(a_group_by_use, castle_up, castle_down),
-		cmocka_unit_test_setup_teardown(a_tenant_that_is_closed, castle_up, castle_down),
-		cmocka_unit_test_setup_teardown(it_ends_where_it_must, castle_up, castle_down),
-	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_MAIN(CT(nothing_that_differs_is_left_out), CT(a_mode_and_a_rule), CT(a_group_by_use), CT(a_tenant_that_is_closed),
+    CT(it_ends_where_it_must))

@@ -39,17 +39,9 @@ decode(struct arena *arena, const struct wire_msg *msg, int version, const void 
 static struct str
 encoded(struct arena *arena, const struct wire_msg *msg, int version, const void *in)
 {
-	struct writer w;
-	struct pieces list;
-	writer_init(&w, arena);
-	assert_ok(wire_encode(msg, version, &w, OURS, in));
-	assert_ok(writer_finish(&w, &list));
-	struct str s = { arena_alloc(arena, w.n + 1), 0 };
-	for (int32_t i = 0; i < list.n; i++) {
-		memcpy((char *)s.p + s.n, list.v[i].p, list.v[i].n);
-		s.n += list.v[i].n;
-	}
-	return s;
+	struct bytes b;
+	assert_ok(wire_encode_whole(msg, version, arena, OURS, in, &b));
+	return (struct str){ (const char *)b.p, b.n };
 }
 
 static int
