@@ -41,18 +41,44 @@ is_at_home(const struct request *rq)
 	return rq->session->quota != NULL && rq->session->principal.user.tenant == request_tenant(rq);
 }
 
+/* whose: the limits that count, where that is not who asks. */
+static bool
+allow(struct request *rq, struct name whose, enum quota_key key, double more, struct str *ret_message)
+{
+	struct session *s = rq->session;
+	struct quota_bound b;
+	if (!is_at_home(rq) || quota_fits(rq->core->quota, whose, key, more, request_now(rq), &b))
+		return true;
+	*ret_message = sentence(rq->core, rq->arena, whose, key, &b);
+	if (b.tell)
+		tell(rq->core, conn_event(s->conn), s->principal.user, rq->header.api->name, *ret_message);
+	return false;
+}
+
 bool
 bounds_allow(struct request *rq, enum quota_key key, double more, struct str *ret_message)
 {
-	struct session *s = rq->session;
-	struct name user = s->principal.user;
-	struct quota_bound b;
-	if (!is_at_home(rq) || quota_fits(rq->core->quota, user, key, more, request_now(rq), &b))
-		return true;
-	*ret_message = sentence(rq->core, rq->arena, user, key, &b);
-	if (b.tell)
-		tell(rq->core, conn_event(s->conn), user, rq->header.api->name, *ret_message);
-	return false;
+	return allow(rq, rq->session->principal.user, key, more, ret_message);
+}
+
+/* A null string, and so the tenant, where nobody owns it. */
+static struct name
+topic_owner(const struct request *rq, struct name topic)
+{
+	const struct acl_node *node = acl_tenant_node(acl_image_tenant(image_acl(rq->image), topic.tenant), ACL_TOPIC, topic.s);
+	return NAME(topic.tenant, node == NULL || node->owner.n == 0 ? STR_NULL : node->owner);
+}
+
+bool
+bounds_allow_producer(struct request *rq, struct name topic, struct str *ret_message)
+{
+	return allow(rq, topic_owner(rq, topic), QUOTA_PRODUCERS, 1, ret_message);
+}
+
+void
+bounds_add_producer(struct request *rq, struct name topic)
+{
+	quota_add(rq->core->quota, topic_owner(rq, topic), QUOTA_PRODUCERS, 1);
 }
 
 bool

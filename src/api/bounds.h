@@ -11,6 +11,10 @@
 bool bounds_allow(struct request *rq, enum quota_key key, double more, struct str *ret_message);
 /* Whether the group is there or may be made. */
 bool bounds_allow_group(struct request *rq, struct name group);
+/* Whether a partition of the topic may know one more idempotent producer, and that it does: of the tenant's, and of the
+ * topic's owner's, whoever produces. */
+bool bounds_allow_producer(struct request *rq, struct name topic, struct str *ret_message);
+void bounds_add_producer(struct request *rq, struct name topic);
 /* One more connection of the user, by whichever protocol: its link; NULL: too many, which the log of ev is told.
  * Operators always come in: who else would raise the limit? */
 struct quota_link *bounds_open(const struct broker_core *core, const struct principal *p, const struct event *ev, uint64_t now_ns,

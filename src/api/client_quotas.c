@@ -233,8 +233,8 @@ take_op(const struct alter_client_quotas_req_op *op, struct quota_set *s)
 	enum quota_key key;
 	if (quota_key_parse(op->key, &key) != 0)
 		return (struct failure){ KERR_INVALID_REQUEST, "quotas are producer_byte_rate, consumer_byte_rate, "
-		    "request_percentage, controller_mutation_rate, partitions, connections, groups, of tenants stored_bytes, and of "
-		    "addresses connection_creation_rate" };
+		    "request_percentage, controller_mutation_rate, partitions, connections, groups, producer_ids, "
+		    "of tenants stored_bytes, and of addresses connection_creation_rate" };
 	if (s->named[key])
 		return (struct failure){ KERR_INVALID_REQUEST, "a quota is named twice" };
 	if (!op->remove && !quota_key_takes(key, op->value))

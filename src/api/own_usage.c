@@ -42,6 +42,7 @@ measure(struct measured *m, struct name of, double used[QUOTA_KEYS], double limi
 	used[QUOTA_STORED] = (double)ret->stored_bytes;
 	used[QUOTA_PARTITIONS] = (double)ret->partitions;
 	used[QUOTA_GROUPS] = (double)ret->groups;
+	used[QUOTA_PRODUCERS] = (double)ret->producers;
 	used[QUOTA_CONNECTIONS] = rates.connections;
 	for (int k = 0; k < QUOTA_KEYS; k++)
 		limit[k] = rates.limit[k];
@@ -117,7 +118,6 @@ add_tenant(struct request *rq, const struct image_tenant *it, struct str user, s
 		add_row(m, "teams", count_teams(t), 0);
 	}
 	add_row(m, "topics", (double)u.topics, 0);
-	add_row(m, "producers", (double)u.producers, 0);
 	int of = user.p != NULL;
 	for (int k = 0; k < QUOTA_KEYS; k++)
 		if (k != QUOTA_CONNECT)

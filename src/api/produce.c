@@ -130,6 +130,33 @@ count_stored(struct request *rq, const struct item *it)
 		quota_link_add(rq->session->quota, QUOTA_STORED, (double)it->in->n);
 }
 
+static int
+append_batch(struct produce *s, struct item *it, bool known, struct append_result *ret)
+{
+	ready_to_wait(s, it);
+	int err = partition_append(it->p, &(struct append){ .batch = it->in->batch, .n = it->in->n,
+	    .leader_epoch = -1, .waiter = s->acks == 0 ? NULL : &it->waiter, .more = true, .known = known }, ret);
+	waits(s, it, err == 0 && s->acks != 0 && ret->waiting);
+	return err;
+}
+
+/* The first batch of a producer that the partition does not know. ERR_LIMIT: failed, it may know no more. The error
+ * is final: a client that tried again later could find its second batch in the log before its first. */
+static int
+append_stranger(struct request *rq, struct produce *s, struct item *it, struct append_result *ret)
+{
+	struct str message;
+	if (!bounds_allow_producer(rq, it->topic, &message)) {
+		fail(s, it, KERR_POLICY_VIOLATION);
+		it->answer->error_message = message;
+		return ERR_LIMIT;
+	}
+	int err = append_batch(s, it, false, ret);
+	if (err == 0 && ret->stranger)
+		bounds_add_producer(rq, it->topic);
+	return err;
+}
+
 static void
 append_item(struct request *rq, struct produce *s, struct item *it)
 {
@@ -141,10 +168,12 @@ append_item(struct request *rq, struct produce *s, struct item *it)
 		fail(s, it, denied);
 		return;
 	}
-	ready_to_wait(s, it);
-	int err = partition_append(it->p, &(struct append){ .batch = it->in->batch, .n = it->in->n,
-	    .leader_epoch = -1, .waiter = s->acks == 0 ? NULL : &it->waiter, .more = true }, &res);
-	waits(s, it, err == 0 && s->acks != 0 && res.waiting);
+	int err = append_batch(s, it, true, &res);
+	if (err == ERR_CONFLICT && res.stranger) {
+		err = append_stranger(rq, s, it, &res);
+		if (it->stage == STAGE_DONE)
+			return;
+	}
 	if (err == ERR_AGAIN) {
 		it->stage = STAGE_ROOM;
 		return;

@@ -36,11 +36,11 @@ struct counting {
 };
 
 static void
-count_for(struct counting *c, struct str owner)
+count_for(struct counting *c, struct str owner, uint64_t more)
 {
 	struct name key = NAME(acl_tenant_number(c->tenant), owner);
-	c->n++;
-	if (c->by_owner == NULL || owner.n == 0)
+	c->n += more;
+	if (c->by_owner == NULL || owner.n == 0 || more == 0)
 		return;
 	uint64_t *n = map_get(c->by_owner, key);
 	if (n == NULL) {
@@ -49,7 +49,7 @@ count_for(struct counting *c, struct str owner)
 		n = &one->n;
 		map_put(c->by_owner, NAME(key.tenant, ((struct str){ one->text, owner.n })), n);
 	}
-	(*n)++;
+	*n += more;
 }
 
 static void
@@ -59,7 +59,7 @@ count_used(const struct group *group, const struct group_owner *owner, void *arg
 	struct str name = owner == NULL ? STR("") : owner->owner;
 	if (acl_tenant_node(c->tenant, ACL_GROUP, group->name.s) == NULL &&
 	    (c->owner.p == NULL || str_eq(name, c->owner)))
-		count_for(c, name);
+		count_for(c, name, 1);
 }
 
 static void
@@ -69,7 +69,7 @@ count_nodes(struct counting *c)
 	const struct acl_node *node;
 	while ((node = acl_tenant_next_node(c->tenant, ACL_GROUP, name, &name)) != NULL)
 		if (is_owner(node, c->owner))
-			count_for(c, node->owner);
+			count_for(c, node->owner, 1);
 }
 
 static void
@@ -102,14 +102,37 @@ usage_count(const struct broker_core *core, const struct image *image, struct na
 
 /* ---- against limits ---- */
 
+/* What was counted, of the tenant and of its users. */
 static void
-report_stored(const struct broker_core *core, const struct image *image, uint32_t tenant)
+report(const struct broker_core *core, struct counting *c, enum quota_key key)
 {
-	struct usage u = { .topics = 0 };
-	const struct image_topic *t = image_next_topic(image, tenant, STR_NULL);
-	for (; t != NULL; t = image_next_topic(image, tenant, t->name.s))
-		count_partitions(core, t, &u);
-	quota_report(core->quota, NAME(tenant, STR_NULL), QUOTA_STORED, (double)u.stored_bytes);
+	size_t pos = 0;
+	struct name owner;
+	quota_report(core->quota, NAME(acl_tenant_number(c->tenant), STR_NULL), key, (double)c->n);
+	for (uint64_t *n; (n = map_next(c->by_owner, &pos, &owner)) != NULL;) {
+		quota_report(core->quota, owner, key, (double)*n);
+		map_del(c->by_owner, owner);
+		mem_free(n);
+	}
+	map_destroy(&c->by_owner);
+}
+
+/* What the partitions of the tenant's topics have, in one walk. */
+static void
+report_topics(const struct broker_core *core, const struct image *image, const struct acl_tenant *tenant)
+{
+	uint32_t number = acl_tenant_number(tenant);
+	struct counting producers = { .tenant = tenant, .by_owner = map_create() };
+	struct usage all = { .topics = 0 };
+	const struct image_topic *t = image_next_topic(image, number, STR_NULL);
+	for (; t != NULL; t = image_next_topic(image, number, t->name.s)) {
+		const struct acl_node *node = acl_tenant_node(tenant, ACL_TOPIC, t->name.s);
+		uint64_t before = all.producers;
+		count_partitions(core, t, &all);
+		count_for(&producers, node == NULL ? STR("") : node->owner, all.producers - before);
+	}
+	quota_report(core->quota, NAME(number, STR_NULL), QUOTA_STORED, (double)all.stored_bytes);
+	report(core, &producers, QUOTA_PRODUCERS);
 }
 
 static struct name
@@ -137,20 +160,6 @@ add_tenant(struct map *tenants, const struct acl_tenant *t)
 }
 
 static void
-report_groups(const struct broker_core *core, struct counting *c)
-{
-	size_t pos = 0;
-	struct name owner;
-	quota_report(core->quota, NAME(acl_tenant_number(c->tenant), STR_NULL), QUOTA_GROUPS, (double)c->n);
-	for (uint64_t *n; (n = map_next(c->by_owner, &pos, &owner)) != NULL;) {
-		quota_report(core->quota, owner, QUOTA_GROUPS, (double)*n);
-		map_del(c->by_owner, owner);
-		mem_free(n);
-	}
-	map_destroy(&c->by_owner);
-}
-
-static void
 report_all_groups(const struct broker_core *core, struct map *tenants)
 {
 	size_t pos = 0;
@@ -158,7 +167,7 @@ report_all_groups(const struct broker_core *core, struct map *tenants)
 	if (core->coord != NULL && map_count(tenants) > 0)
 		(void)coord_list(core->coord, COORD_ALL_TENANTS, count_meant, tenants);
 	for (struct counting *c; (c = map_next(tenants, &pos, &key)) != NULL;) {
-		report_groups(core, c);
+		report(core, c, QUOTA_GROUPS);
 		map_del(tenants, key);
 		mem_free(c);
 	}
@@ -171,14 +180,18 @@ usage_recount(const struct broker_core *core, const struct image *image)
 	struct quota_entity e;
 	struct quota_values v;
 	struct str pos = STR("");
-	uint32_t stored = UINT32_MAX;	/* the tenant that was counted last */
+	uint32_t counted = UINT32_MAX;	/* the tenant whose topics were counted last */
 	struct map *tenants = map_create();
 	quota_recount(core->quota);
 	while (quota_image_next(image_quotas(image), &pos, &e, &v)) {
 		const struct acl_tenant *t = acl_image_tenant(image_acl(image), e.tenant);
-		if (v.v[QUOTA_STORED] > 0 && e.tenant != stored)
-			report_stored(core, image, stored = e.tenant);
-		if (v.v[QUOTA_GROUPS] > 0 && t != NULL && map_get(tenants, key_of(e.tenant)) == NULL)
+		if (t == NULL)
+			continue;
+		if ((v.v[QUOTA_STORED] > 0 || v.v[QUOTA_PRODUCERS] > 0) && e.tenant != counted) {
+			report_topics(core, image, t);
+			counted = e.tenant;
+		}
+		if (v.v[QUOTA_GROUPS] > 0 && map_get(tenants, key_of(e.tenant)) == NULL)
 			add_tenant(tenants, t);
 	}
 	report_all_groups(core, tenants);

@@ -155,6 +155,7 @@ offer_table(enum complete_kind kind, struct str typed)
 		"partitions=",
 		"connections=",
 		"groups=",
+		"producer_ids=",
 	};
 	bool ops = kind == COMPLETE_OPERATIONS;
 	size_t n = ops ? sizeof(operations) / sizeof(operations[0]) : sizeof(quotas) / sizeof(quotas[0]);

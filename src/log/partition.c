@@ -438,6 +438,8 @@ partition_append(struct partition *p, const struct append *in, struct append_res
 		p->last_append_ns = now;
 		err = sequence_check(p, in->batch, &r);
 	}
+	if (r.stranger && in->known)
+		err = ERR_CONFLICT;
 	if (err == 0 && r.verdict == APPEND_NEW)
 		err = append_batch(p, in, &r);
 	if (err == 0 && in->waiter != NULL)

@@ -52,6 +52,8 @@ struct append {
 	/* Others may follow in this turn: those who write are woken by store_go() at its end, once for
 	 * all, and do not contend with them. Where not set they are woken at once. */
 	bool more;
+	/* Only of a producer that the partition knows, or of none: else ERR_CONFLICT, and ret->stranger. */
+	bool known;
 };
 
 enum append_verdict {			/* of the idempotent producer's sequence */
@@ -69,10 +71,11 @@ struct append_result {
 	int64_t log_start;
 	int64_t append_ms;		/* of the original, for a duplicate; else -1 */
 	bool waiting;			/* in->waiter will be fired; else `end` is durable now */
+	bool stranger;			/* its idempotent producer was not known before */
 };
 
 /* 0 for APPEND_NEW and APPEND_DUPLICATE. ERR_CONFLICT: not appended, see
- * verdict (APPEND_NEW: a stale leader epoch). ERR_AGAIN: too much is unwritten, see
+ * verdict (APPEND_NEW: a stale leader epoch, or a stranger). ERR_AGAIN: too much is unwritten, see
  * partition_wait_room(). ERR_NOSPACE: the disk is full. ERR_IO: offline.
  * ERR_CORRUPT: damaged. ERR_CLOSED: deleted. *ret is set for 0 and ERR_CONFLICT. */
 int partition_append(struct partition *p, const struct append *in, struct append_result *ret);

@@ -164,8 +164,10 @@ producers_check(const struct producers *ps, const uint8_t *head, struct append_r
 	if (head_producer(head) < 0 || first < 0)
 		return 0;
 	const struct producer *one = map_get(ps->by_id, key_of(head + 43));
-	if (one == NULL)
+	if (one == NULL) {
+		ret->stranger = true;
 		return 0;
+	}
 	int16_t epoch = head_producer_epoch(head);
 	if (epoch < one->epoch)
 		return refuse(ret, APPEND_OLD_EPOCH);

@@ -35,7 +35,7 @@ struct producers_budget {
 struct producers *producers_create(struct producers_budget *budget);
 void producers_destroy(struct producers **ps);
 
-/* 0: ret->verdict is NEW or DUPLICATE (base, end and append_ms set); else
+/* 0: ret->verdict is NEW (also of a stranger) or DUPLICATE (base, end and append_ms set); else
  * ERR_CONFLICT and why. */
 int producers_check(const struct producers *ps, const uint8_t *head, struct append_result *ret);
 /* The batch is in the log now, whatever its sequence. now_ns: monotonic. */

@@ -151,11 +151,10 @@ void
 quota_add(struct quota *q, struct name user, enum quota_key key, double more)
 {
 	lock_take(&q->lock);
-	struct node *both[] = { holder(q, NAME(user.tenant, STR_NULL)), holder(q, user) };
-	for (int i = 0; i < 2; i++) {
+	struct node *t = quota_node(q->tenants, NAME(user.tenant, STR("")), NULL);
+	struct node *both[] = { t, user.s.p == NULL ? NULL : quota_node(q->users, user, t) };
+	for (int i = 0; i < 2 && both[i] != NULL; i++) {
 		struct node *n = both[i];
-		if (n == NULL)
-			continue;
 		if (q->count - n->counted[AMOUNT(key)] > 1) { /* in no count: it is the first that he has */
 			atomic_store_explicit(&n->amount[AMOUNT(key)], 0, memory_order_relaxed);
 			n->counted[AMOUNT(key)] = q->count;

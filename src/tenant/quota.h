@@ -161,6 +161,7 @@ void quota_report(struct quota *quota, struct name user, enum quota_key key, dou
 /* Whether as much more fits under the limits of the user and of his tenant. */
 bool quota_fits(struct quota *quota, struct name user, enum quota_key key, double more, uint64_t now_ns,
     struct quota_bound *ret);
+/* As much more has been admitted, of the user and of his tenant (null string: of the tenant alone). */
 void quota_add(struct quota *quota, struct name user, enum quota_key key, double more);
 /* Whether a refusal by the limit of such a user or tenant is to be logged: once a minute. For limits that
  * are held elsewhere. */

@@ -207,6 +207,43 @@ duplicates_wait_as_the_first_did(void **state)
 	fixture_free(&f);
 }
 
+/* An unknown producer is let in only where the caller says so; who is known, and what has none, goes on. */
+static void
+strangers_are_told_of(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct append_result r;
+	uint8_t b[100], plain[100];
+	fixture_make(&f);
+	fixture_open(&f);
+	struct partition *p = fixture_partition(&f, 0);
+	make_batch(plain, sizeof(plain), 1, 5, 0);
+	make_batch(b, sizeof(b), 1, 5, 0);
+	be_put(b + 43, 9, 8);
+	be_put(b + 51, 0, 2);
+	struct append in = { .batch = b, .n = sizeof(b), .leader_epoch = -1, .known = true };
+	for (int32_t i = 0; i < 3; i++) {
+		be_put(b + 53, (uint32_t)i, 4);
+		be_put(b + 17, crc32c(0, b + HEAD_CRC_FROM, sizeof(b) - HEAD_CRC_FROM), 4);
+		if (i == 0) {
+			assert_int_equal(partition_append(p, &in, &r), ERR_CONFLICT);
+			assert_true(r.stranger);
+			assert_int_equal(partition_producers(p), 0);
+			in.known = false;
+		}
+		assert_ok(partition_append(p, &in, &r));
+		assert_int_equal(r.stranger, i == 0);
+		assert_int_equal(r.base, i);
+		in.known = true;
+	}
+	assert_ok(partition_append(p, &(struct append){ .batch = plain, .n = sizeof(plain), .leader_epoch = -1, .known = true }, &r));
+	assert_false(r.stranger);
+	assert_int_equal(partition_producers(p), 1);
+	partition_put(&p);
+	fixture_free(&f);
+}
+
 static void
 epochs_rise(void **state)
 {
@@ -650,7 +687,7 @@ a_policy_may_change(void **state)
 }
 
 TEST_MAIN(T(records_are_found_by_time), T(readers_wait_for_enough), T(too_much_unwritten_is_refused),
-    T(duplicates_wait_as_the_first_did), T(epochs_rise), T(crashes_begin_an_era), T(eras_only_rise), T(damage_is_noticed_and_kept_apart), T(damage_that_a_start_finds_is_damage),
+    T(duplicates_wait_as_the_first_did), T(strangers_are_told_of), T(epochs_rise), T(crashes_begin_an_era), T(eras_only_rise), T(damage_is_noticed_and_kept_apart), T(damage_that_a_start_finds_is_damage),
     T(a_hole_before_the_journal_is_damage), T(what_was_missing_may_come_back),
     T(what_was_given_up_stays_so),
     T(a_policy_may_change))

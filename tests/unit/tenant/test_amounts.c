@@ -67,6 +67,31 @@ what_is_admitted_is_added(void **state)
 	quota_destroy(&q);
 }
 
+/* Of the tenant alone, once; and of who has no connection, and was in no count. */
+static void
+what_is_added_is_whose_it_is(void **state)
+{
+	struct quota *q = quota_create(&quota_config_default);
+	struct quota_image *image = NULL;
+	struct quota_bound b;
+	(void)state;
+	limit(&image, 5, NULL, NULL, QUOTA_PRODUCERS, 10);
+	limit(&image, 5, "anna", NULL, QUOTA_PRODUCERS, 2);
+	quota_publish(q, image);
+	quota_recount(q);
+	quota_add(q, tenant, QUOTA_PRODUCERS, 5);
+	assert_true(quota_fits(q, tenant, QUOTA_PRODUCERS, 5, SEC, &b));
+	assert_false(quota_fits(q, tenant, QUOTA_PRODUCERS, 6, SEC, &b));
+	assert_true(!b.of_user && b.used == 5);
+	quota_add(q, anna, QUOTA_PRODUCERS, 2);
+	assert_false(quota_fits(q, anna, QUOTA_PRODUCERS, 1, SEC, &b));
+	assert_true(b.of_user && b.used == 2);
+	assert_true(quota_fits(q, bert, QUOTA_PRODUCERS, 3, SEC, &b));
+	assert_false(quota_fits(q, bert, QUOTA_PRODUCERS, 4, SEC, &b));
+	quota_image_unref(&image);
+	quota_destroy(&q);
+}
+
 static void
 the_default_users_limit_is_each_users(void **state)
 {
@@ -167,5 +192,5 @@ amounts_are_no_client_ids(void **state)
 	}
 }
 
-TEST_MAIN(T(both_levels_hold_at_once), T(what_is_admitted_is_added), T(the_default_users_limit_is_each_users),
+TEST_MAIN(T(both_levels_hold_at_once), T(what_is_admitted_is_added), T(what_is_added_is_whose_it_is), T(the_default_users_limit_is_each_users),
     T(connections_are_counted_exactly), T(bytes_are_of_the_tenant), T(amounts_are_no_client_ids))
