@@ -116,6 +116,25 @@ bounds_open(const struct broker_core *core, const struct principal *p, const str
 }
 
 void
+bounds_tell_memory(const struct session *s, const struct payer_bound *bound, size_t frame)
+{
+	const struct broker_core *core = s->core;
+	struct name user = s->principal.user;
+	struct quota_bound b = { .of_user = bound->of_user, .used = (double)bound->used, .limit = (double)bound->most };
+	struct arena *arena = arena_create(SIZE_MAX);
+	struct name whose = NAME(user.tenant, bound->of_user ? user.s : STR_NULL);
+	char name[256];
+	if (quota_tells(core->quota, whose, QUOTA_MEMORY, loop_now(conn_loop(s->conn)))) {
+		struct str what = frame == 0 ? STR("requests") : arena_printf(arena, "a request of %zu bytes", frame);
+		str_escape(user.s, name, sizeof(name));
+		ev_warn(conn_event(s->conn), "%.*s of %s of tenant %.*s %s: %.*s (said once a minute)", STR_ARG(what), name,
+		    STR_ARG(tenant_name(core, user.tenant)), frame == 0 ? "wait" : "refused",
+		    STR_ARG(sentence(core, arena, user, QUOTA_MEMORY, &b)));
+	}
+	arena_destroy(&arena);
+}
+
+void
 bounds_tell(struct request *rq, enum quota_key key, const char *why)
 {
 	struct session *s = rq->session;

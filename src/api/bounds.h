@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/request.h"
+#include "net/payers.h"
 
 /*
  * Limits of amounts (tenant/quota.h) as requests meet them: what does not fit is refused with a sentence for the
@@ -19,5 +20,7 @@ void bounds_add_producer(struct request *rq, struct name topic);
  * Operators always come in: who else would raise the limit? */
 struct quota_link *bounds_open(const struct broker_core *core, const struct principal *p, const struct event *ev, uint64_t now_ns,
     struct arena *arena, struct str *ret_message);
+/* For the limit of memory, which refuses nothing: requests wait, but for a frame (else 0) that will never have room. */
+void bounds_tell_memory(const struct session *s, const struct payer_bound *bound, size_t frame);
 /* For a limit that a change of the metadata has met: why says which. */
 void bounds_tell(struct request *rq, enum quota_key key, const char *why);

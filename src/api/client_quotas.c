@@ -233,7 +233,7 @@ take_op(const struct alter_client_quotas_req_op *op, struct quota_set *s)
 	enum quota_key key;
 	if (quota_key_parse(op->key, &key) != 0)
 		return (struct failure){ KERR_INVALID_REQUEST, "quotas are producer_byte_rate, consumer_byte_rate, "
-		    "request_percentage, controller_mutation_rate, partitions, connections, groups, producer_ids, "
+		    "request_percentage, controller_mutation_rate, partitions, connections, groups, producer_ids, in_flight_bytes, "
 		    "of tenants stored_bytes, and of addresses connection_creation_rate" };
 	if (s->named[key])
 		return (struct failure){ KERR_INVALID_REQUEST, "a quota is named twice" };

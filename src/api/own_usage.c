@@ -44,6 +44,12 @@ measure(struct measured *m, struct name of, double used[QUOTA_KEYS], double limi
 	used[QUOTA_GROUPS] = (double)ret->groups;
 	used[QUOTA_PRODUCERS] = (double)ret->producers;
 	used[QUOTA_CONNECTIONS] = rates.connections;
+	used[QUOTA_MEMORY] = 0;
+	for (int i = 0; i < PAYER_KINDS && core->payers != NULL; i++) {
+		int64_t held, most;
+		payers_usage(core->payers, of, (enum payer_for)i, &held, &most);
+		used[QUOTA_MEMORY] += (double)held;
+	}
 	for (int k = 0; k < QUOTA_KEYS; k++)
 		limit[k] = rates.limit[k];
 }

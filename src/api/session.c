@@ -361,4 +361,12 @@ session_close(struct session *s)
 	conn_close(s->conn, NULL);
 }
 
-const struct conn_ops session_ops = { session_opened, session_admit, session_frame, session_closed };
+static void
+session_bounded(struct conn *conn, void *session, const struct payer_bound *bound, size_t frame)
+{
+	const struct session *s = session;
+	(void)conn;
+	bounds_tell_memory(s, bound, frame);
+}
+
+const struct conn_ops session_ops = { session_opened, session_admit, session_frame, session_closed, session_bounded };

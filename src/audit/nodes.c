@@ -37,7 +37,7 @@ static const char *const shown[] = {
 	"name", "owner", "cluster.id", "state", "team", "mode", "create", "id", "partitions", "internal", "generation",
 	"operator", "locked", "expires", "mechanism", "primary", "by.owner", "value", "producer_byte_rate",
 	"consumer_byte_rate", "request_percentage", "controller_mutation_rate", "connection_creation_rate", "stored_bytes",
-	"connections", "groups", "producer_ids", "requester",
+	"connections", "groups", "producer_ids", "in_flight_bytes", "requester",
 	"renewer", "issued", "max", "until", "ended",
 };
 

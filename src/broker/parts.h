@@ -71,6 +71,7 @@ struct broker {
 	atomic_bool doors_open;		/* loops may look at listeners */
 	struct conn_limits conn_limits;
 	struct payers *payers;			/* of memory for what connections hold */
+	struct quota_image *payers_limits;	/* that hold for them; the controller's thread */
 	struct groups *groups;
 	struct listeners *listeners;
 	struct door *doors;			/* room for CONF_LISTENERS_MAX; parts_doors.c */

@@ -152,6 +152,8 @@ part_limits_start(struct broker *b, struct why *why)
 	c.window_ns = (uint64_t)(b->conf->quota_window_num - 1) *
 	    (uint64_t)b->conf->quota_window_size_seconds * UINT64_C(1000000000);
 	b->quota = quota_create(&c);
+	b->payers = payers_create((int64_t[PAYER_KINDS]){
+		[PAYER_FRAMES] = parts_frames_max(b->conf), [PAYER_HELD] = parts_frames_max(b->conf) / 2 });
 	b->denials = acl_denials_create(DENIALS_MAX, DENIAL_LINE_MAX, false, tell_denial, b);
 	return 0;
 }
@@ -160,7 +162,28 @@ void
 part_limits_stop(struct broker *b)
 {
 	acl_denials_destroy(&b->denials);
+	payers_destroy(&b->payers);
+	quota_image_unref(&b->payers_limits);
 	quota_destroy(&b->quota);
+}
+
+static double
+memory_limit(const void *arg, struct name who)
+{
+	return quota_image_limit(arg, who, QUOTA_MEMORY);
+}
+
+/* Most changes have nothing to do with quotas: then nobody's are looked up. */
+static void
+publish_quotas(struct broker *b, struct quota_image *image)
+{
+	struct quota_image *old = b->payers_limits;
+	quota_publish(b->quota, image);
+	if (image == old)
+		return;
+	b->payers_limits = quota_image_ref(image);
+	payers_limit(b->payers, image == NULL ? NULL : memory_limit, image);
+	quota_image_unref(&old);
 }
 
 /* On the controller's thread: what connections are billed to has new limits. */
@@ -168,7 +191,7 @@ static void
 published(void *arg, const struct image *image)
 {
 	struct broker *b = arg;
-	quota_publish(b->quota, image_quotas(image));
+	publish_quotas(b, image_quotas(image));
 	parts_sweep_users(b);
 }
 
@@ -211,7 +234,7 @@ part_controller_start(struct broker *b, struct why *why)
 	};
 	int err = controller_create(&c, &b->controller, why);
 	if (err == 0) /* what was there at the start was not published */
-		quota_publish(b->quota, image_quotas(atomic_load(&b->image)));
+		publish_quotas(b, image_quotas(atomic_load(&b->image)));
 	return err;
 }
 

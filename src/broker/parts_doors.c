@@ -240,7 +240,6 @@ close_doors(struct broker *b)
 	mem_free(b->doors);
 	b->doors = NULL;
 	b->doors_n = 0;
-	payers_destroy(&b->payers);
 }
 
 static bool
@@ -272,7 +271,6 @@ part_doors_start(struct broker *b, struct why *why)
 {
 	const struct conf *c = b->conf;
 	int err = 0;
-	b->payers = payers_create((int64_t[PAYER_KINDS]){ [PAYER_FRAMES] = parts_frames_max(c), [PAYER_HELD] = parts_frames_max(c) / 2 });
 	b->core.payers = b->payers;
 	fill_limits(b, c, &b->conn_limits);
 	b->listeners = listeners_create(&(struct listeners_config){ .loops = b->loops, .loops_n = b->loops_n,

@@ -156,6 +156,7 @@ offer_table(enum complete_kind kind, struct str typed)
 		"connections=",
 		"groups=",
 		"producer_ids=",
+		"in_flight_bytes=",
 	};
 	bool ops = kind == COMPLETE_OPERATIONS;
 	size_t n = ops ? sizeof(operations) / sizeof(operations[0]) : sizeof(quotas) / sizeof(quotas[0]);

@@ -350,7 +350,7 @@ const struct verb quota_verbs[] = {
 	{ "quota", "set", quota_set,
 	    "/TENANT | /TENANT/users/USER | '/TENANT/users/*' | / [--client-id ID | --ip ADDRESS|'*'] QUOTA=VALUE ...",
 	    "set quotas: producer_byte_rate, consumer_byte_rate, request_percentage, controller_mutation_rate, "
-	    "partitions, connections, groups, producer_ids, of a tenant stored_bytes, on / connection_creation_rate of an address; "
+	    "partitions, connections, groups, producer_ids, in_flight_bytes, of a tenant stored_bytes, on / connection_creation_rate of an address; "
 	    "QUOTA= removes one", true },
 	{ "quota", "show", quota_show,
 	    "[/TENANT | /TENANT/users/USER | '/TENANT/users/*' | /] [--client-id ID | --ip ADDRESS|'*']",

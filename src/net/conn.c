@@ -275,6 +275,25 @@ frame_length(const uint8_t *p)
 	return (int32_t)be_get(p, CONN_LENGTH_BYTES);
 }
 
+/* It waits for room for n bytes: where that is its user's or his tenant's limit, somebody should know. */
+static void
+tell_limit(struct conn *c, size_t n)
+{
+	struct payer_bound bound;
+	if (c->ops->bounded != NULL && holding_tells(&c->holding, n, loop_now(c->loop), &bound))
+		c->ops->bounded(c, c->session, &bound, 0);
+}
+
+/* How long the next frame waits, ns; 0: it does not. */
+static uint64_t
+wait_of(struct conn *c, const uint8_t *p, size_t n)
+{
+	if (!holding_is_full(&c->holding))
+		return c->ops->admit == NULL ? 0 : c->ops->admit(c, c->session, p, n);
+	tell_limit(c, 0);
+	return LOOK_AGAIN_NS;
+}
+
 /* Hands over the complete frames among n bytes, as long as it may; the bytes
  * that are used up, or 0 after an error or when nothing could be done. */
 static size_t
@@ -291,8 +310,7 @@ take_frames(struct conn *c, const uint8_t *p, size_t n)
 		}
 		if (n - used - CONN_LENGTH_BYTES < (size_t)length)
 			break;
-		uint64_t wait = holding_is_full(&c->holding) ? LOOK_AGAIN_NS : c->ops->admit == NULL ? 0
-		    : c->ops->admit(c, c->session, p + used + CONN_LENGTH_BYTES, (size_t)length);
+		uint64_t wait = wait_of(c, p + used + CONN_LENGTH_BYTES, (size_t)length);
 		if (wait > 0) {
 			conn_mute(c, loop_now(c->loop) + wait);
 			break;
@@ -363,13 +381,27 @@ room_for_rest(struct conn *c)
 	return buf_reserve(&c->in, rest) == 0 ? rest : 0;
 }
 
+/* A frame that its payer's limits will never have room for. */
+static bool
+too_large(struct conn *c, size_t frame)
+{
+	struct payer_bound bound;
+	if (!holding_exceeds(&c->holding, frame, &bound))
+		return false;
+	if (c->ops->bounded != NULL)
+		c->ops->bounded(c, c->session, &bound, frame);
+	conn_close(c, "a request larger than the limit of what its user, or his tenant, holds in memory");
+	return true;
+}
+
 /* Whether there is room for all of the frame whose beginning is kept. */
 static bool
 promise(struct conn *c)
 {
 	if (c->holding.promised > 0 || c->in.n < CONN_LENGTH_BYTES)
 		return true;
-	if (!holding_promise(&c->holding, c->in.n + rest_of_frame(c)))
+	size_t all = c->in.n + rest_of_frame(c);
+	if (too_large(c, all) || !holding_promise(&c->holding, all))
 		return false;
 	c->slow_since = loop_now(c->loop);
 	if (c->holding.promised > 0 && c->deadline.when > c->slow_since + c->limits->stall_ns)
@@ -377,10 +409,11 @@ promise(struct conn *c)
 	return true;
 }
 
-/* For as long as there is no room. */
+/* For as long as there is no room for so many bytes more. */
 static int
-look_again(struct conn *c)
+look_again(struct conn *c, size_t n)
 {
+	tell_limit(c, n);
 	conn_mute(c, loop_now(c->loop) + LOOK_AGAIN_NS);
 	return ERR_AGAIN;
 }
@@ -389,7 +422,7 @@ static int
 read_rest(struct conn *c, size_t *ret_n)
 {
 	if (!promise(c))
-		return look_again(c);
+		return c->state == CONN_CLOSED ? ERR_CLOSED : look_again(c, c->in.n + rest_of_frame(c));
 	size_t room = room_for_rest(c);
 	int err = room == 0 ? ERR_NOMEM : c->transport->ops->read(c->transport, c->in.p + c->in.n, room, ret_n);
 	if (err == 0) {
@@ -407,7 +440,7 @@ read_some(struct conn *c, size_t *ret_n)
 	if (c->in.n > 0)
 		return read_rest(c, ret_n);
 	if (holding_is_full(&c->holding))
-		return look_again(c);
+		return look_again(c, 0);
 	uint8_t *plain = scratch->plain;
 	size_t most = holding_is_scarce(&c->holding, PAYER_HELD) ? HOLDING_SMALL : scratch->size;
 	int err = c->transport->ops->read(c->transport, plain, most, ret_n);

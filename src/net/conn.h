@@ -37,6 +37,9 @@ struct conn_ops {
 	void (*frame)(struct conn *conn, void *session, const uint8_t *p, size_t n);
 	/* Last call. conn_reply_* must not be used any more. */
 	void (*closed)(struct conn *conn, void *session);
+	/* A limit of its payer's is met, and nothing is read; or a frame of that many bytes is more than it will
+	 * ever take, and the connection is closed next. Not each time. May be NULL. */
+	void (*bounded)(struct conn *conn, void *session, const struct payer_bound *bound, size_t frame);
 };
 
 /* Limits; shared by the connections of a broker, replaced as a whole. */

@@ -19,6 +19,14 @@ is_low(const struct holding *s, enum payer_for what)
 	return ration_is_low(payer_ration(s->payer, what));
 }
 
+/* Under the payer's own limits; INT64_MAX where there is none. */
+static int64_t
+room_of_limits(const struct holding *s)
+{
+	struct payer_bound which;
+	return payer_is_bounded(s->payer) ? payer_room(s->payer, &which) : INT64_MAX;
+}
+
 void
 holding_count(struct holding *s, size_t n)
 {
@@ -37,6 +45,10 @@ holding_promise(struct holding *s, size_t n)
 		return true;
 	if (!ration_take(payer_ration(s->payer, PAYER_FRAMES), payer_part(s->payer, PAYER_FRAMES), (int64_t)n))
 		return false;
+	if (payer_is_bounded(s->payer) && !payer_takes_frame(s->payer, (int64_t)n)) {
+		add(s, PAYER_FRAMES, -(int64_t)n);
+		return false;
+	}
 	s->promised = n;
 	return true;
 }
@@ -60,18 +72,41 @@ holding_end(struct holding *s)
 bool
 holding_is_full(const struct holding *s)
 {
-	return s->payer != NULL && s->promised == 0 && !is_low(s, PAYER_HELD) && room(s, PAYER_HELD) < 0;
+	if (s->payer == NULL || s->promised > 0)
+		return false;
+	return room_of_limits(s) < 0 || (!is_low(s, PAYER_HELD) && room(s, PAYER_HELD) < 0);
+}
+
+bool
+holding_exceeds(const struct holding *s, size_t n, struct payer_bound *ret)
+{
+	return s->payer != NULL && payer_is_bounded(s->payer) && n > HOLDING_SMALL && n > (size_t)payer_largest(s->payer, ret);
+}
+
+bool
+holding_tells(const struct holding *s, size_t n, uint64_t now_ns, struct payer_bound *ret)
+{
+	return s->payer != NULL && payer_is_bounded(s->payer) && payer_room(s->payer, ret) < (int64_t)n &&
+	    payer_tells(s->payer, now_ns);
 }
 
 bool
 holding_is_scarce(const struct holding *s, enum payer_for what)
 {
-	return s->payer != NULL && !is_low(s, what) && ration_used(payer_part(s->payer, what)) > room(s, what);
+	if (s->payer == NULL)
+		return false;
+	int64_t used = ration_used(payer_part(s->payer, what));
+	return used > room_of_limits(s) || (!is_low(s, what) && used > room(s, what));
 }
 
 size_t
 holding_room(const struct holding *s)
 {
-	int64_t left = s->payer == NULL ? INT64_MAX : room(s, PAYER_HELD);
+	int64_t left = INT64_MAX;
+	if (s->payer != NULL) {
+		int64_t own = room_of_limits(s);
+		left = room(s, PAYER_HELD);
+		left = left < own ? left : own;
+	}
 	return left <= 0 ? 0 : (size_t)left / 8;
 }

@@ -33,6 +33,11 @@ void holding_give_back(struct holding *s);
 /* Holds nothing any more, of nobody's. */
 void holding_end(struct holding *s);
 
+/* Whether a frame of so many bytes is more than the limits of its payer will ever take, and which one. */
+bool holding_exceeds(const struct holding *s, size_t bytes, struct payer_bound *ret);
+/* Whether to say that a limit has no room for so many bytes more, and which one: once a minute of one payer. now_ns: not 0. */
+bool holding_tells(const struct holding *s, size_t bytes, uint64_t now_ns, struct payer_bound *ret);
+
 /* Whether nothing may be begun. A frame that has room goes on, or all might wait for each other. */
 bool holding_is_full(const struct holding *s);
 /* Whether the payer uses half of what he may have now, or more. */

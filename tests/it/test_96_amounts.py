@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits of idempotent producers: of a tenant, and of the topics that a user owns.
+"""Limits of idempotent producers, and of the memory that connections hold.
 
-Whoever invents them by the thousand meets his own ceiling, is told which, and what is known goes on; another tenant
-does not notice."""
+Whoever invents producers by the thousand meets his own ceiling, is told which, and what is known goes on; whoever takes no
+answers waits. Another tenant does not notice."""
+import contextlib
+import itertools
+import socket
 import threading
 import time
+from concurrent import futures
 
 import pytest
 from confluent_kafka import KafkaError, Producer
 from harness import Broker
-from hostile import eventually
+from hostile import eventually, frame
 from test_49_amounts import OVER, shown, usage
-from test_61_faults import batch
+from test_61_faults import batch, error_of, produce_request
 
 STORM = 10**9		# ids that the broker gave to nobody
 
@@ -188,3 +192,175 @@ def test_it_is_set_as_the_others(b, tmp_path):
     assert "producer_ids" in b.ctl("diff", file, conf="acme", check=False).stdout
     b.ctl("apply", file, conf="acme")
     assert shown(b, "/acme/users/bob")["producer_ids"] == (0, 8, "user")
+
+
+# ---- memory ----
+
+MIB = 1 << 20
+MUCH = 40
+
+
+@pytest.fixture(scope="module")
+def memory(site):
+    """A topic of 16 MB in both tenants, that all may read and write."""
+    for name in ("acme", "other"):
+        site.ctl("topic", "create", "much", "-c", "flush=os", "-c", "max.message.bytes=8000000", conf=name)
+        site.ctl("chmod", "766", f"/{name}/topics/much", conf=name)
+        with site.speak(name) as c:
+            for _ in range(64):
+                assert put(c, 250_000) == 0
+    yield site
+
+
+@pytest.fixture
+def m(memory):
+    yield memory
+    for path in ("/acme", "/acme/users/bob", "/acme/users/eve", "/acme/users/*"):
+        memory.ctl("quota", "set", path, "in_flight_bytes=")
+
+
+def written(n):
+    return produce_request("much", batch([bytes(n)]))
+
+
+def put(c, n):
+    return error_of(c.call("produce", 9, **written(n)))
+
+
+def ask(c):
+    c.send("fetch", 11, dict(replica_id=-1, max_wait_ms=0, min_bytes=1, max_bytes=50 * MIB, topics=[
+        {"topic": "much", "partitions": [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 50 * MIB}]}]))
+
+
+def ask_much(c):
+    """More than the kernel between us holds."""
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    for _ in range(MUCH):
+        ask(c)
+
+
+def records_of(c):
+    """Bytes of one answer."""
+    return len(c.answer("fetch", 11)[1]["responses"][0]["partitions"][0]["records"])
+
+
+def held(b, path):
+    return shown(b, path)["in_flight_bytes"]
+
+
+def stays_above(b, path, n):
+    """The kernel takes no more either."""
+    before = held(b, path)[0]
+    time.sleep(0.5)
+    return held(b, path)[0] == before > n
+
+
+@contextlib.contextmanager
+def several(b, conf, n):
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(b.speak(conf)) for _ in range(n)]
+
+
+@contextlib.contextmanager
+def bystander(b, conf="other"):
+    """Whoever is no part of it writes and reads all the while; the longest of it, in seconds."""
+    took, stop = [], threading.Event()
+
+    def work():
+        with b.speak(conf) as c:
+            while not stop.is_set():
+                began = time.monotonic()
+                assert put(c, 1000) == 0
+                ask(c)
+                assert records_of(c) > 0
+                took.append(time.monotonic() - began)
+    t = threading.Thread(target=work)
+    t.start()
+    try:
+        yield took
+    finally:
+        stop.set()
+        t.join()
+    assert took and max(took) < 3, took
+
+
+def test_slow_readers_meet_the_tenants_limit(m):
+    """What they take no answers for is two thirds of it, of one user; who goes on finds room, also in their tenant."""
+    limit = 6 * MIB
+    m.ctl("quota", "set", "/acme", f"in_flight_bytes={limit}")
+    with several(m, "acme", 8) as slow, bystander(m):
+        for c in slow:
+            ask_much(c)
+        time.sleep(2)
+        used, most, binds = held(m, "/acme")
+        assert most == limit and binds == "tenant" and limit // 3 < used < limit, used
+        assert usage(m, "acme")["in_flight_bytes"] == (used, limit)
+        eventually(lambda: "in_flight_bytes" in m.log, 5)
+        with bystander(m, "bob"):
+            time.sleep(2)
+        assert 300_000 < held(m, "/acme")[0] < limit
+        with futures.ThreadPoolExecutor(len(slow)) as pool:	# each is answered, some with less
+            sizes = list(itertools.chain(*pool.map(lambda c: [records_of(c) for _ in range(MUCH)], slow)))
+        assert 200_000 < min(sizes) < max(sizes) <= limit // 12 + 250_000, (min(sizes), max(sizes))
+        eventually(lambda: held(m, "/acme")[0] == 0)
+    lines = [line for line in m.log.split("\n") if "in_flight_bytes" in line]
+    assert len(lines) == 1 and "requests of ada of tenant acme wait: tenant acme has" in lines[0], lines
+    assert f"of at most {limit} in_flight_bytes (said once a minute)" in lines[0]
+
+
+def test_a_users_limit(m):
+    """Requests by halves: those that have begun end, one after the other; the tenant's others do not wait."""
+    limit = 2 * MIB
+    m.ctl("quota", "set", "/acme", f"in_flight_bytes={50 * MIB}")
+    m.ctl("quota", "set", "/acme/users/*", f"in_flight_bytes={40 * MIB}")
+    m.ctl("quota", "set", "/acme/users/bob", f"in_flight_bytes={limit}")
+    go_on = threading.Event()
+
+    def write(c):
+        raw = frame(c.schema["produce"].encode_request(9, written(1_500_000), 7))
+        c.sock.sendall(raw[:MIB])
+        go_on.wait(60)
+        c.sock.sendall(raw[MIB:])
+        return error_of(c.answer("produce", 9)[1])
+    with several(m, "bob", 12) as writers, bystander(m), bystander(m, "acme"), futures.ThreadPoolExecutor(12) as pool:
+        done = [pool.submit(write, c) for c in writers]
+        eventually(lambda: held(m, "/acme/users/bob")[0] > 1_500_000)
+        time.sleep(1)
+        # One that is received, and the beginnings of others.
+        assert held(m, "/acme/users/bob")[0] < 3 * limit and held(m, "/acme/users/bob")[1:] == (limit, "user")
+        assert held(m, "/acme/users/ada")[1:] == (40 * MIB, "tenant")	# of which bob has more
+        go_on.set()
+        assert [d.result(60) for d in done] == [0] * 12
+    eventually(lambda: held(m, "/acme/users/bob")[0] == 0)
+
+
+def test_what_never_has_room(m):
+    """A request larger than the limit ends its connection, and the log says why; a higher limit holds at once."""
+    m.ctl("user", "create", "eve", "--team", "admins", "--conf", m.dir / "eve.conf", conf="acme")
+    m.ctl("quota", "set", "/acme/users/*", f"in_flight_bytes={MIB}")
+    for _ in range(3):
+        with m.speak("eve") as c, pytest.raises((EOFError, OSError)):
+            put(c, 3 * MIB)
+    lines = [line for line in m.log.split("\n") if "eve" in line and "in_flight_bytes" in line]
+    assert len(lines) == 1 and "bytes of eve of tenant acme refused: user eve has" in lines[0]
+    with m.speak("eve") as c:
+        assert put(c, MIB // 2) == 0
+        m.ctl("quota", "set", "/acme/users/eve", f"in_flight_bytes={8 * MIB}")
+        time.sleep(0.2)
+        assert put(c, 3 * MIB) == 0
+
+
+def test_a_limit_that_changes_wakes_who_waits(m):
+    m.ctl("quota", "set", "/acme/users/bob", f"in_flight_bytes={MIB}")
+    with several(m, "bob", 6) as slow, m.speak("bob") as c:
+        for s in slow:
+            ask_much(s)
+        eventually(lambda: stays_above(m, "/acme/users/bob", MIB))
+        told = []
+        t = threading.Thread(target=lambda: told.append(put(c, 10)))
+        t.start()
+        time.sleep(1)
+        assert not told
+        m.ctl("quota", "set", "/acme/users/bob", "in_flight_bytes=")
+        t.join(10)
+        assert told == [0]

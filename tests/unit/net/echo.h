@@ -31,7 +31,7 @@ struct echo {
 	struct log_sink sink;
 	struct event ev;
 	struct conn_limits limits;
-	_Atomic int opened, closed, frames;
+	_Atomic int opened, closed, frames, bounded;
 	uint16_t port;
 };
 
@@ -129,8 +129,17 @@ echo_closed(struct conn *conn, void *session)
 	mem_free(s);
 }
 
+static void
+echo_bounded(struct conn *conn, void *session, const struct payer_bound *bound, size_t frame)
+{
+	struct echo_session *s = session;
+	(void)conn;
+	if (bound->of_user)
+		atomic_fetch_add(&s->echo->bounded, frame == 0 ? 1 : 100);
+}
+
 static const struct conn_ops echo_ops = { .opened = echo_opened, .frame = echo_frame,
-	.closed = echo_closed };
+	.closed = echo_closed, .bounded = echo_bounded };
 
 static inline struct transport *
 echo_plain(void *arg, int fd, struct loop *loop)

@@ -491,6 +491,57 @@ who_waits_for_room_goes_on_when_there_is_some(void **state)
 	payer_put(&p);
 }
 
+static double
+limit_of_users(const void *arg, struct name who)
+{
+	(void)arg;
+	return who.s.p == NULL ? 0 : 512 << 10;
+}
+
+/* A limit of the user's own: what fits waits, and what will never do ends the connection. Either is told. */
+static void
+limits_are_met_and_told(void **state)
+{
+	enum { N = 1 << 20, LIMIT = 512 << 10 };
+	static uint8_t large[4 + N];
+	struct payer *p = payer_get(echo.limits.payers, ECHO_USER);
+	int64_t n;
+	(void)state;
+	payers_limit(echo.limits.payers, limit_of_users, NULL);
+	int fd = echo_connect(&echo), other = echo_connect(&echo);
+	say(fd, "ready"), hear(fd, "ready");
+	say(other, "ready"), hear(other, "ready");
+
+	n = hold(p, PAYER_HELD, LIMIT + 1);
+	say(other, "anything");
+	assert_true(says_nothing_yet(other));
+	(void)hold(p, PAYER_HELD, -n);
+	hear(other, "anything");
+	assert_int_equal(atomic_load(&echo.bounded), 1);	/* and not each time that it has looked */
+	n = hold(p, PAYER_HELD, LIMIT);
+	say(other, "anything"), hear(other, "anything");
+	(void)hold(p, PAYER_HELD, -n);
+
+	uint32_t be = htonl(N);
+	memcpy(large, &be, 4);
+	pid_t sender = fork();
+	if (sender == 0) {
+		(void)send(fd, large, sizeof(large), MSG_NOSIGNAL);
+		_exit(0);
+	}
+	while (atomic_load(&echo.closed) < 1)
+		usleep(1000);
+	waitpid(sender, NULL, 0);
+	assert_int_equal(atomic_load(&echo.bounded), 101);
+	say(other, "small"), hear(other, "small");
+	close(fd);
+	close(other);
+	while (atomic_load(&echo.closed) < 2)
+		usleep(1000);
+	assert_int_equal(ration_used(payer_part(p, PAYER_FRAMES)), 0);
+	payer_put(&p);
+}
+
 static void
 keep_busy(struct post *post)
 {
@@ -576,6 +627,7 @@ main(void)
 		C(closed_before_it_is_open), C(its_time_is_counted_once),
 		Q(login_has_a_deadline), Q(answers_never_taken),
 		B(who_waits_for_room_goes_on_when_there_is_some),
+		B(limits_are_met_and_told),
 		S(half_a_frame_ends_where_memory_is_scarce),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

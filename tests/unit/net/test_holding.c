@@ -187,6 +187,159 @@ strangers_have_no_part(void **state)
 	assert_int_equal(used(&a, PAYER_HELD), 0);
 }
 
+/* ---- limits of their own ---- */
+
+enum { LIMIT = 30 * SMALL };
+
+static double ann_most, tenant_most;
+
+static double
+limit_of(const void *arg, struct name who)
+{
+	assert_ptr_equal(arg, &payers);
+	if (who.tenant != 0)
+		return 0;
+	return who.s.p == NULL ? tenant_most : str_is(who.s, "ann") ? ann_most : 0;
+}
+
+static void
+limits(double ann, double tenant)
+{
+	ann_most = ann;
+	tenant_most = tenant;
+	payers_limit(payers, limit_of, &payers);
+}
+
+static void
+a_users_limit_is_of_all_that_he_holds(void **state)
+{
+	struct holding more = { .payer = user(0, "ann") };
+	struct payer_bound bound;
+	(void)state;
+	limits(LIMIT, 0);
+	holding_count(&a, LIMIT / 2);
+	holding_count(&more, LIMIT / 4);
+	assert_false(holding_is_full(&a));
+	assert_int_equal(holding_room(&a), LIMIT / 4 / 8);
+	assert_true(holding_promise(&more, LIMIT / 4));		/* of any kind */
+	assert_int_equal(holding_room(&a), 0);
+	assert_false(holding_promise(&a, SMALL + 1));
+	assert_int_equal(used(&a, PAYER_FRAMES), LIMIT / 4);
+	assert_false(holding_is_full(&a));
+	holding_count(&a, LIMIT / 2 + 1);
+	assert_true(holding_is_full(&a));
+	assert_false(holding_is_full(&more));			/* it has a frame to end */
+	assert_true(holding_is_scarce(&a, PAYER_HELD) && holding_is_scarce(&more, PAYER_FRAMES));
+	assert_false(holding_is_full(&b) || holding_is_scarce(&b, PAYER_HELD));
+	assert_true(holding_promise(&b, LIMIT));
+	assert_int_equal(payer_room(a.payer, &bound), -1);
+	assert_true(bound.of_user && bound.used == LIMIT + 1 && bound.most == LIMIT);
+	holding_end(&more);
+	assert_false(holding_is_full(&a));
+}
+
+/* What waits to be received is held as well: it would wait for itself. */
+static void
+one_frame_goes_where_none_does(void **state)
+{
+	struct holding more = { .payer = user(0, "ann") };
+	(void)state;
+	for (int of_tenant = 0; of_tenant < 2; of_tenant++) {
+		limits(of_tenant ? 0 : LIMIT, of_tenant ? LIMIT : 0);
+		holding_count(&a, LIMIT);
+		holding_count(&more, LIMIT);
+		assert_true(holding_promise(&a, LIMIT / 2));
+		assert_false(holding_promise(&more, SMALL + 1));
+		holding_count(&a, 0);
+		holding_give_back(&a);
+		assert_true(holding_promise(&more, LIMIT / 2));
+		holding_give_back(&more);
+		holding_count(&more, 0);
+	}
+	holding_end(&more);
+}
+
+static void
+users_share_their_tenants_limit(void **state)
+{
+	struct holding other = { .payer = user(1, "ann") };
+	struct payer_bound bound;
+	(void)state;
+	limits(0, LIMIT);
+	holding_count(&a, LIMIT / 3 * 2);
+	assert_false(holding_is_full(&a));
+	holding_count(&a, LIMIT / 3 * 2 + 1);
+	assert_true(holding_is_full(&a));
+	assert_int_equal(payer_room(a.payer, &bound), -1);
+	assert_true(!bound.of_user && bound.used == LIMIT / 3 * 2 + 1 && bound.most == LIMIT);
+	assert_false(holding_is_full(&b));			/* nobody takes the last of it */
+	assert_true(holding_room(&b) > 0);
+	assert_true(holding_promise(&b, LIMIT / 5));
+	assert_false(holding_is_full(&other));
+	assert_true(holding_promise(&other, 2 * LIMIT));	/* another tenant has no part of it */
+	holding_end(&other);
+	limits(LIMIT / 3, LIMIT);				/* both hold at once */
+	assert_true(payer_room(a.payer, &bound) < 0 && bound.of_user);
+}
+
+static void
+limits_hold_at_once_for_who_is_there_and_who_comes(void **state)
+{
+	struct holding later;
+	(void)state;
+	holding_count(&a, LIMIT);
+	assert_false(holding_is_full(&a));
+	limits(LIMIT / 2, 0);
+	assert_true(holding_is_full(&a));
+	limits(0, 0);
+	assert_false(holding_is_full(&a));
+	assert_true(holding_room(&a) > LIMIT);
+	limits(0, LIMIT);
+	holding_count(&a, 0);
+	later = (struct holding){ .payer = user(0, "carl") };
+	holding_count(&later, LIMIT);
+	assert_true(holding_is_full(&later));
+	holding_end(&later);
+	limits(1e30, 1e30);					/* more than there is */
+	holding_count(&a, LIMIT);
+	assert_false(holding_is_full(&a));
+}
+
+static void
+what_never_has_room_is_known_before(void **state)
+{
+	struct payer_bound bound;
+	(void)state;
+	assert_false(holding_exceeds(&a, MAX, &bound));
+	limits(LIMIT, 10.0 * LIMIT);
+	assert_false(holding_exceeds(&a, LIMIT, &bound));
+	assert_true(holding_exceeds(&a, LIMIT + 1, &bound));
+	assert_true(bound.of_user && bound.most == LIMIT);
+	limits(LIMIT, LIMIT);
+	assert_false(holding_exceeds(&a, LIMIT / 3 * 2, &bound));
+	assert_true(holding_exceeds(&a, LIMIT / 3 * 2 + 1, &bound));
+	assert_false(bound.of_user);
+	limits(1, 1);
+	assert_false(holding_exceeds(&a, SMALL, &bound));	/* counted for nobody */
+	assert_true(holding_exceeds(&b, SMALL + 1, &bound));
+}
+
+static void
+a_limit_is_told_once_a_minute(void **state)
+{
+	const uint64_t minute = UINT64_C(60000000000);
+	struct payer_bound bound;
+	(void)state;
+	assert_false(holding_tells(&a, 0, 1, &bound));
+	limits(LIMIT, 0);
+	holding_count(&a, LIMIT);
+	assert_false(holding_tells(&a, 0, 1, &bound));
+	assert_true(holding_tells(&a, SMALL, 1, &bound));
+	assert_false(holding_tells(&a, SMALL, minute, &bound) || holding_tells(&a, SMALL, 0, &bound));
+	assert_true(holding_tells(&a, SMALL, minute + 1, &bound));
+	assert_true(bound.of_user && bound.used == LIMIT);
+}
+
 #define S(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 TEST_MAIN(
@@ -198,4 +351,10 @@ TEST_MAIN(
 	S(full_is_who_has_no_frame_to_end),
 	S(scarce_is_from_half_on),
 	S(strangers_have_no_part),
+	S(a_users_limit_is_of_all_that_he_holds),
+	S(one_frame_goes_where_none_does),
+	S(users_share_their_tenants_limit),
+	S(limits_hold_at_once_for_who_is_there_and_who_comes),
+	S(what_never_has_room_is_known_before),
+	S(a_limit_is_told_once_a_minute),
 )
