@@ -42,12 +42,12 @@ holder(const struct quota *q, struct name user)
 	return user.s.p == NULL ? map_get(q->tenants, NAME(user.tenant, STR(""))) : map_get(q->users, user);
 }
 
-/* Whether it is a minute since the last time. */
+/* Whether it is a minute since the last time; of two loops one may be a little behind the other. */
 static bool
 is_news(struct node *n, enum quota_key key, uint64_t now_ns)
 {
 	uint64_t *told = &n->told_ns[AMOUNT(key)];
-	bool news = *told == 0 || now_ns - *told >= TELL_AGAIN_NS;
+	bool news = *told == 0 || now_ns >= *told + TELL_AGAIN_NS;
 	if (news)
 		*told = now_ns;
 	return news;

@@ -28,6 +28,7 @@ both_levels_hold_at_once(void **state)
 	assert_true(fits(q, anna, 1));
 	assert_false(quota_fits(q, anna, QUOTA_GROUPS, 2, SEC, &b));
 	assert_true(b.of_user && b.tell);
+	assert_false(quota_fits(q, anna, QUOTA_GROUPS, 2, SEC - 1, &b) || b.tell);	/* asked by another loop */
 	assert_float_equal(b.used, 3, 0);
 	assert_float_equal(b.limit, 4, 0);
 	assert_true(fits(q, bert, 2));	/* who has no limit has his tenant's */
