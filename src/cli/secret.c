@@ -116,8 +116,30 @@ by_password(const struct cli *cli)
 	return cli->props.mechanism != NULL && strcmp(cli->props.mechanism, "GSSAPI") != 0;
 }
 
+static bool
+may_use(const struct secret *s, const char *mechanism)
+{
+	for (int32_t i = 0; i < s->mechanisms_n; i++)
+		if (str_is(s->mechanisms[i], mechanism))
+			return true;
+	return s->mechanisms == NULL;
+}
+
+/* That of whoever makes him, which is known to work, unless he may not use it. */
+static const char *
+mechanism_of(const struct cli *cli, const struct secret *s)
+{
+	static const char *const others[] = { "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN" };
+	if (by_password(cli) && may_use(s, cli->props.mechanism))
+		return cli->props.mechanism;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (may_use(s, others[i]))
+			return others[i];
+	return others[0];
+}
+
 /* The file names the listener that we came in by, and that may not be for him: of a
- * fixed tenant, or for certificates. Then it is better said now than found out. */
+ * fixed tenant, for certificates, or without his mechanism. Then it is better said now than found out. */
 static void
 try_login(struct cli *cli, const struct secret *s, const char *login)
 {
@@ -126,13 +148,14 @@ try_login(struct cli *cli, const struct secret *s, const char *login)
 	struct why why;
 	p.file = s->conf;
 	p.sasl = true;
-	p.mechanism = by_password(cli) ? p.mechanism : "SCRAM-SHA-256";
+	p.mechanism = mechanism_of(cli, s);
 	p.user = login;
 	p.password = s->password;
 	if (conn_open(&p, NULL, &conn, &why) != 0)
-		cli_complain(CLI_OK, "warning: %s\n  bootstrap.servers there is a listener that lets nobody in as %s; one "
-		    "does that has\n  tenant: from-login, or for a name of main with an @ in it tenant: main: see "
-		    "LISTENERS in schlossd.yaml(5)", cli_escape(cli, str_from(why.text)), login);
+		cli_complain(CLI_OK, "warning: %s\n  bootstrap.servers there is a listener that lets nobody in as %s by %s; one "
+		    "does that has\n  %s among its mechanisms, and tenant: from-login, or for a name of main with an @ in it "
+		    "tenant: main: see\n  LISTENERS in schlossd.yaml(5)", cli_escape(cli, str_from(why.text)), login, p.mechanism,
+		    p.mechanism);
 	conn_close(&conn);
 }
 
@@ -140,11 +163,10 @@ static int
 write_conf(struct cli *cli, const struct secret *s, const char *login)
 {
 	const struct props *p = &cli->props;
-	bool scram = by_password(cli);
 	struct client_file cf = {
 		.bootstrap = p->bootstrap,
 		.protocol = p->tls ? "SASL_SSL" : "SASL_PLAINTEXT",
-		.mechanism = scram ? p->mechanism : "SCRAM-SHA-256",
+		.mechanism = mechanism_of(cli, s),
 		.login = login,
 		.password = s->password,
 		.ca_path = p->ca,
@@ -172,7 +194,8 @@ secret_deliver(struct cli *cli, const struct secret *s, const char *user, struct
 		print_told(&cli->print, "conf", s->conf, "The client file of %s is %s.", login, s->conf);
 	else if (s->made)
 		print_told(&cli->print, "password", s->password, "The password of %s is %s", login, s->password);
-	if (status == 0 && s->conf != NULL && (strchr(login, '@') != NULL || !by_password(cli)))
+	bool ours = by_password(cli) && may_use(s, cli->props.mechanism);
+	if (status == 0 && s->conf != NULL && (strchr(login, '@') != NULL || !ours))
 		try_login(cli, s, login);
 	return status;
 }

@@ -13,6 +13,8 @@ struct secret {
 	const char *given;		/* --password */
 	const char *file;		/* --password-file */
 	const char *conf;		/* --conf */
+	const struct str *mechanisms;	/* that he may use by it, n; NULL: all */
+	int32_t mechanisms_n;
 	char password[ASK_MAX];
 	bool made;			/* invented here */
 };

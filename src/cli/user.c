@@ -187,6 +187,8 @@ user_create(struct cli *cli, struct args *args)
 	secret_options(args, &s);
 	take_teams(cli, args, c, &teams);
 	bool needs_password = take_mechanisms(cli, args, c);
+	s.mechanisms = c->mechanisms.v;
+	s.mechanisms_n = c->mechanisms.n;
 	if (args_flag(args, "--operator"))
 		c->operator = 1;
 	int status = args_end(args, 1, 1);

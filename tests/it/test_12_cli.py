@@ -319,6 +319,16 @@ def test_a_client_file_that_nobody_gets_in_by_is_told_of(site):
     assert site.ctl("user", "create", "fine", "--conf", site.dir / "fine.conf").stderr == ""
 
 
+def test_a_client_file_names_a_mechanism_of_the_user(site):
+    """The caller's, SCRAM-SHA-256, is none of theirs; the listener has no PLAIN, which is said."""
+    p = site.ctl("user", "create", "longer", "--mechanism", "GSSAPI", "--mechanism", "SCRAM-SHA-512", "--conf", site.dir / "longer.conf")
+    assert p.stderr == "" and site.conf("longer")["sasl.mechanisms"] == "SCRAM-SHA-512"
+    assert "longer" in site.ctl("id", conf="longer").stdout
+    p = site.ctl("user", "create", "old", "--mechanism", "PLAIN", "--conf", site.dir / "old.properties")
+    assert "sasl.mechanism=PLAIN\n" in (site.dir / "old.properties").read_text()
+    assert "warning: " in p.stderr and "lets nobody in as old by PLAIN" in p.stderr and "PLAIN among its mechanisms" in p.stderr
+
+
 def test_who_reads_no_further_is_no_error(site):
     """But a full disk is one."""
     for words, status in (("| true", 0), (">/dev/full", 4), (">&-", 4)):
