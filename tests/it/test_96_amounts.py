@@ -281,7 +281,7 @@ def bystander(b, conf="other"):
     finally:
         stop.set()
         t.join()
-    assert took and max(took) < 3, took
+    assert took and max(took) < 20, took	# who waits for the slow waits for longer: they are closed after a minute
 
 
 def test_slow_readers_meet_the_tenants_limit(m):
@@ -356,10 +356,13 @@ def test_a_limit_that_changes_wakes_who_waits(m):
         for s in slow:
             ask_much(s)
         eventually(lambda: stays_above(m, "/acme/users/bob", MIB))
-        told = []
-        t = threading.Thread(target=lambda: told.append(put(c, 10)))
-        t.start()
-        time.sleep(1)
+        for _ in range(30):	# what is held goes up and down: one comes when there is no room
+            told = []
+            t = threading.Thread(target=lambda out=told: out.append(put(c, 10)))
+            t.start()
+            t.join(1)
+            if not told:
+                break
         assert not told
         m.ctl("quota", "set", "/acme/users/bob", "in_flight_bytes=")
         t.join(10)
