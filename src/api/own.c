@@ -11,6 +11,7 @@
 #include "api/auditing.h"
 #include "api/authorize.h"
 #include "api/session.h"
+#include "base/buf.h"
 #include "meta/image.h"
 
 enum kerr
@@ -31,6 +32,18 @@ own_tenant(struct request *rq, struct str field, uint32_t *ret)
 		return KERR_RESOURCE_NOT_FOUND;
 	*ret = acl_tenant_number(t);
 	return KERR_NONE;
+}
+
+struct str
+own_path(struct request *rq, const struct acl_tenant *tenant, enum acl_type type, struct str name, bool star)
+{
+	struct buf b;
+	struct str path = STR("?");
+	buf_init(&b, ACL_TEXT_MAX);
+	if (acl_path_format(&b, type, acl_tenant_name(tenant), name) == 0 && (!star || buf_add(&b, "*", 1) == 0))
+		path = arena_str(rq->arena, buf_str(&b));
+	buf_free(&b);
+	return path;
 }
 
 enum kerr

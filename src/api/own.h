@@ -13,6 +13,9 @@ enum kerr own_tenant(struct request *rq, struct str field, uint32_t *ret);
 
 #define OWN_USERS_MAX 500	/* that a request may name, of each of which the tenant's users are compared with */
 
+/* The path of a node, in the request's arena; star: of all that begin so. Also on a worker that has the request. */
+struct str own_path(struct request *rq, const struct acl_tenant *tenant, enum acl_type type, struct str name, bool star);
+
 /* A denial by acl/change.h, logged like any other; KERR_CLUSTER_AUTHORIZATION_FAILED. */
 enum kerr own_denied(struct request *rq, const struct acl_who *w, const struct acl_answer *a);
 

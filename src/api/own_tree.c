@@ -10,11 +10,9 @@
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/own.h"
-#include "base/buf.h"
 #include "meta/image.h"
 #include "meta/tree.h"
 
-#define PATH_MAX_BYTES 65536
 #define LIST_MAX 10000
 
 static const struct {
@@ -98,18 +96,6 @@ walk_run(struct walk *w)
 	}
 }
 
-static struct str
-path_text(struct request *rq, const struct acl_tenant *t, enum acl_type type, struct str name)
-{
-	struct buf b;
-	struct str path = STR("?");
-	buf_init(&b, PATH_MAX_BYTES);
-	if (acl_path_format(&b, type, acl_tenant_name(t), name) == 0)
-		path = arena_str(rq->arena, buf_str(&b));
-	buf_free(&b);
-	return path;
-}
-
 /* The path's tenant; KERR_NONE, or why it cannot be looked at. */
 static enum kerr
 open_path(struct request *rq, struct str text, struct acl_path *ret_path,
@@ -156,7 +142,7 @@ list_node(struct walk *w, enum acl_type type, struct str name, const struct acl_
 		w->hid = true;
 		return 0;
 	}
-	struct str path = path_text(w->rq, w->tenant, type, name);
+	struct str path = own_path(w->rq, w->tenant, type, name, false);
 	if (l->after.p != NULL) {
 		if (str_eq(path, l->after))
 			l->after = STR_NULL;

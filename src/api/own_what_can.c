@@ -11,12 +11,10 @@
 #include "acl/change.h"
 #include "acl/compare.h"
 #include "acl/image.h"
-#include "acl/text.h"
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/own.h"
 #include "api/own_why.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "coord/coord.h"
 #include "meta/image.h"
@@ -45,21 +43,6 @@ struct what_can {
 	int n_used;
 };
 
-static struct str
-path_of(const struct what_can *w, enum acl_type type, struct str name, bool star)
-{
-	struct buf b;
-	struct str path = STR("?");
-	buf_init(&b, ACL_TEXT_MAX);
-	if (acl_path_format(&b, type, acl_tenant_name(w->tenant), name) == 0) {
-		if (star)
-			buf_add(&b, "*", 1);
-		path = arena_str(w->rq->arena, buf_str(&b));
-	}
-	buf_free(&b);
-	return path;
-}
-
 static void
 ask_about(struct what_can *w, enum acl_type type, struct str name, const struct acl_node *used)
 {
@@ -72,7 +55,7 @@ ask_about(struct what_can *w, enum acl_type type, struct str name, const struct 
 	if (ops == 0)
 		return;
 	struct what_can_rsp_node *row = WIRE_ADD(w->rq->arena, w->out->nodes, what_can_rsp_node);
-	row->path = path_of(w, type, name, false);
+	row->path = own_path(w->rq, w->tenant, type, name, false);
 	row->operations = (int32_t)ops;
 }
 
@@ -118,7 +101,7 @@ add_rule(const struct acl_rule *rule, void *arg)
 	    (type == ACL_GROUP && group_node(w->rq, NAME(acl_tenant_number(w->tenant), b->name)) != NULL)))
 		return 0;
 	struct what_can_rsp_rule *row = WIRE_ADD(w->rq->arena, w->out->rules, what_can_rsp_rule);
-	row->path = path_of(w, type, every ? STR("") : b->name, every || b->pattern == ACL_PREFIXED);
+	row->path = own_path(w->rq, w->tenant, type, every ? STR("") : b->name, every || b->pattern == ACL_PREFIXED);
 	row->text = why_rule(w->rq, b);
 	return 0;
 }

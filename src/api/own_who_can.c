@@ -5,12 +5,10 @@
  */
 #include "acl/change.h"
 #include "acl/image.h"
-#include "acl/text.h"
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/own.h"
 #include "api/own_why.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "meta/image.h"
 
@@ -30,15 +28,8 @@ struct who_can {
 static struct str
 node_path(const struct who_can *w, const struct acl_answer *a)
 {
-	struct buf b;
-	struct str path = STR_NULL;
-	if (a->need == 0 || a->node == NULL)
-		return path;
-	buf_init(&b, ACL_TEXT_MAX);
-	if (acl_path_format(&b, a->node_type, acl_tenant_name(w->tenant), a->object.name.s) == 0)
-		path = arena_str(w->rq->arena, buf_str(&b));
-	buf_free(&b);
-	return path;
+	return a->need == 0 || a->node == NULL ? STR_NULL :
+	    own_path(w->rq, w->tenant, a->node_type, a->object.name.s, false);
 }
 
 /* False: it cannot be told yet. */

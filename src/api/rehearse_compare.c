@@ -7,11 +7,10 @@
  */
 #include "acl/change.h"
 #include "acl/compare.h"
-#include "acl/text.h"
 #include "api/authorize.h"
+#include "api/own.h"
 #include "api/rehearse.h"
 #include "api/session.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/worker.h"
 #include "coord/coord.h"
@@ -80,18 +79,6 @@ add_pairs(struct request *rq, struct comparing *w)
 			add_pair(rq, w, t->number, STR_NULL);
 }
 
-static struct str
-path_of(struct comparing *w, enum acl_type type, struct str name)
-{
-	struct buf b;
-	struct str path = STR("?");
-	buf_init(&b, ACL_TEXT_MAX);
-	if (acl_path_format(&b, type, acl_tenant_name(w->tenant), name) == 0)
-		path = arena_str(w->rq->arena, buf_str(&b));
-	buf_free(&b);
-	return path;
-}
-
 static int
 add_row(const struct acl_difference *d, void *arg)
 {
@@ -101,7 +88,7 @@ add_row(const struct acl_difference *d, void *arg)
 	struct rehearse_rsp_change *row = WIRE_ADD(w->rq->arena, w->out->changes, rehearse_rsp_change);
 	row->kind = (int8_t)d->subject;
 	row->user = arena_str(w->rq->arena, d->user);
-	row->path = path_of(w, d->type, d->name);
+	row->path = own_path(w->rq, w->tenant, d->type, d->name, false);
 	row->gained = (int32_t)d->gained;
 	row->lost = (int32_t)d->lost;
 	return 0;
