@@ -51,12 +51,11 @@ note_denial(struct request *rq, const struct acl_who *w, const struct acl_answer
 	tell(rq, w, a);
 }
 
-/* A yes that has to be told of each time is not kept, and neither is one to a token, which ends by itself, or in a
- * rehearsal. */
+/* A yes that has to be told of each time is not kept, and neither is one to a token, which ends by itself. */
 static bool
 keeps(const struct request *rq)
 {
-	return rq->rehearsal == NULL && uuid_is_zero(&rq->session->principal.token) && !auditing_allows(rq);
+	return uuid_is_zero(&rq->session->principal.token) && !auditing_allows(rq);
 }
 
 struct memo_item *

@@ -8,7 +8,6 @@
  * on first use, the making is submitted and the request waits for it: kinder
  * than an error that asks the client to come again.
  */
-#include "api/auditing.h"
 #include "api/authorize.h"
 #include "api/changes.h"
 #include "api/request.h"
@@ -186,28 +185,17 @@ made(struct request *rq)
 	return API_ANSWER;
 }
 
-static void
-make_done(struct change *change)
-{
-	request_wake(change->arg);
-}
-
 enum api_turn
 api_metadata(struct request *rq, const void *in, void *out)
 {
-	fill(rq, in, out, rq->rehearsal == NULL);
+	fill(rq, in, out, true);
 	struct auto_create *c = rq->state;
 	if (c == NULL)
 		return API_ANSWER;
 	topics_create_init(&c->create);
 	c->create.limits = &rq->core->settings.limits;
 	c->create.limited = caller_limited(rq);
-	c->create.change.arena = rq->arena;
-	c->create.change.done = make_done;
-	c->create.change.arg = rq;
-	c->create.change.by = auditing_by(rq);
-	controller_submit(rq->core->controller, &c->create.change);
-	return request_park(rq, made, NULL, UINT64_MAX, false);
+	return change_submit(rq, &c->create.change, made);
 }
 
 enum api_turn

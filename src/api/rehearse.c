@@ -4,7 +4,8 @@
  * the controller on the trial's image (meta/controller.h) and handed back; nothing is kept between requests, so who
  * rehearses a second call sends the first one again.
  *
- * Only what is on the list can be carried: APIs that ask, and those whose every change goes through change_submit().
+ * Only what is on the list can be carried: APIs that ask, and those whose every change goes through change_submit(),
+ * as Metadata's does where it makes topics.
  * Whatever would act by itself (end a group, cut a log, close a connection) is not on it, and is refused. A call that
  * cannot be decoded is refused, too, here without closing the connection: nobody has lost his place in a stream.
  */
@@ -28,7 +29,6 @@ struct rehearsal {
 	const struct rehearse_req *in;
 	struct rehearse_rsp *out;
 	int32_t at;
-	bool refused;
 	const struct image *before;
 	struct change_trial trial;
 };
@@ -74,7 +74,6 @@ static enum api_turn
 refuse(struct request *rq, enum kerr err, const char *text)
 {
 	struct rehearsal *r = rq->rehearsal;
-	r->refused = true;
 	r->out->error_code = (int16_t)err;
 	r->out->error_message = arena_str(rq->arena, str_from(text));
 	return API_ANSWER;
@@ -124,7 +123,8 @@ static enum api_turn
 end(struct request *rq)
 {
 	struct rehearsal *r = rq->rehearsal;
-	int err = r->refused ? 0 : wire_encode_whole(rq->header.api->rsp, rq->header.version, rq->arena, request_tenant(rq), rq->out,
+	bool refused = r->out->error_code != 0;
+	int err = refused ? 0 : wire_encode_whole(rq->header.api->rsp, rq->header.version, rq->arena, request_tenant(rq), rq->out,
 	    &r->out->body);
 	if (err != 0) { /* as answer.c says of it */
 		ev_crit(conn_event(rq->session->conn), "ALARM: the answer to a rehearsed %s version %d could not be made: %s",
@@ -136,7 +136,7 @@ end(struct request *rq)
 	rq->header = r->header;
 	rq->in = (void *)(uintptr_t)r->in;
 	rq->out = r->out;
-	return r->in->compare && !r->refused ? rehearse_compare(rq, r->before, r->trial.image, r->out) : API_ANSWER;
+	return r->in->compare && !refused ? rehearse_compare(rq, r->before, r->trial.image, r->out) : API_ANSWER;
 }
 
 /* turn: what the call at r->at has come to. */
@@ -144,7 +144,7 @@ static enum api_turn
 go_on(struct request *rq, enum api_turn turn)
 {
 	struct rehearsal *r = rq->rehearsal;
-	while (turn == API_ANSWER && !r->refused && ++r->at < r->in->calls.n)
+	while (turn == API_ANSWER && r->out->error_code == 0 && ++r->at < r->in->calls.n)
 		turn = begin_call(rq);
 	return turn == API_ANSWER ? end(rq) : turn;
 }

@@ -242,8 +242,7 @@ def test_much_is_cut_and_said_to_be(own):
 # ---- the request ----
 
 def body(api, version=0, **value):
-    message = SCHEMA[api].messages["request"]
-    return SCHEMA[api].encode("request", version, twin.complete(message, value) if not isinstance(message, list) else value)
+    return SCHEMA[api].encode("request", version, value)
 
 
 def carried(api, version=0, **value):
@@ -288,7 +287,7 @@ def test_a_right_that_was_tried_gives_none(own):
         for _ in range(3):
             granted = rehearse(c, chmod("/main/topics/orders", 0o600), carried("metadata", 9, topics=[{"name": "orders"}],
                                include_topic_authorized_operations=True))
-            _, told = 0, SCHEMA["metadata"].decode("response", 9, granted["body"])[0]
+            told, _ = SCHEMA["metadata"].decode("response", 9, granted["body"])
             assert told["topics"][0]["topic_authorized_operations"] & (1 << 3 | 1 << 4) == (1 << 3 | 1 << 4)
             fetched = c.call("fetch", 12, replica_id=-1, max_wait_ms=0, max_bytes=1000, topics=[{"topic": "orders", "partitions": [
                 {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1000}]}])
@@ -337,6 +336,36 @@ def test_nothing_of_it_is_told_as_a_change(own, tmp_path):
     eventually(lambda: "meant" in (tmp_path / "audit.log").read_text())
     told = [x for x in lines() if "orders" in json.dumps(x) or "new" in json.dumps(x)]
     assert [x for x in told if x["what"] != "denied"] == []
+
+
+def test_topics_that_are_made_by_asking_are_not(own):
+    own.stop()
+    own.configure("auto.create.topics.enable: true")
+    own.start()
+    kept = stored(own)
+    with own.speak() as c:
+        answer = rehearse(c, carried("metadata", 9, topics=[{"name": "invented"}], allow_auto_topic_creation=True),
+                          carried("metadata", 9, topics=[{"name": "invented"}], allow_auto_topic_creation=False))
+        assert SCHEMA["metadata"].decode("response", 9, answer["body"])[0]["topics"][0]["error_code"] == 0
+        assert stored(own) == kept
+        told = c.call("metadata", 9, topics=[{"name": "invented"}], allow_auto_topic_creation=False)
+        assert told["topics"][0]["error_code"] == 3
+
+
+def test_no_change_is_charged(own):
+    own.user("tina", "--team", "admins")
+    own.ctl("quota", "set", "/main/users/tina", "controller_mutation_rate=1")
+
+    def topic(name, partitions):
+        return dict(topics=[{"name": name, "num_partitions": partitions, "replication_factor": 1, "assignments": [], "configs": []}],
+                    timeout_ms=10000)
+    with own.speak("tina") as c:
+        for i in range(5):
+            answer = rehearse(c, carried("create_topics", 7, **topic(f"tried-{i}", 100)))
+            assert answer["throttle_time_ms"] == 0
+            assert SCHEMA["create_topics"].decode("response", 7, answer["body"])[0]["topics"][0]["error_code"] == 0
+        meant = c.call("create_topics", 7, **topic("meant", 100))
+        assert meant["topics"][0]["error_code"] == 0 and meant["throttle_time_ms"] > 5000 # which would be told of the others
 
 
 def test_what_is_tried_is_billed(own):
