@@ -53,13 +53,20 @@ acl_op_telling(enum acl_type type, enum acl_op op)
 	}
 }
 
-/* False: it is enough. */
+/* At so many things more; false: it is enough. */
+static bool
+look_at(struct work *w, size_t n)
+{
+	w->looked += n;
+	if (w->looked > w->c->most)
+		w->stopped = true;
+	return !w->stopped;
+}
+
 static bool
 look(struct work *w)
 {
-	if (++w->looked > w->c->most)
-		w->stopped = true;
-	return !w->stopped;
+	return look_at(w, 1);
 }
 
 /* ---- both tenants as one ---- */
@@ -190,9 +197,7 @@ ask(struct work *w, const struct subject *s, enum acl_type type, struct str name
 	struct acl_object o = { type, NAME(w->c->tenant, name), used };
 	bool had = type == ACL_ROOT || used != NULL || node_of(w->was, type, name) != NULL;
 	bool has = type == ACL_ROOT || used != NULL || node_of(w->is, type, name) != NULL;
-	for (int i = 0; i < ACL_OP_LAST && look(w); i++)
-		continue;
-	if (w->stopped)
+	if (!look_at(w, ACL_OP_LAST))
 		return;
 	uint32_t was = may_any(s, &s->was, w->was, w->c->was_open, had || !has) ? operations(w->c->before, &s->was, &o) : 0;
 	uint32_t is = may_any(s, &s->is, w->is, w->c->is_open, has || !had) ? operations(w->c->after, &s->is, &o) : 0;

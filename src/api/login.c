@@ -317,7 +317,7 @@ raw_resumed(struct request *rq)
 bool
 login_bare_ticket(struct session *s, const uint8_t *p, size_t n)
 {
-	if (s->phase != SESSION_START || !s->listener->sasl || n == 0 || p[0] != GSS_TOKEN)
+	if (!s->listener->sasl || n == 0 || p[0] != GSS_TOKEN)
 		return false;
 	if (s->login == NULL)
 		begin(s);

@@ -7,7 +7,7 @@
 
 struct session;
 
-/* Whether a frame is the first token of a ticket that comes without SaslHandshake, as clients sent it before Kafka 0.10 and
+/* At the START: whether a frame is the first token of a ticket that comes without SaslHandshake, as clients sent it before Kafka 0.10 and
  * Go's do; if so, it and those that follow are for login_raw_token(). */
 bool login_bare_ticket(struct session *s, const uint8_t *p, size_t n);
 

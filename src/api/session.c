@@ -293,7 +293,7 @@ session_frame(struct conn *conn, void *arg, const uint8_t *p, size_t n)
 		conn_close(conn, "too many requests for a login");
 		return;
 	}
-	if (s->phase == SESSION_RAW || login_bare_ticket(s, p, n))
+	if (s->phase == SESSION_RAW || (s->phase == SESSION_START && login_bare_ticket(s, p, n)))
 		login_raw_token(s, p, n);
 	else
 		dispatch(s, p, n);
