@@ -447,6 +447,17 @@ says_nothing_yet(int fd)
 	return poll(&p, 1, 100) == 0;
 }
 
+static void
+both_end(int fd, int other, struct payer **p)
+{
+	close(fd);
+	close(other);
+	while (atomic_load(&echo.closed) < 2)
+		usleep(1000);
+	assert_int_equal(ration_used(payer_part(*p, PAYER_FRAMES)), 0);
+	payer_put(p);
+}
+
 /* A large frame waits for room of its own, and small ones go on beside it; without room for anything nothing is
  * begun. Either goes on by itself when there is room again. */
 static void
@@ -483,12 +494,7 @@ who_waits_for_room_goes_on_when_there_is_some(void **state)
 	(void)hold(p, PAYER_HELD, -n);
 	hear(fd, "anything");
 	hear(other, "anything");
-	close(fd);
-	close(other);
-	while (atomic_load(&echo.closed) < 2)
-		usleep(1000);
-	assert_int_equal(ration_used(payer_part(p, PAYER_FRAMES)), 0);
-	payer_put(&p);
+	both_end(fd, other, &p);
 }
 
 static double
@@ -534,12 +540,7 @@ limits_are_met_and_told(void **state)
 	waitpid(sender, NULL, 0);
 	assert_int_equal(atomic_load(&echo.bounded), 101);
 	say(other, "small"), hear(other, "small");
-	close(fd);
-	close(other);
-	while (atomic_load(&echo.closed) < 2)
-		usleep(1000);
-	assert_int_equal(ration_used(payer_part(p, PAYER_FRAMES)), 0);
-	payer_put(&p);
+	both_end(fd, other, &p);
 }
 
 static void
