@@ -31,11 +31,14 @@ static const char outro[] =
     "  schlossctl setfacl -m user:bert:w topics/orders\n"
     "  schlossctl getfacl topics/orders\n";
 
+#define USAGE "%s%s%s %s%s"
+#define USAGE_ARGS(v) (v)->noun != NULL ? (v)->noun : "", (v)->noun != NULL ? " " : "", (v)->name, (v)->usage, \
+	(v)->rehearses ? " [--dry-run]" : ""
+
 static void
 print_usage(FILE *out, const struct verb *v)
 {
-	fprintf(out, "  schlossctl %s%s%s %s%s\n      %s\n", v->noun != NULL ? v->noun : "",
-	    v->noun != NULL ? " " : "", v->name, v->usage, v->rehearses ? " [--dry-run]" : "", v->help);
+	fprintf(out, "  schlossctl " USAGE "\n      %s\n", USAGE_ARGS(v), v->help);
 }
 
 /* All verbs, or those of one noun with their usage; how many. */
@@ -158,8 +161,7 @@ run(struct cli *cli, struct args *args)
 	const struct verb *verb = verbs_find(args->v, args->n, &words);
 	if (verb == NULL)
 		return unknown_verb(cli, args->v, args->n);
-	args->usage = arena_printf(cli->arena, "%s%s%s %s%s", verb->noun != NULL ? verb->noun : "",
-	    verb->noun != NULL ? " " : "", verb->name, verb->usage, verb->rehearses ? " [--dry-run]" : "").p;
+	args->usage = arena_printf(cli->arena, USAGE, USAGE_ARGS(verb)).p;
 	args->v += words;
 	args->n -= words;
 	return run_verb(cli, verb, args);

@@ -125,12 +125,18 @@ may_use(const struct secret *s, const char *mechanism)
 	return s->mechanisms == NULL;
 }
 
-/* That of whoever makes him, which is known to work, unless he may not use it. */
+/* Whether he may come as whoever makes him came, which is known to work. */
+static bool
+comes_alike(const struct cli *cli, const struct secret *s)
+{
+	return by_password(cli) && may_use(s, cli->props.mechanism);
+}
+
 static const char *
 mechanism_of(const struct cli *cli, const struct secret *s)
 {
 	static const char *const others[] = { "SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN" };
-	if (by_password(cli) && may_use(s, cli->props.mechanism))
+	if (comes_alike(cli, s))
 		return cli->props.mechanism;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (may_use(s, others[i]))
@@ -194,8 +200,7 @@ secret_deliver(struct cli *cli, const struct secret *s, const char *user, struct
 		print_told(&cli->print, "conf", s->conf, "The client file of %s is %s.", login, s->conf);
 	else if (s->made)
 		print_told(&cli->print, "password", s->password, "The password of %s is %s", login, s->password);
-	bool ours = by_password(cli) && may_use(s, cli->props.mechanism);
-	if (status == 0 && s->conf != NULL && (strchr(login, '@') != NULL || !ours))
+	if (status == 0 && s->conf != NULL && (strchr(login, '@') != NULL || !comes_alike(cli, s)))
 		try_login(cli, s, login);
 	return status;
 }
